@@ -1,0 +1,548 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * zpipe - pipes between processes whose memory is mapped into both
+ *
+ * This header is the manual of the kernel interface: numbers, structs, flags,
+ * mmap offsets, errnos, and the ordering contract of the shared words.
+ *
+ * A pipe is one direction: a writer fd and a reader fd. Bytes are named by
+ * their *stream position*, an absolute 64-bit count. Five positions move, and
+ * every rule is an inequality over them:
+ *
+ *	granted >= committed >= published >= examined >= consumed
+ *
+ *	granted		end of the memory the writer may fill (kernel)
+ *	committed	what the writer has filled; private to the writer
+ *	published	what the reader may see			(writer page)
+ *	examined	what the reader has looked at		(reader page)
+ *	consumed	what the reader has given back		(reader page)
+ *
+ * "held" is published - consumed: memory, bounded by the capacity.
+ * "unexamined" is published - examined: what backpressure counts.
+ *
+ * Errnos, the same for every ioctl (a refused call changes nothing):
+ *
+ *	EINVAL		understood, but wrong (range, alignment, order)
+ *	EOPNOTSUPP	a flag or a reserved bit that this kernel does not know
+ *	ENOTTY		not a number of ours
+ *	E2BIG		the struct is longer than known and its tail is not zero
+ *	EFAULT		bad pointer
+ *	EBADF		wrong kind of fd, or the other end's verb
+ *	EACCES		a right the mapping does not have
+ *	EAGAIN		would block; the wake position is armed
+ *	ETIMEDOUT	the deadline passed
+ *	EINTR		a signal; every call can be repeated as it was
+ *	EMSGSIZE	longer than the pipe can ever hold
+ *	ENOBUFS		all memory is the writer's own unpublished bytes
+ *	EBUSY		the same operation is outstanding; it is untouched
+ *	EPROTO		nothing outstanding to advance; a shared word that lies
+ *	ESHUTDOWN	this end has completed
+ *	EDQUOT, ENOMEM	a per-user limit, or memory
+ *	any other	the peer's errno, given to COMPLETE, delivered verbatim
+ *
+ * FLUSH is the one verb that may have done half of its work when it fails:
+ * with EAGAIN, ETIMEDOUT or EINTR the bytes *are* published, and only the wait
+ * for the paused reader was cut short. Repeating it publishes nothing twice.
+ *
+ * Sizes: the kernel takes the struct's size from the command. A shorter struct
+ * is zero-filled, a longer one must have a zero tail. Fields whose name starts
+ * with out_ are written by the kernel on success, and only on success.
+ * Deadlines are absolute CLOCK_MONOTONIC nanoseconds; 0 waits for ever.
+ *
+ * Ordering contract (A to D pair as drawn; "mb" is a full barrier):
+ *
+ *	writer				reader
+ *	------				------
+ *	fill the grant
+ *	A: store-release published  ->	load-acquire published
+ *	   mb				read the bytes
+ *	B: load reader_wake_at		C: store examined, then
+ *					   store-release consumed
+ *	   published >= it: FLUSH	   mb
+ *					D: load writer_wake_examined,
+ *	ALLOC load-acquires		   load writer_wake_consumed
+ *	consumed, then reuses	    <-	   examined or consumed >= it: ADVANCE
+ *
+ * The kernel's sleeping side stores the wake word, mb, and looks at the cursor
+ * again, so A/B pairs with a sleeping reader and C/D with a sleeping writer.
+ * Wake words are positions; all ones means nobody waits. Only the kernel
+ * writes them: it arms them before it sleeps and clears them when it wakes.
+ * reader_wake_at is 0 while something other than bytes waits for the writer
+ * (the reader completed, or a cancel is pending): FLUSH tells what.
+ *
+ * The chain: entry k of the table (k modulo its size) says that the bytes from
+ * its start position lie at its offset of the data window, up to the start of
+ * entry k + 1. `opened` counts the entries ever opened. Step into entry k only
+ * when a load-acquired published is greater than its start (it is final then),
+ * and remember an end only when it is no greater than such a published. Check
+ * offset < window before use; map the window twice, back to back, and a run
+ * that wraps is still one piece.
+ *
+ * Changelog:
+ *	1	first version
+ */
+#ifndef _UAPI_LINUX_ZPIPE_H
+#define _UAPI_LINUX_ZPIPE_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define ZPIPE_UAPI_VERSION	1
+
+/* What INFO answers in out_magic and the state page holds: "zpipe\0\0\1". */
+#define ZPIPE_MAGIC		0x7a70697065000001ULL
+
+/* Take the default (CREATE), or leave this position alone (ADVANCE, SET). */
+#define ZPIPE_DEFAULT		(~0ULL)
+#define ZPIPE_KEEP		(~0ULL)
+
+/* A wake word that nobody has armed. */
+#define ZPIPE_UNARMED		(~0ULL)
+
+#define ZPIPE_IOC_MAGIC		'z'
+
+/*
+ * The numbers. They are dense and never reused. 0x80 (POOL_CREATE) and 0x8c
+ * to 0x92 (PRESERVE, RELEASE, EXPORT, FORWARD, TEE, POST, UNPOST) are kept for
+ * verbs that this version does not have: they answer ENOTTY.
+ */
+enum {
+	ZPIPE_NR_CREATE		= 0x81,
+	ZPIPE_NR_INFO		= 0x82,
+	ZPIPE_NR_STAT		= 0x83,
+	ZPIPE_NR_ALLOC		= 0x84,
+	ZPIPE_NR_FLUSH		= 0x85,
+	ZPIPE_NR_READ		= 0x86,
+	ZPIPE_NR_ADVANCE	= 0x87,
+	ZPIPE_NR_COMPLETE	= 0x88,
+	ZPIPE_NR_CANCEL		= 0x89,
+	ZPIPE_NR_SET		= 0x8a,
+	ZPIPE_NR_RESET		= 0x8b
+};
+
+/* mmap offsets: the region in the high bits, the byte in it in the low ones. */
+#define ZPIPE_OFF_STATE		0x0000000000000000ULL
+#define ZPIPE_OFF_WRITER	0x0000010000000000ULL
+#define ZPIPE_OFF_READER	0x0000020000000000ULL
+#define ZPIPE_OFF_DATA		0x0000030000000000ULL
+#define ZPIPE_OFF_MASK		0xffffff0000000000ULL
+
+/* Features, INFO's out_features. */
+#define ZPIPE_FEAT_CONTIG	(1ULL << 0)	/* ZPIPE_F_CONTIG is known */
+#define ZPIPE_FEAT_RW		(1ULL << 1)	/* read(2) and write(2) */
+
+/* CREATE flags. */
+#define ZPIPE_F_CONTIG		(1U << 0)	/* every view is one span */
+#define ZPIPE_F_NONBLOCK	(1U << 1)	/* both fds get O_NONBLOCK */
+
+/* Result flags, any verb's out_flags. */
+#define ZPIPE_RES_COMPLETED	(1U << 0)	/* the peer has finished */
+#define ZPIPE_RES_CANCELED	(1U << 1)	/* a CANCEL was used up */
+#define ZPIPE_RES_PUSHED	(1U << 2)	/* the writer pushed: short read */
+#define ZPIPE_RES_FULL		(1U << 3)	/* the writer waits for memory */
+#define ZPIPE_RES_ABORTED	(1U << 4)	/* last bytes; the next READ fails */
+
+/**
+ * struct zpipe_create_args - make a pipe (on /dev/zpipe)
+ * @flags: ZPIPE_F_*
+ * @segment_size: bytes; a power of two, raised to a page; 0 for the default:
+ *	64 KiB, or less where the capacity is below 1 MiB
+ * @capacity: bytes the pipe can hold, raised to whole segments; 0 for 1 MiB
+ * @pause: FLUSH waits once this many bytes are unexamined; 0 never;
+ *	ZPIPE_DEFAULT for half the capacity
+ * @resume: it returns once fewer than this are; 1 to @pause, 0 counts as 1;
+ *	ZPIPE_DEFAULT for half of @pause
+ * @pool_fd: -1 for a private pool; no other value is known yet (EBADF)
+ * @__reserved: must be 0
+ * @out_writer_fd: the writer end, close-on-exec
+ * @out_reader_fd: the reader end, close-on-exec
+ * @out_id: the pipe's number in traces, unique until the module is unloaded
+ *
+ * Beyond the caller's soft page limit a pipe with the default capacity gets
+ * two pages instead, as pipe(2) does, and a larger one is EDQUOT. CREATE holds
+ * no data memory; ALLOC and write(2) take it as they need it.
+ */
+struct zpipe_create_args {
+	__u32 flags;
+	__u32 segment_size;
+	__u64 capacity;
+	__u64 pause;
+	__u64 resume;
+	__s32 pool_fd;
+	__u32 __reserved;
+	__s32 out_writer_fd;
+	__s32 out_reader_fd;
+	__u64 out_id;
+};
+
+/* out_role of INFO. */
+#define ZPIPE_ROLE_WRITER	1
+#define ZPIPE_ROLE_READER	2
+
+/**
+ * struct zpipe_region - one mmap-able region
+ * @offset: what to give mmap(2)
+ * @size: bytes, whole pages
+ */
+struct zpipe_region {
+	__u64 offset;
+	__u64 size;
+};
+
+/**
+ * struct zpipe_info_args - geometry of a pipe and where everything is
+ * @flags: must be 0
+ * @out_role: ZPIPE_ROLE_* of this fd
+ * @out_magic: ZPIPE_MAGIC
+ * @out_features: ZPIPE_FEAT_*
+ * @out_id: the pipe's number
+ * @out_version: ZPIPE_UAPI_VERSION of the kernel
+ * @out_flags: ZPIPE_F_* of the pipe, immutable
+ * @out_capacity: most bytes held
+ * @out_window: bytes of the data window
+ * @out_segment_size: bytes
+ * @out_nr_segments: segments of the window
+ * @out_pause: present threshold, 0 for never
+ * @out_resume: present threshold
+ * @out_generation: how often the pipe was RESET
+ * @out_state: state region: read-only for both ends
+ * @out_writer: writer region: the writer end may map it writable
+ * @out_reader: reader region: the reader end may map it writable
+ * @out_data: data window: the writer end may map it writable; map it twice
+ * @out_opened_at: byte in the state region of `opened` (u64)
+ * @out_granted_at: ... of `granted` (u64)
+ * @out_reader_wake_at: ... of `reader_wake_at` (u64)
+ * @out_pause_at: ... of the pause threshold (u64), same cache line
+ * @out_writer_wake_examined_at: ... of `writer_wake_examined` (u64)
+ * @out_writer_wake_consumed_at: ... of `writer_wake_consumed` (u64)
+ * @out_reader_events_at: ... of the reader's event word (u32): not 0 means
+ *	that READ has something to say that the cursors do not show
+ * @out_table_at: ... of the descriptor table
+ * @out_table_entries: its length, a power of two
+ * @out_published_at: byte in the writer region of `published` (u64)
+ * @out_examined_at: byte in the reader region of `examined` (u64)
+ * @out_consumed_at: byte in the reader region of `consumed` (u64)
+ * @out_granted: the positions now
+ * @out_published: ditto
+ * @out_examined: ditto
+ * @out_consumed: ditto
+ * @out_index: the entry of the chain that holds @out_consumed; equal to
+ *	`opened` when no entry does yet. A new reader starts here.
+ */
+struct zpipe_info_args {
+	__u32 flags;
+	__u32 out_role;
+	__u64 out_magic;
+	__u64 out_features;
+	__u64 out_id;
+	__u32 out_version;
+	__u32 out_flags;
+	__u64 out_capacity;
+	__u64 out_window;
+	__u32 out_segment_size;
+	__u32 out_nr_segments;
+	__u64 out_pause;
+	__u64 out_resume;
+	__u64 out_generation;
+	struct zpipe_region out_state;
+	struct zpipe_region out_writer;
+	struct zpipe_region out_reader;
+	struct zpipe_region out_data;
+	__u32 out_opened_at;
+	__u32 out_granted_at;
+	__u32 out_reader_wake_at;
+	__u32 out_pause_at;
+	__u32 out_writer_wake_examined_at;
+	__u32 out_writer_wake_consumed_at;
+	__u32 out_reader_events_at;
+	__u32 out_table_at;
+	__u32 out_table_entries;
+	__u32 out_published_at;
+	__u32 out_examined_at;
+	__u32 out_consumed_at;
+	__u64 out_granted;
+	__u64 out_published;
+	__u64 out_examined;
+	__u64 out_consumed;
+	__u64 out_index;
+};
+
+/**
+ * struct zpipe_descriptor - one entry of the chain's table (state region)
+ * @start: stream position of its first byte
+ * @offset: where that byte is in the data window
+ */
+struct zpipe_descriptor {
+	__u64 start;
+	__u64 offset;
+};
+
+/**
+ * struct zpipe_stat_args - positions and counters of a pipe
+ * @flags: must be 0
+ * @__reserved: must be 0
+ * @out_granted: the positions now
+ * @out_published: ditto
+ * @out_examined: ditto
+ * @out_consumed: ditto
+ * @out_data_pages: pages of data memory the pipe holds now
+ * @out_control_bytes: bytes of kernel memory it holds besides those
+ * @out_copied_write: bytes copied by write(2)
+ * @out_copied_read: bytes copied by read(2)
+ * @out_segments_opened: segments taken into the chain so far
+ * @out_segments_freed: segments given back so far
+ * @out_allocs: ALLOC calls
+ * @out_flushes: FLUSH calls
+ * @out_reads: READ calls
+ * @out_advances: ADVANCE calls
+ * @out_pauses: times the writer was paused
+ * @out_paused_ns: nanoseconds it was
+ * @out_writer_waits: times the writer slept, for memory or paused
+ * @out_writer_wait_ns: nanoseconds it did
+ * @out_reader_waits: times the reader slept
+ * @out_reader_wait_ns: nanoseconds it did
+ * @out_reader_wakes: wake-ups sent to the reader side
+ * @out_writer_wakes: wake-ups sent to the writer side
+ * @out_rejects: calls refused because of their arguments or a shared word
+ */
+struct zpipe_stat_args {
+	__u32 flags;
+	__u32 __reserved;
+	__u64 out_granted;
+	__u64 out_published;
+	__u64 out_examined;
+	__u64 out_consumed;
+	__u64 out_data_pages;
+	__u64 out_control_bytes;
+	__u64 out_copied_write;
+	__u64 out_copied_read;
+	__u64 out_segments_opened;
+	__u64 out_segments_freed;
+	__u64 out_allocs;
+	__u64 out_flushes;
+	__u64 out_reads;
+	__u64 out_advances;
+	__u64 out_pauses;
+	__u64 out_paused_ns;
+	__u64 out_writer_waits;
+	__u64 out_writer_wait_ns;
+	__u64 out_reader_waits;
+	__u64 out_reader_wait_ns;
+	__u64 out_reader_wakes;
+	__u64 out_writer_wakes;
+	__u64 out_rejects;
+};
+
+#define ZPIPE_ALLOC_F_NOWAIT	(1U << 0)	/* EAGAIN instead of waiting */
+
+/**
+ * struct zpipe_alloc_args - take a grant (writer)
+ * @position: the committed position: where the writer will go on. Anything
+ *	from published to granted; what lies between it and granted is taken
+ *	back (rollback)
+ * @min: contiguous bytes wanted at least; 0 counts as 1
+ * @want: the grant may be longer, up to this, where that is free right now
+ * @deadline: when to give up waiting for memory
+ * @flags: ZPIPE_ALLOC_F_*
+ * @out_flags: COMPLETED: the reader has finished, what is written is dropped.
+ *	CANCELED: no grant, @out_length is 0
+ * @out_offset: of @position in the data window
+ * @out_length: bytes of the grant, at least @min (unless CANCELED)
+ *
+ * A grant that is long enough is answered again without taking memory, so an
+ * ALLOC may be repeated. EMSGSIZE: @min is longer than the window. ENOBUFS:
+ * the memory is all the writer's own unpublished bytes, only a FLUSH or a
+ * rollback can help. Only one ALLOC at a time: EBUSY.
+ */
+struct zpipe_alloc_args {
+	__u64 position;
+	__u64 min;
+	__u64 want;
+	__u64 deadline;
+	__u32 flags;
+	__u32 out_flags;
+	__u64 out_offset;
+	__u64 out_length;
+};
+
+#define ZPIPE_FLUSH_F_NOWAIT	(1U << 0)	/* EAGAIN instead of waiting */
+#define ZPIPE_FLUSH_F_NOWAKE	(1U << 1)	/* commit: wake nobody, wait for nothing */
+#define ZPIPE_FLUSH_F_PUSH	(1U << 2)	/* a READ with a minimum returns early */
+#define ZPIPE_FLUSH_F_WAIT_EXAMINED (1U << 3)	/* until examined >= position; implies PUSH */
+#define ZPIPE_FLUSH_F_WAIT_CONSUMED (1U << 4)	/* until consumed >= position; needs PUSH
+						 * or a deadline
+						 */
+
+/**
+ * struct zpipe_flush_args - publish, wake, and wait while paused (writer)
+ * @position: publish up to here; at most granted. What is published already
+ *	stays so
+ * @deadline: when to give up waiting
+ * @flags: ZPIPE_FLUSH_F_*
+ * @out_flags: COMPLETED: the reader has finished, stop producing. CANCELED: a
+ *	CANCEL was used up; the bytes stay published
+ * @out_examined: the reader's position, for the writer's own bookkeeping
+ * @out_consumed: ditto
+ */
+struct zpipe_flush_args {
+	__u64 position;
+	__u64 deadline;
+	__u32 flags;
+	__u32 out_flags;
+	__u64 out_examined;
+	__u64 out_consumed;
+};
+
+/**
+ * struct zpipe_span - a contiguous piece of the data window
+ * @offset: bytes; @offset + @length may pass the window's end, into the second
+ *	mapping
+ * @length: bytes
+ */
+struct zpipe_span {
+	__u64 offset;
+	__u64 length;
+};
+
+#define ZPIPE_READ_F_NOWAIT	(1U << 0)	/* EAGAIN instead of waiting */
+#define ZPIPE_READ_F_SHARED	(1U << 1)	/* the caller moves the words of the
+						 * reader page itself: no ADVANCE is owed
+						 */
+
+/**
+ * struct zpipe_read_args - what there is to read, waiting for it (reader)
+ * @min: bytes held at least, from consumed; 0 counts as 1. Lifts the pause of
+ *	a writer for this read
+ * @deadline: when to give up waiting
+ * @flags: ZPIPE_READ_F_*
+ * @nr_spans: room at @spans, in entries; 0 for none wanted
+ * @spans: user pointer to struct zpipe_span; where the bytes are
+ * @out_start: consumed
+ * @out_end: published
+ * @out_flags: COMPLETED: the writer has finished. CANCELED. PUSHED, FULL,
+ *	ABORTED: fewer than @min bytes, and why
+ * @out_nr_spans: spans the bytes make; only the first @nr_spans were written
+ * @out_index: the entry of the chain that holds @out_start
+ *
+ * Returns at once when there is anything unexamined and @min is met, when the
+ * writer has finished, or when a cancel is pending. FULL: the writer waits for
+ * memory, so nothing more comes until some is consumed. Without SHARED the
+ * read is outstanding until ADVANCE (a second READ is EBUSY), unless it was
+ * CANCELED or empty.
+ */
+struct zpipe_read_args {
+	__u64 min;
+	__u64 deadline;
+	__u32 flags;
+	__u32 nr_spans;
+	__u64 spans;
+	__u64 out_start;
+	__u64 out_end;
+	__u32 out_flags;
+	__u32 out_nr_spans;
+	__u64 out_index;
+};
+
+#define ZPIPE_ADVANCE_F_SHARED	(1U << 0)	/* the words of the reader page are
+						 * the positions: only look and wake
+						 */
+
+/**
+ * struct zpipe_advance_args - give memory back, say what was seen (reader)
+ * @consumed: up to here the bytes are the writer's again; ZPIPE_KEEP for none
+ * @examined: up to here they were looked at; at least @consumed; ZPIPE_KEEP
+ *	for none beyond that. Never moves back: a lower value is accepted and
+ *	changes nothing
+ * @flags: ZPIPE_ADVANCE_F_*
+ * @out_flags: COMPLETED: the writer has finished
+ *
+ * Positions lie within what the outstanding READ showed, else EINVAL and it
+ * stays outstanding. No READ outstanding: EPROTO.
+ */
+struct zpipe_advance_args {
+	__u64 consumed;
+	__u64 examined;
+	__u32 flags;
+	__u32 out_flags;
+};
+
+#define ZPIPE_COMPLETE_F_DRAIN	(1U << 0)	/* with an error: the reader first gets
+						 * what was published
+						 */
+
+/**
+ * struct zpipe_complete_args - finish this end (either)
+ * @error: 0 for end of stream; an errno (1 to 4095) aborts, and the peer gets
+ *	it from every later call
+ * @flags: ZPIPE_COMPLETE_F_*
+ * @position: writer, @error 0: publish up to here first; 0 for no more
+ *
+ * The first call wins, later ones change nothing and succeed. What is not
+ * published is dropped. An aborted reader fails at once unless DRAIN.
+ */
+struct zpipe_complete_args {
+	__s32 error;
+	__u32 flags;
+	__u64 position;
+};
+
+#define ZPIPE_CANCEL_READ	1
+#define ZPIPE_CANCEL_FLUSH	2
+
+/**
+ * struct zpipe_cancel_args - return a pending or the next operation (either)
+ * @what: ZPIPE_CANCEL_READ (READ) or ZPIPE_CANCEL_FLUSH (FLUSH, or an ALLOC
+ *	that waits)
+ * @flags: must be 0
+ *
+ * One-shot and coalescing; the result has CANCELED and is no error.
+ */
+struct zpipe_cancel_args {
+	__u32 what;
+	__u32 flags;
+};
+
+/**
+ * struct zpipe_set_args - change the thresholds (either)
+ * @flags: must be 0
+ * @__reserved: must be 0
+ * @pause: as for CREATE; ZPIPE_KEEP leaves it
+ * @resume: as for CREATE; ZPIPE_KEEP leaves it
+ */
+struct zpipe_set_args {
+	__u32 flags;
+	__u32 __reserved;
+	__u64 pause;
+	__u64 resume;
+};
+
+/**
+ * struct zpipe_reset_args - use the pipe again (either)
+ * @flags: must be 0
+ * @__reserved: must be 0
+ * @out_generation: how often it was reset, this one included
+ * @out_position: where the stream goes on; positions never move back
+ *
+ * Both ends must have completed, else EBUSY. What was not consumed is dropped;
+ * thresholds stay.
+ */
+struct zpipe_reset_args {
+	__u32 flags;
+	__u32 __reserved;
+	__u64 out_generation;
+	__u64 out_position;
+};
+
+#define ZPIPE_IOC_CREATE	_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_CREATE, struct zpipe_create_args)
+#define ZPIPE_IOC_INFO		_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_INFO, struct zpipe_info_args)
+#define ZPIPE_IOC_STAT		_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_STAT, struct zpipe_stat_args)
+#define ZPIPE_IOC_ALLOC		_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_ALLOC, struct zpipe_alloc_args)
+#define ZPIPE_IOC_FLUSH		_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_FLUSH, struct zpipe_flush_args)
+#define ZPIPE_IOC_READ		_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_READ, struct zpipe_read_args)
+#define ZPIPE_IOC_ADVANCE	_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_ADVANCE, struct zpipe_advance_args)
+#define ZPIPE_IOC_COMPLETE	_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_COMPLETE, struct zpipe_complete_args)
+#define ZPIPE_IOC_CANCEL	_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_CANCEL, struct zpipe_cancel_args)
+#define ZPIPE_IOC_SET		_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_SET, struct zpipe_set_args)
+#define ZPIPE_IOC_RESET		_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_RESET, struct zpipe_reset_args)
+
+#endif /* _UAPI_LINUX_ZPIPE_H */
