@@ -91,8 +91,8 @@ ZP_API int zp_cancel(int fd, unsigned int what);
 /**
  * zp_set_thresholds() - change when the writer pauses
  * @fd: either end
- * @pause: bytes unexamined; 0 for the default, ZP_NEVER for never
- * @resume: bytes unexamined; 0 for the default
+ * @pause: bytes unexamined; 0 leaves it, ZP_NEVER for never
+ * @resume: bytes unexamined; 0 leaves it
  *
  * A writer that is not waiting notices with its next segment at the latest.
  *

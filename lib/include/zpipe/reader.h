@@ -203,29 +203,14 @@ static inline int zp_read_min(struct zp_reader *r, uint64_t min, struct zp_view 
 	return zp_read_flags(r, min, 0, 0, view);
 }
 
-/**
- * zp_advance() - give memory back, and say what was looked at
- * @r: the handle
- * @consumed: stream position; the bytes before it are the writer's again.
- *	ZP_KEEP: none
- * @examined: stream position, not below @consumed; the next read waits for
- *	bytes behind it. One below an earlier one is accepted and changes
- *	nothing. ZP_KEEP: nothing beyond @consumed
- *
- * Source: PipeReader.AdvanceTo(consumed, examined); positions replace its
- * cursors. C, mb and D of the contract in linux/zpipe.h.
- *
- * Return: 0; -EINVAL: not within the view, and the read is still outstanding;
- * -EPROTO: no read is outstanding.
+/*
+ * Move to positions that were checked. C, mb and D of the contract in
+ * linux/zpipe.h. Not for callers.
  */
-static inline int zp_advance(struct zp_reader *r, uint64_t consumed, uint64_t examined)
+static inline int zp_inline_move(struct zp_reader *r, uint64_t consumed, uint64_t examined)
 {
-	uint64_t seen;
+	uint64_t seen = __atomic_load_n(r->examined_word, __ATOMIC_RELAXED);
 
-	if (zp_unlikely(consumed < r->consumed || examined < consumed || examined >= r->shown))
-		return zp_inline_advance(r, consumed, examined);
-
-	seen = __atomic_load_n(r->examined_word, __ATOMIC_RELAXED);
 	if (examined < seen)
 		examined = seen;
 	/* look anew: nothing was consumed, or the first span is used up */
@@ -242,6 +227,28 @@ static inline int zp_advance(struct zp_reader *r, uint64_t consumed, uint64_t ex
 			consumed >= __atomic_load_n(r->writer_wake_consumed, __ATOMIC_RELAXED)))
 		return zp_inline_wake_writer(r);
 	return 0;
+}
+
+/**
+ * zp_advance() - give memory back, and say what was looked at
+ * @r: the handle
+ * @consumed: stream position; the bytes before it are the writer's again.
+ *	ZP_KEEP: none
+ * @examined: stream position, not below @consumed; the next read waits for
+ *	bytes behind it. One below an earlier one is accepted and changes
+ *	nothing. ZP_KEEP: nothing beyond @consumed
+ *
+ * Source: PipeReader.AdvanceTo(consumed, examined); positions replace its
+ * cursors.
+ *
+ * Return: 0; -EINVAL: not within the view, and the read is still outstanding;
+ * -EPROTO: no read is outstanding.
+ */
+static inline int zp_advance(struct zp_reader *r, uint64_t consumed, uint64_t examined)
+{
+	if (zp_unlikely(consumed < r->consumed || examined < consumed || examined >= r->shown))
+		return zp_inline_advance(r, consumed, examined);
+	return zp_inline_move(r, consumed, examined);
 }
 
 /**
