@@ -206,6 +206,9 @@ int zp_inline_read(struct zp_reader *r, uint64_t min, unsigned int flags, uint64
 	args.min = min;
 	args.deadline = deadline;
 	args.flags = flags | ZPIPE_READ_F_SHARED;
+	/* what a reader before this one examined is new to us */
+	if (r->examined < zp_load(r->examined_word))
+		args.flags |= ZPIPE_READ_F_REREAD;
 	ret = zp_sys_read(rd->map.fd, &args);
 	if (ret < 0)
 		return ret;

@@ -302,8 +302,8 @@ static inline uint64_t zp_consumed(const struct zp_reader *r)
  * @error: 0: the writer's calls say ZP_COMPLETED and what it writes is
  *	dropped. An errno (positive): they fail with it
  *
- * What was not consumed is dropped. The first call wins; later ones change
- * nothing and succeed.
+ * What was not consumed is dropped, and the memory of views with it: touching
+ * it raises SIGBUS. The first call wins; later ones change nothing and succeed.
  * Source: PipeReader.Complete(exception).
  *
  * Return: 0; -EINVAL: @error.

@@ -165,6 +165,8 @@ struct zp_info {
  * @reader_wakes: wake-ups sent to the reader side
  * @writer_wakes: wake-ups sent to the writer side
  * @rejects: calls refused because of their arguments or a shared word
+ * @replaced_pages: pages given fresh to a segment because somebody (a vmsplice,
+ *	a zero-copy send, a disk) still referred to the old ones
  */
 struct zp_stat {
 	size_t sz;
@@ -191,6 +193,7 @@ struct zp_stat {
 	uint64_t reader_wakes;
 	uint64_t writer_wakes;
 	uint64_t rejects;
+	uint64_t replaced_pages;
 };
 
 /**
