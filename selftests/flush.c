@@ -142,7 +142,7 @@ TEST_F(flush, below_the_readers_minimum_wakes_nobody)
 
 TEST_F(flush, nowake_publishes_and_wakes_nobody)
 {
-	struct zpipe_read_args read = { .min = 1, .deadline = zt_deadline(200) };
+	struct zpipe_read_args read = { .min = 1 };
 	struct zt_bg bg;
 
 	zt_bg_start(&bg, self->p.r.fd, ZPIPE_IOC_READ, &read);
@@ -245,7 +245,7 @@ TEST_F(flush, wait_examined_nowait_eagain_and_published)
 	EXPECT_EQ(100, zt_wake_examined(&self->p.r));
 }
 
-TEST_F(flush, wait_consumed_returns_when_the_memory_is_back)
+TEST_F(flush, wait_consumed_ends_when_the_reader_completes)
 {
 	struct zpipe_flush_args f = { .position = 100,
 				      .flags = ZPIPE_FLUSH_F_WAIT_CONSUMED | ZPIPE_FLUSH_F_PUSH };
@@ -256,10 +256,22 @@ TEST_F(flush, wait_consumed_returns_when_the_memory_is_back)
 	ASSERT_EQ(0, zt_read(&self->p.r, 1, 0, &self->view));
 	ASSERT_EQ(0, zt_advance(&self->p.r, 99, 100));
 	EXPECT_TRUE(zt_bg_sleeps(&bg));
-	ASSERT_EQ(0, zt_flush(&self->p.w, 0, ZPIPE_FLUSH_F_NOWAKE, NULL));
 	ASSERT_EQ(0, zt_complete(&self->p.r, 0, 0, 0));
 	EXPECT_EQ(0, zt_bg_join(&bg));
 	EXPECT_EQ(ZPIPE_RES_COMPLETED, f.out_flags);
+}
+
+TEST_F(flush, second_call_while_one_waits_ebusy)
+{
+	struct zpipe_flush_args f = { .position = 100, .flags = ZPIPE_FLUSH_F_WAIT_EXAMINED };
+	struct zt_bg bg;
+
+	zt_bg_start(&bg, self->p.w.fd, ZPIPE_IOC_FLUSH, &f);
+	zt_await_paused(&self->p.w);
+	EXPECT_EQ(-EBUSY, zt_flush(&self->p.w, 150, 0, NULL));
+	EXPECT_EQ(100, zt_published(&self->p.w));
+	EXPECT_EQ(0, zt_take(&self->p.r, 100));
+	EXPECT_EQ(0, zt_bg_join(&bg));
 }
 
 TEST_F(flush, wait_consumed_by_the_mapped_reader)
