@@ -69,7 +69,7 @@ TEST_F(reset, second_call_ebusy)
 TEST_F(reset, generation_counts_up)
 {
 	struct zpipe_info_args i;
-	int k;
+	__u64 k;
 
 	for (k = 1; k <= 5; k++) {
 		ASSERT_EQ(0, finish_both(self));
