@@ -69,7 +69,7 @@ static int try_map(FIXTURE_DATA(mmap) *self, int prot, int flags, __u64 at, size
 	return 0;
 }
 
-static volatile char *map(FIXTURE_DATA(mmap) *self, int prot)
+static char *map(FIXTURE_DATA(mmap) *self, int prot)
 {
 	void *p = mmap(NULL, self->region->size, prot, MAP_SHARED, self->fd, self->region->offset);
 
@@ -79,7 +79,7 @@ static volatile char *map(FIXTURE_DATA(mmap) *self, int prot)
 }
 
 /* The signal that ends a child which reads or stores there; 0 when it lives. */
-static int touch(volatile char *p, bool store)
+static int touch(char *p, bool store)
 {
 	pid_t child = fork();
 	int status;
@@ -88,9 +88,9 @@ static int touch(volatile char *p, bool store)
 		signal(SIGSEGV, SIG_DFL);
 		signal(SIGBUS, SIG_DFL);
 		if (store)
-			*p = *p;
+			__atomic_fetch_add(p, 0, __ATOMIC_SEQ_CST);
 		else
-			(void)*p;
+			(void)__atomic_load_n(p, __ATOMIC_SEQ_CST);
 		_exit(0);
 	}
 	status = zt_wait_child(child);
@@ -170,8 +170,8 @@ TEST_F(mmap, store_into_a_read_only_mapping_sigsegv)
 
 TEST_F(mmap, mprotect_write_only_where_it_is_ours)
 {
-	volatile char *p = map(self, RO);
-	int ret = mprotect((void *)p, self->region->size, RW);
+	char *p = map(self, RO);
+	int ret = mprotect(p, self->region->size, RW);
 
 	if (self->writable) {
 		EXPECT_EQ(0, ret);
@@ -185,45 +185,45 @@ TEST_F(mmap, mprotect_write_only_where_it_is_ours)
 
 TEST_F(mmap, mprotect_of_one_page_is_no_way_round)
 {
-	volatile char *p = map(self, RO);
+	char *p = map(self, RO);
 
-	EXPECT_EQ(self->writable ? 0 : -1, mprotect((void *)p, ZT_PAGE, RW));
+	EXPECT_EQ(self->writable ? 0 : -1, mprotect(p, ZT_PAGE, RW));
 }
 
 TEST_F(mmap, mprotect_exec_eacces)
 {
-	volatile char *p = map(self, RO);
+	char *p = map(self, RO);
 
-	EXPECT_EQ(-1, mprotect((void *)p, self->region->size, PROT_READ | PROT_EXEC));
+	EXPECT_EQ(-1, mprotect(p, self->region->size, PROT_READ | PROT_EXEC));
 	EXPECT_EQ(EACCES, errno);
 }
 
 TEST_F(mmap, mprotect_none_and_back)
 {
-	volatile char *p = map(self, RO);
+	char *p = map(self, RO);
 
-	ASSERT_EQ(0, mprotect((void *)p, self->region->size, PROT_NONE));
+	ASSERT_EQ(0, mprotect(p, self->region->size, PROT_NONE));
 	EXPECT_EQ(SIGSEGV, touch(p, false));
-	ASSERT_EQ(0, mprotect((void *)p, self->region->size, RO));
+	ASSERT_EQ(0, mprotect(p, self->region->size, RO));
 	EXPECT_EQ(0, touch(p, false));
 }
 
 TEST_F(mmap, dropped_write_right_of_our_own_can_be_taken_back)
 {
-	volatile char *p;
+	char *p;
 
 	if (!self->writable)
 		return;
 	p = map(self, RW);
-	ASSERT_EQ(0, mprotect((void *)p, self->region->size, RO));
+	ASSERT_EQ(0, mprotect(p, self->region->size, RO));
 	EXPECT_EQ(SIGSEGV, touch(p, true));
-	ASSERT_EQ(0, mprotect((void *)p, self->region->size, RW));
+	ASSERT_EQ(0, mprotect(p, self->region->size, RW));
 	EXPECT_EQ(0, touch(p, true));
 }
 
 TEST_F(mmap, is_left_out_of_core_dumps_and_cannot_grow)
 {
-	volatile char *p = map(self, RO);
+	char *p = map(self, RO);
 	char line[256], want[32], *flags = NULL;
 	bool found = false;
 	FILE *f = fopen("/proc/self/smaps", "r");
@@ -250,12 +250,12 @@ TEST_F(mmap, is_left_out_of_core_dumps_and_cannot_grow)
 TEST_F(mmap, page_that_was_never_granted_sigbus)
 {
 	struct zt_pipe fresh;
-	volatile char *p;
+	char *p;
 
 	if (self->region->offset != ZPIPE_OFF_DATA)
 		return;
 	ASSERT_EQ(0, zt_pipe_open(&fresh, ZT_ARGS(ZT_PAGE, 4 * ZT_PAGE)));
-	p = (volatile char *)(self->writable ? fresh.w.data : fresh.r.data);
+	p = (char *)(self->writable ? fresh.w.data : fresh.r.data);
 	EXPECT_EQ(SIGBUS, touch(p, false));
 	if (self->writable)
 		EXPECT_EQ(SIGBUS, touch(p, true));
