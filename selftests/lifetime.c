@@ -146,7 +146,7 @@ static void kill_the_writer(FIXTURE_DATA(lifetime) *self, bool mapped)
 	close(args.out_writer_fd);
 	if (zt_end_map(&r, args.out_reader_fd))
 		zt_die("map");
-	while (!*(volatile __u64 *)self->progress)
+	while (!__atomic_load_n(self->progress, __ATOMIC_SEQ_CST))
 		zt_sleep_ms(1);
 	while (zt_random(&self->seed) % 4)
 		zt_take(&r, 1 + zt_random(&self->seed) % 3000);
