@@ -245,8 +245,9 @@ TEST_F(abi, longer_struct_with_zero_tail_succeeds)
 		harmless(v, buffer);
 		EXPECT_EQ(0, ioctl(fd_for(self, v), command(v->nr, v->size + 64), buffer))
 			TH_LOG("verb %#x: %s", v->nr, strerror(errno));
-		for (k = v->size; k < sizeof(buffer); k++)
+		for (k = v->size; k < sizeof(buffer); k++) {
 			EXPECT_EQ(0, buffer[k]);
+		}
 		drop(v, buffer);
 	}
 }
@@ -305,9 +306,10 @@ TEST_F(abi, no_length_writes_behind_the_struct)
 			if (!ioctl(fd_for(self, v), command(v->nr, size), buffer) &&
 			    size >= offsetof(struct zpipe_create_args, out_id))
 				drop(v, buffer);
-			for (k = size; k < sizeof(buffer); k++)
+			for (k = size; k < sizeof(buffer); k++) {
 				ASSERT_EQ(ZT_POISON, buffer[k])
 					TH_LOG("verb %#x size %u", v->nr, size);
+			}
 			zt_advance(&self->p.r, ZPIPE_KEEP, ZPIPE_KEEP);
 		}
 	}
@@ -471,8 +473,9 @@ TEST_F(abi, refused_create_leaks_no_fds)
 	struct zpipe_create_args *args = ZT_ARGS(5000, 0);
 	int before = zt_open_fds(), i;
 
-	for (i = 0; i < 100; i++)
+	for (i = 0; i < 100; i++) {
 		EXPECT_EQ(-EINVAL, zt_ioctl(self->device, ZPIPE_IOC_CREATE, args));
+	}
 	EXPECT_EQ(before, zt_open_fds());
 }
 

@@ -190,8 +190,9 @@ TEST_F(alloc, rollback_over_several_segments_gives_them_back)
 {
 	ASSERT_EQ(0, zt_put(&self->p.w, 10));
 	ASSERT_EQ(0, zt_alloc(&self->p.w, 10, 1, 1, &self->a));
-	while (zt_granted(&self->p.w) < 3 * ZT_PAGE)
+	while (zt_granted(&self->p.w) < 3 * ZT_PAGE) {
 		ASSERT_EQ(0, zt_alloc(&self->p.w, zt_granted(&self->p.w), 1, 1, &self->a));
+	}
 	EXPECT_LE(3, zt_stat(&self->p.w).out_data_pages);
 	ASSERT_EQ(0, zt_alloc(&self->p.w, 10, 1, 1, &self->a));
 	EXPECT_EQ(zt_granted(&self->p.w), 10 + self->a.out_length);

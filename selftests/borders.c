@@ -205,8 +205,9 @@ TEST_F(borders, overlapping_messages_are_byte_exact)
 			int ret = zt_put(&self->p.w, size);
 
 			held = zt_published(&self->p.w) - last;
-			if (ret)
+			if (ret) {
 				ASSERT_EQ(-EAGAIN, ret);
+			}
 			if (!held)
 				continue;
 			look(&self->p, last, last + held);

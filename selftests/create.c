@@ -277,8 +277,9 @@ TEST_F(create, memory_of_a_new_pipe_is_zero)
 		ASSERT_EQ(0, zt_pipe_open(&self->p, ZT_ARGS(ZT_PAGE, 4 * ZT_PAGE)));
 		n = self->p.w.info.out_capacity;
 		ASSERT_EQ(0, zt_alloc(&self->p.w, 0, n, n, &grant));
-		for (k = 0; k < n; k++)
+		for (k = 0; k < n; k++) {
 			ASSERT_EQ(0, self->p.w.data[grant.out_offset + k]);
+		}
 		memset(self->p.w.data + grant.out_offset, 0xee, n);
 		zt_pipe_close(&self->p);
 	}

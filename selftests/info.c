@@ -99,8 +99,9 @@ TEST_F(info, words_lie_in_their_regions_and_are_aligned)
 	for (k = 0; k < sizeof(words) / sizeof(*words); k++) {
 		EXPECT_EQ(0, words[k] % 8);
 		EXPECT_GE(i->out_state.size, words[k] + 8ULL);
-		for (m = 0; m < k; m++)
+		for (m = 0; m < k; m++) {
 			EXPECT_NE(words[m], words[k]);
+		}
 	}
 	EXPECT_EQ(0, i->out_reader_events_at % 4);
 	EXPECT_GE(i->out_state.size, i->out_reader_events_at + 4ULL);
@@ -207,8 +208,9 @@ TEST_F(info, index_names_the_entry_that_holds_consumed)
 		ASSERT_GT(zt_opened(&self->p.r), i.out_index);
 		d = zt_entry(&self->p.r, i.out_index);
 		EXPECT_GE(i.out_consumed, d.start);
-		if (i.out_index + 1 < zt_opened(&self->p.r))
+		if (i.out_index + 1 < zt_opened(&self->p.r)) {
 			EXPECT_LT(i.out_consumed, zt_entry(&self->p.r, i.out_index + 1).start);
+		}
 		EXPECT_EQ(-1, zt_mismatch(self->p.r.data + d.offset + i.out_consumed - d.start,
 					  i.out_consumed, 10));
 		ASSERT_EQ(0, zt_take(&self->p.r, 10));

@@ -275,8 +275,9 @@ TEST_F_TIMEOUT(lifetime, both_killed_leaves_a_consistent_pipe, 120)
 		/* The killed reader may have left a READ outstanding. */
 		zt_advance(&p.r, ZPIPE_KEEP, ZPIPE_KEEP);
 		n = s.out_published - s.out_consumed;
-		if (n && s.out_published > s.out_examined)
+		if (n && s.out_published > s.out_examined) {
 			ASSERT_EQ(0, zt_take(&p.r, n));
+		}
 		zt_pipe_close(&p);
 	}
 }

@@ -59,10 +59,11 @@ TEST_F(mixed, grants_and_writes_alternate)
 	for (i = 0; i < 50; i++) {
 		size_t n = 1 + i * 97 % 1500;
 
-		if (i & 1)
+		if (i & 1) {
 			ASSERT_EQ((ssize_t)n, write_oracle(self, at, n));
-		else
+		} else {
 			ASSERT_EQ(0, zt_put(&self->p.w, n));
+		}
 		at += n;
 		if (i % 3 == 2) {
 			ASSERT_EQ(0, zt_read(&self->p.r, 1, 0, &self->view));

@@ -243,8 +243,9 @@ TEST_F(mmap, is_left_out_of_core_dumps_and_cannot_grow)
 	EXPECT_NE(NULL, strstr(flags, " dd"));
 	EXPECT_NE(NULL, strstr(flags, " de"));
 	EXPECT_EQ(NULL, strstr(flags, " me"));
-	if (!self->writable)
+	if (!self->writable) {
 		EXPECT_EQ(NULL, strstr(flags, " mw"));
+	}
 }
 
 TEST_F(mmap, page_that_was_never_granted_sigbus)
@@ -257,8 +258,9 @@ TEST_F(mmap, page_that_was_never_granted_sigbus)
 	ASSERT_EQ(0, zt_pipe_open(&fresh, ZT_ARGS(ZT_PAGE, 4 * ZT_PAGE)));
 	p = (char *)(self->writable ? fresh.w.data : fresh.r.data);
 	EXPECT_EQ(SIGBUS, touch(p, false));
-	if (self->writable)
+	if (self->writable) {
 		EXPECT_EQ(SIGBUS, touch(p, true));
+	}
 	zt_pipe_close(&fresh);
 }
 

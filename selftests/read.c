@@ -181,8 +181,9 @@ TEST_F(read, contig_views_are_one_span)
 		ASSERT_EQ(0, zt_put(&self->p.w, 3 * ZT_PAGE - 100));
 		ASSERT_EQ(0, zt_read(&self->p.r, 1, 0, &self->view));
 		zt_check_view(&self->p.r, &self->view);
-		if (variant->flags & ZPIPE_F_CONTIG)
+		if (variant->flags & ZPIPE_F_CONTIG) {
 			ASSERT_EQ(1, self->view.args.out_nr_spans);
+		}
 		ASSERT_EQ(0, zt_advance(&self->p.r, self->view.args.out_end,
 					self->view.args.out_end));
 	}

@@ -226,8 +226,9 @@ TEST_F(rw, vectors_are_gathered_and_scattered)
 		to[k] = (struct iovec){ .iov_base = out[k], .iov_len = 75 };
 	ASSERT_EQ(300, writev(self->writer, from, 3));
 	ASSERT_EQ(300, readv(self->reader, to, 4));
-	for (k = 0; k < 4; k++)
+	for (k = 0; k < 4; k++) {
 		EXPECT_EQ(-1, zt_mismatch(out[k], k * 75, 75));
+	}
 }
 
 TEST_F(rw, bad_source_efault_and_nothing_written)
