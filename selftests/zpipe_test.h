@@ -93,15 +93,17 @@ int zt_end_map(struct zt_end *e, int fd);
 void zt_end_unmap(struct zt_end *e);
 void zt_end_close(struct zt_end *e);
 
-/* Shared words. */
+/* Shared words; aligned also where a 64-bit type by itself is not. */
+typedef __u64 __attribute__((aligned(8))) zt_word;
+
 static inline __u64 zt_load(const unsigned char *region, __u32 at)
 {
-	return __atomic_load_n((const __u64 *)(const void *)(region + at), __ATOMIC_ACQUIRE);
+	return __atomic_load_n((const zt_word *)(const void *)(region + at), __ATOMIC_ACQUIRE);
 }
 
 static inline void zt_store(unsigned char *region, __u32 at, __u64 value)
 {
-	__atomic_store_n((__u64 *)(void *)(region + at), value, __ATOMIC_RELEASE);
+	__atomic_store_n((zt_word *)(void *)(region + at), value, __ATOMIC_RELEASE);
 }
 
 static inline void zt_mb(void)
