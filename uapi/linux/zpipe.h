@@ -408,6 +408,9 @@ struct zpipe_span {
 #define ZPIPE_READ_F_SHARED	(1U << 1)	/* the caller moves the words of the
 						 * reader page itself: no ADVANCE is owed
 						 */
+#define ZPIPE_READ_F_REREAD	(1U << 2)	/* what was examined but not consumed is
+						 * new: the first READ of a new reader
+						 */
 
 /**
  * struct zpipe_read_args - what there is to read, waiting for it (reader)
@@ -419,8 +422,9 @@ struct zpipe_span {
  * @spans: user pointer to struct zpipe_span; where the bytes are
  * @out_start: consumed
  * @out_end: published
- * @out_flags: COMPLETED: the writer has finished. CANCELED. PUSHED, FULL,
- *	ABORTED: fewer than @min bytes, and why
+ * @out_flags: COMPLETED: the writer has finished. CANCELED. PUSHED, FULL:
+ *	fewer than @min bytes, and why. ABORTED: these are the last bytes of a
+ *	writer that failed or died, the next READ says how
  * @out_nr_spans: spans the bytes make; only the first @nr_spans were written
  * @out_index: the entry of the chain that holds @out_start
  *
