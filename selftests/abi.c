@@ -62,7 +62,7 @@ static const struct verb verbs[] = {
 	VERB(STAT, stat, ON_WRITER | ON_READER, 0, RESERVED(stat)),
 	VERB(ALLOC, alloc, ON_WRITER, 0x1, -1),
 	VERB(FLUSH, flush, ON_WRITER, 0x1f, -1),
-	VERB(READ, read, ON_READER, 0x3, -1),
+	VERB(READ, read, ON_READER, 0x7, -1),
 	VERB(ADVANCE, advance, ON_READER, 0x1, -1),
 	VERB(COMPLETE, complete, ON_WRITER | ON_READER, 0x1, -1),
 	VERB(CANCEL, cancel, ON_WRITER | ON_READER, 0, -1),

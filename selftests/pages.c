@@ -307,7 +307,8 @@ TEST_F(pages, arguments_in_a_page_that_was_never_granted_efault)
 	ASSERT_EQ(0, zt_pipe_open(&fresh, ZT_ARGS(ZT_PAGE, SIZE)));
 	EXPECT_EQ(-1, ioctl(fresh.w.fd, ZPIPE_IOC_STAT, fresh.w.data));
 	EXPECT_EQ(EFAULT, errno);
-	EXPECT_EQ(-1, write(fresh.w.fd, fresh.w.data, 10));
+	ASSERT_EQ(0, zt_take(&self->p.r, SIZE));
+	EXPECT_EQ(-1, write(self->p.w.fd, fresh.w.data, 10));
 	EXPECT_EQ(EFAULT, errno);
 	zt_pipe_close(&fresh);
 }
