@@ -43,7 +43,7 @@ static struct options {
 static const struct argp_option known[] = {
 	{ "icount", 'i', NULL, 0, "The clock counts instructions (scripts/vm --icount)", 0 },
 	{ "reps", 'r', "N", 0, "Runs of each cell, at most 5", 0 },
-	{ "target", 't', "MS", 0, "Length of a run (300; with --icount 15)", 0 },
+	{ "target", 't', "MS", 0, "Length of a run (300; with --icount 50)", 0 },
 	{ "spins", 's', "N", 0, "Polls before sleeping, on two processors (1000)", 0 },
 	{ "only", 'o', "SYSTEM", 0, "This system only; may be a part of its name", 0 },
 	{ "size", 'z', "BYTES", 0, "Messages of this size only", 0 },
@@ -167,7 +167,7 @@ int main(int argc, char **argv)
 
 	argp_parse(&argp, argc, argv, 0, NULL, NULL);
 	if (!options.target)
-		options.target = options.icount ? 15e6 : 300e6;
+		options.target = options.icount ? 50e6 : 300e6;
 	uname(&machine);
 	results.kernel = options.kernel ? options.kernel : machine.release;
 	results.icount = options.icount;
