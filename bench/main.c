@@ -44,7 +44,7 @@ static const struct argp_option known[] = {
 	{ "icount", 'i', NULL, 0, "The clock counts instructions (scripts/vm --icount)", 0 },
 	{ "reps", 'r', "N", 0, "Runs of each cell, at most 5", 0 },
 	{ "target", 't', "MS", 0, "Length of a run (300; with --icount 50)", 0 },
-	{ "spins", 's', "N", 0, "Polls before sleeping, on two processors (1000)", 0 },
+	{ "spins", 's', "N", 0, "Polls before sleeping, on two processors (500)", 0 },
 	{ "only", 'o', "SYSTEM", 0, "This system only; may be a part of its name", 0 },
 	{ "size", 'z', "BYTES", 0, "Messages of this size only", 0 },
 	{ "csv", 'c', "FILE", 0, "Write the rows there", 0 },
