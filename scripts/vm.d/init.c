@@ -402,6 +402,22 @@ static void set_up_kernel(void)
 		put("/proc/sys/kernel/softlockup_panic", "1");
 }
 
+/*
+ * The kernel boots on one processor: it rewrites its own code most while booting, and an emulated
+ * processor that runs code while another rewrites it can keep the old instructions for ever.
+ */
+static void start_processors(void)
+{
+	char path[64];
+
+	for (int cpu = 1; ; cpu++) {
+		snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
+		if (access(path, F_OK))
+			break;
+		put(path, "1");
+	}
+}
+
 static void load_module(void)
 {
 	if (module < 0)
@@ -735,6 +751,7 @@ int main(void)
 	switch_root();
 	set_up_kernel();
 	load_module();
+	start_processors();
 
 	status = run();
 

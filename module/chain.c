@@ -1,0 +1,517 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * chain - the positions of a pipe and the descriptors that say where bytes lie
+ *
+ * See chain.h. An ALLOC is planned first, which changes nothing; its slots are
+ * reserved, so that pages can be found for them without the lock; and then it
+ * is committed, or the slots are given up and nothing happened. Entries of the
+ * shared table are rewritten only while published is not past their start
+ * (rule R9), and reused only after consumed has passed their end.
+ */
+#ifdef __KERNEL__
+#include <linux/errno.h>
+#include <linux/minmax.h>
+#include <asm/barrier.h>
+#else
+#include "host.h"
+#endif
+
+#include "chain.h"
+
+static u64 segment_size(const struct zpipe_chain *chain)
+{
+	return 1ULL << chain->shift;
+}
+
+static u64 start_of(const struct zpipe_chain *chain, u64 k)
+{
+	return chain->table[k & chain->mask].start;
+}
+
+static u64 offset_of(const struct zpipe_chain *chain, u64 k)
+{
+	return chain->table[k & chain->mask].offset;
+}
+
+static struct zpipe_run *run_of(const struct zpipe_chain *chain, u64 k)
+{
+	return &chain->run[k & chain->mask];
+}
+
+static u32 slots_for(const struct zpipe_chain *chain, u64 bytes)
+{
+	return (u32)((bytes + segment_size(chain) - 1) >> chain->shift);
+}
+
+/* A descriptor may begin inside its first slot; by so many bytes. */
+static u64 skew_of(const struct zpipe_chain *chain, u64 k)
+{
+	return offset_of(chain, k) & (segment_size(chain) - 1);
+}
+
+static u64 capacity_of(const struct zpipe_chain *chain, u64 k)
+{
+	return ((u64)run_of(chain, k)->nr << chain->shift) - skew_of(chain, k);
+}
+
+/* Where in the window a position of descriptor k lies. */
+static u64 place_of(const struct zpipe_chain *chain, u64 k, u64 position)
+{
+	u64 offset = offset_of(chain, k) + (position - start_of(chain, k));
+	u64 window = zpipe_chain_window(chain);
+
+	return offset < window ? offset : offset - window;
+}
+
+/* The position at which slot i of k's run ends. */
+static u64 slot_end(const struct zpipe_chain *chain, u64 k, u32 i)
+{
+	return start_of(chain, k) - skew_of(chain, k) + (((u64)i + 1) << chain->shift);
+}
+
+/* How many slots of k's run hold bytes when it ends at position. */
+static u32 slots_used(const struct zpipe_chain *chain, u64 k, u64 position)
+{
+	if (position == start_of(chain, k))
+		return 0;
+	return slots_for(chain, skew_of(chain, k) + position - start_of(chain, k));
+}
+
+static u32 slot_of(const struct zpipe_chain *chain, u64 k, u32 i)
+{
+	return zpipe_slots_after(chain->slots, (u32)(offset_of(chain, k) >> chain->shift), i);
+}
+
+/* Drop k's references on the slots [from, to) of its run. */
+static u32 put_slots(struct zpipe_chain *chain, u64 k, u32 from, u32 to)
+{
+	return from < to ? zpipe_slots_put(chain->slots, slot_of(chain, k, from), to - from) : 0;
+}
+
+static void give_slots(struct zpipe_chain *chain, u64 k, u32 from, u32 to)
+{
+	if (from < to)
+		zpipe_slots_give(chain->slots, slot_of(chain, k, from), to - from);
+}
+
+/**
+ * zpipe_chain_accept_writer - check and take over the writer's shared word
+ * @chain: the pipe's
+ * @published: as read, once
+ *
+ * Return: 0, or -EPROTO when it moved back or past the granted memory; then
+ * nothing changed.
+ */
+int zpipe_chain_accept_writer(struct zpipe_chain *chain, u64 published)
+{
+	if (published < chain->published || published > chain->granted)
+		return -EPROTO;
+	chain->published = published;
+	return 0;
+}
+
+/**
+ * zpipe_chain_accept_reader - check and take over the reader's shared words
+ * @chain: the pipe's; its published was loaded after both words (rule R4)
+ * @consumed: as read, once, first
+ * @examined: as read, once, second; a lower one than before changes nothing
+ *
+ * Return: 0, or -EPROTO when consumed moved back or past examined, or examined
+ * past published; then nothing changed.
+ */
+int zpipe_chain_accept_reader(struct zpipe_chain *chain, u64 consumed, u64 examined)
+{
+	if (examined < chain->examined)
+		examined = chain->examined;
+	if (consumed < chain->consumed || consumed > examined || examined > chain->published)
+		return -EPROTO;
+	chain->consumed = consumed;
+	chain->examined = examined;
+	return 0;
+}
+
+/**
+ * zpipe_chain_reclaim - give back the slots whose bytes are all consumed
+ * @chain: the pipe's
+ *
+ * Slot by slot, so that a long run does not hold memory until its end. The
+ * open descriptor stays, if without memory.
+ *
+ * Return: how many slots became free.
+ */
+u32 zpipe_chain_reclaim(struct zpipe_chain *chain)
+{
+	u32 freed = 0;
+
+	while (chain->first < chain->opened) {
+		u64 k = chain->first;
+		struct zpipe_run *run = run_of(chain, k);
+
+		while (run->given < run->nr && slot_end(chain, k, run->given) <= chain->consumed) {
+			freed += put_slots(chain, k, run->given, run->given + 1);
+			run->given++;
+		}
+		if (k + 1 == chain->opened || start_of(chain, k + 1) > chain->consumed)
+			break;
+		freed += put_slots(chain, k, run->given, run->nr);
+		run->given = run->nr;
+		chain->first++;
+	}
+	return freed;
+}
+
+/* Lengthen a free run up to want slots, forwards, then backwards. */
+static void extend_run(const struct zpipe_chain *chain, struct zpipe_plan *plan, u32 want)
+{
+	const struct zpipe_slots *slots = chain->slots;
+
+	while (plan->nr < want &&
+	       zpipe_slots_fits(slots, zpipe_slots_after(slots, plan->first, plan->nr), 1))
+		plan->nr++;
+	if (chain->contig)
+		return;
+	while (plan->nr < want) {
+		u32 before = zpipe_slots_after(slots, plan->first, slots->nr - 1);
+
+		if (!zpipe_slots_fits(slots, before, 1))
+			break;
+		plan->first = before;
+		plan->nr++;
+	}
+}
+
+/* Reuse is LIFO: the slot given back last is taken first. */
+static bool place_anywhere(const struct zpipe_chain *chain, struct zpipe_plan *plan,
+			   u64 min, u64 want, u32 from)
+{
+	const struct zpipe_slots *slots = chain->slots;
+
+	plan->nr = slots_for(chain, min);
+	if (plan->nr == 1 && !chain->contig && slots->top != ZPIPE_NO_SLOT)
+		plan->first = slots->top;
+	else
+		plan->first = zpipe_slots_find(slots, from, plan->nr);
+	if (plan->first == ZPIPE_NO_SLOT)
+		return false;
+	extend_run(chain, plan, slots_for(chain, want));
+	plan->offset = (u64)plan->first << chain->shift;
+	plan->length = (u64)plan->nr << chain->shift;
+	return true;
+}
+
+/*
+ * ZPIPE_F_CONTIG: go on exactly where the last descriptor, k, stops, perhaps
+ * inside its last slot, so that a view never has a seam.
+ */
+static bool place_after(const struct zpipe_chain *chain, struct zpipe_plan *plan,
+			u64 min, u64 want, u64 k)
+{
+	const struct zpipe_slots *slots = chain->slots;
+	u64 offset = place_of(chain, k, plan->position);
+	u64 skew = offset & (segment_size(chain) - 1);
+	u32 shared = skew ? 1 : 0;
+
+	plan->first = (u32)(offset >> chain->shift);
+	plan->nr = slots_for(chain, skew + min);
+	if (plan->nr > slots->nr ||
+	    !zpipe_slots_fits(slots, zpipe_slots_after(slots, plan->first, shared),
+			      plan->nr - shared))
+		return false;
+	extend_run(chain, plan, min_t(u32, slots_for(chain, skew + want), slots->nr));
+	plan->offset = offset;
+	plan->length = ((u64)plan->nr << chain->shift) - skew;
+	return true;
+}
+
+/* Find memory as if everything below floor were consumed. */
+static bool place(const struct zpipe_chain *chain, struct zpipe_plan *plan,
+		  u64 min, u64 want, u64 keep, u64 floor)
+{
+	u32 from = 0;
+
+	if (!chain->contig)
+		return place_anywhere(chain, plan, min, want, 0);
+	if (keep > chain->first && floor != plan->position)
+		return place_after(chain, plan, min, want, keep - 1);
+	if (keep > 0)
+		from = (u32)(place_of(chain, keep - 1, plan->position) >> chain->shift);
+	return place_anywhere(chain, plan, min, want, from);
+}
+
+/* Where the next slot, or descriptor, would come free. */
+static u64 next_boundary(const struct zpipe_chain *chain, u64 keep, u64 position)
+{
+	u64 k = chain->first;
+	u64 boundary = k + 1 < keep ? start_of(chain, k + 1) : position;
+	const struct zpipe_run *run = run_of(chain, k);
+
+	if (run->given < run->nr)
+		boundary = min(boundary, slot_end(chain, k, run->given));
+	return min(boundary, chain->published);
+}
+
+/* What if all that is published below keep were consumed? */
+static void give_published(struct zpipe_chain *chain, u64 keep, u64 position)
+{
+	u64 k;
+
+	for (k = chain->first; k < keep; k++) {
+		u64 end = k + 1 < keep ? start_of(chain, k + 1) : position;
+		const struct zpipe_run *run = run_of(chain, k);
+		u32 used = k + 1 < keep ? run->nr : slots_used(chain, k, position);
+		u32 i = run->given;
+
+		if (end <= chain->published) {
+			give_slots(chain, k, i, used);
+			continue;
+		}
+		while (i < used && slot_end(chain, k, i) <= chain->published)
+			i++;
+		give_slots(chain, k, run->given, i);
+	}
+}
+
+/**
+ * zpipe_chain_plan - find memory for an ALLOC
+ * @chain: the pipe's, after zpipe_chain_reclaim()
+ * @position: committed position
+ * @min: bytes needed; 0 counts as 1
+ * @want: bytes wished for
+ * @plan: the answer, also where to wait
+ *
+ * Changes nothing. Whether waiting can help is judged by descriptors (rule
+ * R3): if consuming all that is published would not make a fitting run, only
+ * the writer itself can.
+ *
+ * Return: 0, -EAGAIN to wait for @plan->wait, -ENOBUFS, -EMSGSIZE, -EINVAL.
+ */
+int zpipe_chain_plan(struct zpipe_chain *chain, u64 position, u64 min, u64 want,
+		     struct zpipe_plan *plan)
+{
+	u64 window = zpipe_chain_window(chain);
+	u64 keep, k;
+	u32 used;
+	int ret;
+
+	if (position < chain->published || position > chain->granted)
+		return -EINVAL;
+	if (min == 0)
+		min = 1;
+	if (min > window || position > ZPIPE_POSITION_MAX)
+		return -EMSGSIZE;
+	if (want < min)
+		want = min;
+	if (want > window)
+		want = window;
+
+	plan->position = position;
+	plan->nr = 0;
+	plan->wait = 0;
+	keep = chain->opened;
+	while (keep > chain->first && start_of(chain, keep - 1) > position)
+		keep--;
+	plan->keep = keep;
+	if (keep > chain->first) {
+		u64 end = start_of(chain, keep - 1) + capacity_of(chain, keep - 1);
+
+		if (end - position >= min) {
+			plan->offset = place_of(chain, keep - 1, position);
+			plan->length = end - position;
+			return 0;
+		}
+	}
+
+	/* What leaving the open descriptor here gives back at once. */
+	for (k = keep; k < chain->opened; k++)
+		give_slots(chain, k, run_of(chain, k)->given, run_of(chain, k)->nr);
+	if (keep > chain->first) {
+		const struct zpipe_run *run = run_of(chain, keep - 1);
+
+		used = position == chain->consumed ? 0 : slots_used(chain, keep - 1, position);
+		give_slots(chain, keep - 1, max(used, run->given), run->nr);
+		/* An empty one is replaced rather than left. */
+		if (start_of(chain, keep - 1) == position)
+			plan->keep = keep - 1;
+	}
+	if (place(chain, plan, min, want, keep, chain->consumed)) {
+		ret = 0;
+	} else {
+		if (position != chain->consumed)
+			give_published(chain, keep, position);
+		if (place(chain, plan, min, want, keep, chain->published)) {
+			plan->wait = next_boundary(chain, keep, position);
+			ret = -EAGAIN;
+		} else {
+			ret = -ENOBUFS;
+		}
+	}
+	zpipe_slots_take_back(chain->slots);
+	return ret;
+}
+
+/**
+ * zpipe_chain_reserve - hold the slots of a plan
+ * @chain: the pipe's, unchanged since the plan was made
+ * @plan: a successful one
+ */
+void zpipe_chain_reserve(struct zpipe_chain *chain, const struct zpipe_plan *plan)
+{
+	zpipe_slots_get(chain->slots, plan->first, plan->nr);
+}
+
+/**
+ * zpipe_chain_unreserve - give up a reserved plan
+ * @chain: the pipe's
+ * @plan: what zpipe_chain_reserve() was called with
+ */
+void zpipe_chain_unreserve(struct zpipe_chain *chain, const struct zpipe_plan *plan)
+{
+	zpipe_slots_put(chain->slots, plan->first, plan->nr);
+}
+
+/* The entry first, then the count, so that who sees the count sees the entry. */
+static void share(struct zpipe_chain *chain)
+{
+	/* Pairs with the reader's load-acquire of opened, see uapi/linux/zpipe.h. */
+	smp_store_release(chain->opened_word, chain->opened);
+	WRITE_ONCE(*chain->granted_word, chain->granted);
+}
+
+/**
+ * zpipe_chain_commit - carry out a reserved plan
+ * @chain: the pipe's; published and consumed may have moved since the plan,
+ *	but no other plan was committed
+ * @plan: its references pass to the chain
+ *
+ * Return: how many slots became free.
+ */
+u32 zpipe_chain_commit(struct zpipe_chain *chain, const struct zpipe_plan *plan)
+{
+	u32 freed = 0;
+
+	while (chain->opened > plan->keep && chain->opened > chain->first) {
+		u64 k = --chain->opened;
+
+		freed += put_slots(chain, k, run_of(chain, k)->given, run_of(chain, k)->nr);
+	}
+	if (plan->nr) {
+		struct zpipe_descriptor *entry;
+		struct zpipe_run *run;
+
+		if (chain->opened > chain->first) {
+			u32 used = slots_used(chain, chain->opened - 1, plan->position);
+
+			run = run_of(chain, chain->opened - 1);
+			used = max(used, run->given);
+			freed += put_slots(chain, chain->opened - 1, used, run->nr);
+			run->nr = used;
+		}
+		entry = &chain->table[chain->opened & chain->mask];
+		WRITE_ONCE(entry->start, plan->position);
+		WRITE_ONCE(entry->offset, plan->offset);
+		run = run_of(chain, chain->opened);
+		run->nr = plan->nr;
+		run->given = 0;
+		chain->opened++;
+	}
+	chain->granted = plan->position + plan->length;
+	share(chain);
+	return freed + zpipe_chain_reclaim(chain);
+}
+
+/**
+ * zpipe_chain_discard - consume everything published
+ * @chain: of a pipe whose reader is gone
+ *
+ * Return: how many slots became free.
+ */
+u32 zpipe_chain_discard(struct zpipe_chain *chain)
+{
+	chain->examined = chain->published;
+	chain->consumed = chain->published;
+	return zpipe_chain_reclaim(chain);
+}
+
+/**
+ * zpipe_chain_reset - drop everything, unpublished grants too
+ * @chain: of a pipe whose ends have both completed
+ *
+ * Positions go on from published.
+ *
+ * Return: how many slots became free.
+ */
+u32 zpipe_chain_reset(struct zpipe_chain *chain)
+{
+	u32 freed = zpipe_chain_discard(chain);
+
+	for (; chain->first < chain->opened; chain->first++) {
+		const struct zpipe_run *run = run_of(chain, chain->first);
+
+		freed += put_slots(chain, chain->first, run->given, run->nr);
+	}
+	chain->granted = chain->published;
+	share(chain);
+	return freed;
+}
+
+static u64 index_of(const struct zpipe_chain *chain, u64 position)
+{
+	u64 k = chain->opened;
+
+	while (k > chain->first && start_of(chain, k - 1) > position)
+		k--;
+	return k > chain->first ? k - 1 : k;
+}
+
+/**
+ * zpipe_chain_index - the entry that holds the consumed position
+ * @chain: the pipe's
+ *
+ * Return: its index, which is the number of entries opened when none does.
+ */
+u64 zpipe_chain_index(const struct zpipe_chain *chain)
+{
+	return index_of(chain, chain->consumed);
+}
+
+/**
+ * zpipe_chain_spans - where a range of published bytes lies
+ * @chain: the pipe's
+ * @from: at least consumed
+ * @to: at most published
+ * @spans: filled from the front
+ * @max: room there, in entries
+ *
+ * Neighbours in the window are one span, also across its end.
+ *
+ * Return: how many spans the range makes, which may be more than @max.
+ */
+u32 zpipe_chain_spans(const struct zpipe_chain *chain, u64 from, u64 to,
+		      struct zpipe_span *spans, u32 max)
+{
+	u64 window = zpipe_chain_window(chain);
+	u64 k = index_of(chain, from);
+	struct zpipe_span last = { 0, 0 };
+	u32 nr = 0;
+
+	while (from < to) {
+		u64 end = k + 1 < chain->opened ? min(start_of(chain, k + 1), to) : to;
+		u64 offset = place_of(chain, k, from);
+		u64 next = last.offset + last.length;
+
+		if (next >= window)
+			next -= window;
+		if (nr && next == offset && last.length + (end - from) <= window) {
+			last.length += end - from;
+		} else {
+			nr++;
+			last.offset = offset;
+			last.length = end - from;
+		}
+		if (nr <= max)
+			spans[nr - 1] = last;
+		from = end;
+		k++;
+	}
+	return nr;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * chain - the positions of a pipe and the descriptors that say where bytes lie
+ *
+ * The kernel's own copy of every position lives here; what userspace stored is
+ * only ever accepted through zpipe_chain_accept_writer() and _reader(). The
+ * chain keeps granted >= published >= examined >= consumed, and a reference on
+ * every slot that holds a byte between consumed and granted. Descriptor k ends
+ * where k + 1 starts; the last one is open and ends at granted. Pure code like
+ * slots.c: the caller holds the pipe's lock.
+ */
+#ifndef ZPIPE_CHAIN_H
+#define ZPIPE_CHAIN_H
+
+#include <linux/types.h>
+#include <linux/zpipe.h>
+
+#include "slots.h"
+
+/* Positions stay below this, so that sums with a window cannot wrap. */
+#define ZPIPE_POSITION_MAX	(1ULL << 62)
+
+/**
+ * struct zpipe_run - the slots a descriptor holds
+ * @nr: slots of its run, from the one its offset is in
+ * @given: of these, from the front, already given back
+ */
+struct zpipe_run {
+	u32 nr;
+	u32 given;
+};
+
+/**
+ * struct zpipe_chain - descriptors and positions
+ * @slots: of the pool
+ * @table: shared descriptor table; in a page that only the kernel writes
+ * @opened_word: shared copy of @opened
+ * @granted_word: shared copy of @granted
+ * @run: private side of @table, same length
+ * @mask: length of both, minus one
+ * @first: oldest descriptor that holds anything
+ * @opened: descriptors ever opened
+ * @granted: end of the open descriptor's memory
+ * @published: accepted from the writer
+ * @examined: accepted from the reader
+ * @consumed: accepted from the reader
+ * @shift: log2 of the segment size
+ * @contig: ZPIPE_F_CONTIG
+ */
+struct zpipe_chain {
+	struct zpipe_slots *slots;
+	struct zpipe_descriptor *table;
+	u64 *opened_word;
+	u64 *granted_word;
+	struct zpipe_run *run;
+	u64 mask;
+	u64 first;
+	u64 opened;
+	u64 granted;
+	u64 published;
+	u64 examined;
+	u64 consumed;
+	u32 shift;
+	bool contig;
+};
+
+/**
+ * struct zpipe_plan - what an ALLOC would do
+ * @position: where the grant begins
+ * @offset: of it in the data window
+ * @length: of the grant
+ * @keep: descriptors before this one stay; those from it on are taken back
+ * @first: first slot of a new run
+ * @nr: its length; 0 when the grant is what the open descriptor still has
+ * @wait: the consumed position to wait for, when there is no memory now
+ */
+struct zpipe_plan {
+	u64 position;
+	u64 offset;
+	u64 length;
+	u64 keep;
+	u32 first;
+	u32 nr;
+	u64 wait;
+};
+
+int zpipe_chain_accept_writer(struct zpipe_chain *chain, u64 published);
+int zpipe_chain_accept_reader(struct zpipe_chain *chain, u64 consumed, u64 examined);
+u32 zpipe_chain_reclaim(struct zpipe_chain *chain);
+int zpipe_chain_plan(struct zpipe_chain *chain, u64 position, u64 min, u64 want,
+		     struct zpipe_plan *plan);
+void zpipe_chain_reserve(struct zpipe_chain *chain, const struct zpipe_plan *plan);
+void zpipe_chain_unreserve(struct zpipe_chain *chain, const struct zpipe_plan *plan);
+u32 zpipe_chain_commit(struct zpipe_chain *chain, const struct zpipe_plan *plan);
+u32 zpipe_chain_discard(struct zpipe_chain *chain);
+u32 zpipe_chain_reset(struct zpipe_chain *chain);
+u64 zpipe_chain_index(const struct zpipe_chain *chain);
+u32 zpipe_chain_spans(const struct zpipe_chain *chain, u64 from, u64 to,
+		      struct zpipe_span *spans, u32 max);
+
+static inline u64 zpipe_chain_window(const struct zpipe_chain *chain)
+{
+	return (u64)chain->slots->nr << chain->shift;
+}
+
+static inline u64 zpipe_chain_held(const struct zpipe_chain *chain)
+{
+	return chain->published - chain->consumed;
+}
+
+static inline u64 zpipe_chain_unexamined(const struct zpipe_chain *chain)
+{
+	return chain->published - chain->examined;
+}
+
+#endif /* ZPIPE_CHAIN_H */

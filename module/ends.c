@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * ends - how an end finishes: complete, close, cancel, and reset afterwards
+ *
+ * The order is always: look at the final cursors, mark the end, drop what
+ * nobody will read, and only then tell the peer, so that it finds the memory
+ * free when it hears that its reader is gone (row X15 of the semantics).
+ */
+#include "ends.h"
+#include "pipe.h"
+#include "pool.h"
+#include "wait.h"
+#include "zpipe_trace.h"
+
+/* The word of an end that goes is read a last time; a lie is its last act. */
+static void look_finally_locked(struct zpipe_pipe *pipe, u32 role)
+{
+	if (zpipe_pipe_look_locked(pipe, role) && !pipe->guilty)
+		zpipe_pipe_accuse_locked(pipe, role);
+}
+
+static void end_writer_locked(struct zpipe_pipe *pipe, int error, bool drain)
+{
+	pipe->writer_ended = true;
+	pipe->writer_error = error;
+	pipe->drain = drain;
+	pipe->memory_wait = ZPIPE_UNARMED;
+	WRITE_ONCE(pipe->state->writer_error, error);
+	WRITE_ONCE(pipe->state->writer_ended, 1);
+	zpipe_wait_wake_all_locked(pipe);
+	trace_zpipe_complete(pipe->id, pipe->chain.published, ZPIPE_ROLE_WRITER, error);
+}
+
+/* Takes and leaves the lock, to give pages back before the writer hears. */
+static void end_reader(struct zpipe_pipe *pipe, int error)
+{
+	spin_lock(&pipe->lock);
+	look_finally_locked(pipe, ZPIPE_ROLE_READER);
+	if (pipe->reader_ended) {
+		spin_unlock(&pipe->lock);
+		return;
+	}
+	pipe->reader_ended = true;
+	pipe->reader_error = error;
+	pipe->read_open = false;
+	zpipe_pipe_freed_locked(pipe, zpipe_chain_discard(&pipe->chain));
+	spin_unlock(&pipe->lock);
+
+	zpipe_pool_trim(pipe->pool, &pipe->lock);
+
+	spin_lock(&pipe->lock);
+	WRITE_ONCE(pipe->state->reader_error, error);
+	WRITE_ONCE(pipe->state->reader_ended, 1);
+	zpipe_pipe_pause_locked(pipe, false);
+	zpipe_wait_wake_all_locked(pipe);
+	trace_zpipe_complete(pipe->id, pipe->chain.published, ZPIPE_ROLE_READER, error);
+	spin_unlock(&pipe->lock);
+}
+
+/**
+ * zpipe_ends_hook - an fd is closed or a mapping goes; others may remain
+ * @end: whose
+ *
+ * A process that is killed between storing its cursor and the wake ioctl must
+ * not leave the peer asleep beside the bytes, although a supervisor still
+ * holds the fd (rule R6).
+ */
+void zpipe_ends_hook(struct zpipe_end *end)
+{
+	spin_lock(&end->pipe->lock);
+	zpipe_pipe_look_locked(end->pipe, end->role);
+	spin_unlock(&end->pipe->lock);
+}
+
+/**
+ * zpipe_ends_close - the last file of an end is gone
+ * @end: the end; not freed here
+ *
+ * A writer that used grants and did not COMPLETE has died: the reader gets
+ * everything published and then ECONNRESET. One that only used write(2) is at
+ * its end of stream.
+ *
+ * Context: may sleep; perhaps not in the process that used the end.
+ */
+void zpipe_ends_close(struct zpipe_end *end)
+{
+	struct zpipe_pipe *pipe = end->pipe;
+
+	if (end->role == ZPIPE_ROLE_READER) {
+		end_reader(pipe, 0);
+		spin_lock(&pipe->lock);
+		pipe->closed = true;
+		spin_unlock(&pipe->lock);
+		return;
+	}
+	spin_lock(&pipe->lock);
+	pipe->closed = true;
+	look_finally_locked(pipe, ZPIPE_ROLE_WRITER);
+	if (!pipe->writer_ended) {
+		pipe->closed_abort = pipe->grants;
+		end_writer_locked(pipe, pipe->grants ? ECONNRESET : 0, true);
+	}
+	spin_unlock(&pipe->lock);
+}
+
+/**
+ * zpipe_ends_complete - ZPIPE_IOC_COMPLETE
+ * @end: either
+ * @args: the call
+ *
+ * Return: 0, also when the end has completed before; -EINVAL, -EOPNOTSUPP,
+ * -EPROTO.
+ */
+int zpipe_ends_complete(struct zpipe_end *end, struct zpipe_complete_args *args)
+{
+	struct zpipe_pipe *pipe = end->pipe;
+	int ret = 0;
+
+	if (args->flags & ~ZPIPE_COMPLETE_F_DRAIN)
+		return -EOPNOTSUPP;
+	if (args->error < 0 || args->error > MAX_ERRNO)
+		return -EINVAL;
+	if (end->role == ZPIPE_ROLE_READER) {
+		end_reader(pipe, args->error);
+		return 0;
+	}
+
+	spin_lock(&pipe->lock);
+	if (pipe->writer_ended)
+		goto out_unlock;
+	ret = zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER);
+	if (ret)
+		goto out_unlock;
+	if (!args->error) {
+		if (args->position > pipe->chain.granted) {
+			ret = zpipe_pipe_reject_locked(pipe, ZPIPE_NR_COMPLETE, args->position,
+						       -EINVAL);
+			goto out_unlock;
+		}
+		zpipe_pipe_publish_locked(pipe, args->position);
+	}
+	end_writer_locked(pipe, args->error, args->flags & ZPIPE_COMPLETE_F_DRAIN);
+out_unlock:
+	spin_unlock(&pipe->lock);
+	return ret;
+}
+
+/**
+ * zpipe_ends_cancel - ZPIPE_IOC_CANCEL
+ * @end: either
+ * @args: the call
+ *
+ * Return: 0, -EINVAL or -EOPNOTSUPP.
+ */
+int zpipe_ends_cancel(struct zpipe_end *end, struct zpipe_cancel_args *args)
+{
+	struct zpipe_pipe *pipe = end->pipe;
+
+	if (args->flags)
+		return -EOPNOTSUPP;
+	if (args->what != ZPIPE_CANCEL_READ && args->what != ZPIPE_CANCEL_FLUSH)
+		return -EINVAL;
+	spin_lock(&pipe->lock);
+	if (args->what == ZPIPE_CANCEL_READ) {
+		pipe->cancel_read = true;
+		zpipe_wait_wake_reader_locked(pipe);
+	} else {
+		pipe->cancel_flush = true;
+		zpipe_wait_wake_writer_locked(pipe);
+	}
+	trace_zpipe_cancel(pipe->id, pipe->chain.published, args->what, 0);
+	spin_unlock(&pipe->lock);
+	return 0;
+}
+
+/**
+ * zpipe_ends_set - ZPIPE_IOC_SET
+ * @end: either
+ * @args: the call
+ *
+ * Return: 0, -EINVAL or -EOPNOTSUPP.
+ */
+int zpipe_ends_set(struct zpipe_end *end, struct zpipe_set_args *args)
+{
+	struct zpipe_pipe *pipe = end->pipe;
+	u64 pause, resume;
+	int ret;
+
+	if (args->flags || args->__reserved)
+		return -EOPNOTSUPP;
+	spin_lock(&pipe->lock);
+	pause = args->pause == ZPIPE_KEEP ? pipe->pause : args->pause;
+	resume = args->resume == ZPIPE_KEEP ? pipe->resume : args->resume;
+	ret = zpipe_pipe_thresholds(&pause, &resume, zpipe_chain_window(&pipe->chain));
+	if (ret) {
+		zpipe_pipe_reject_locked(pipe, ZPIPE_NR_SET, pause, ret);
+	} else {
+		pipe->pause = pause;
+		pipe->resume = resume;
+		WRITE_ONCE(pipe->state->pause, pause);
+		zpipe_pipe_look_locked(pipe, end->role);
+		zpipe_pipe_pause_locked(pipe, false);
+		/* Whoever was paused judges by the new ones. */
+		zpipe_wait_wake_writer_locked(pipe);
+	}
+	trace_zpipe_set(pipe->id, pause, resume, ret);
+	spin_unlock(&pipe->lock);
+	return ret;
+}
+
+static int reset_locked(struct zpipe_pipe *pipe)
+{
+	struct zpipe_chain *chain = &pipe->chain;
+
+	if (pipe->closed)
+		return -ESHUTDOWN;
+	if (!pipe->writer_ended || !pipe->reader_ended || pipe->busy)
+		return -EBUSY;
+	zpipe_pipe_freed_locked(pipe, zpipe_chain_reset(chain));
+	WRITE_ONCE(pipe->writer_page->published, chain->published);
+	WRITE_ONCE(pipe->reader_page->examined, chain->examined);
+	WRITE_ONCE(pipe->reader_page->consumed, chain->consumed);
+
+	pipe->writer_ended = false;
+	pipe->reader_ended = false;
+	pipe->writer_error = 0;
+	pipe->reader_error = 0;
+	pipe->drain = false;
+	pipe->closed_abort = false;
+	pipe->guilty = 0;
+	pipe->grants = false;
+	pipe->cancel_read = false;
+	pipe->cancel_flush = false;
+	pipe->read_open = false;
+	pipe->push = 0;
+	pipe->read_want = 0;
+	pipe->alloc_want = 0;
+	pipe->generation++;
+
+	WRITE_ONCE(pipe->state->writer_ended, 0);
+	WRITE_ONCE(pipe->state->writer_error, 0);
+	WRITE_ONCE(pipe->state->reader_ended, 0);
+	WRITE_ONCE(pipe->state->reader_error, 0);
+	WRITE_ONCE(pipe->state->guilty, 0);
+	WRITE_ONCE(pipe->state->generation, pipe->generation);
+	zpipe_wait_wake_all_locked(pipe);
+	return 0;
+}
+
+/**
+ * zpipe_ends_reset - ZPIPE_IOC_RESET
+ * @end: either
+ * @args: the call
+ *
+ * Return: 0, -EBUSY, -ESHUTDOWN when the other end was closed, -EOPNOTSUPP.
+ */
+int zpipe_ends_reset(struct zpipe_end *end, struct zpipe_reset_args *args)
+{
+	struct zpipe_pipe *pipe = end->pipe;
+	int ret;
+
+	if (args->flags || args->__reserved)
+		return -EOPNOTSUPP;
+	spin_lock(&pipe->lock);
+	ret = reset_locked(pipe);
+	args->out_generation = pipe->generation;
+	args->out_position = pipe->chain.published;
+	trace_zpipe_reset(pipe->id, pipe->chain.published, pipe->generation, ret);
+	spin_unlock(&pipe->lock);
+	return ret;
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * fdinfo - what /proc/PID/fdinfo says about an end
+ *
+ * "zpipe-name: value" lines, one consistent snapshot of what the kernel knows;
+ * it does not look at the shared words, so reading it changes nothing.
+ */
+#include <linux/fs.h>
+
+#include "fdinfo.h"
+#include "pool.h"
+#include "wait.h"
+
+static const char *wait_of(u64 position)
+{
+	return position == ZPIPE_UNARMED ? "no" : "yes";
+}
+
+/**
+ * zpipe_fdinfo_show - f_op->show_fdinfo
+ * @seq: where to
+ * @file: an end's
+ */
+void zpipe_fdinfo_show(struct seq_file *seq, struct file *file)
+{
+	struct zpipe_end *end = file->private_data;
+	struct zpipe_pipe *pipe = end->pipe;
+	const struct zpipe_chain *chain = &pipe->chain;
+
+	spin_lock(&pipe->lock);
+	seq_printf(seq, "zpipe-id:\t%llu\n", pipe->id);
+	seq_printf(seq, "zpipe-role:\t%s\n",
+		   end->role == ZPIPE_ROLE_WRITER ? "writer" : "reader");
+	seq_printf(seq, "zpipe-flags:\t%x\n", pipe->flags);
+	seq_printf(seq, "zpipe-generation:\t%llu\n", pipe->generation);
+	seq_printf(seq, "zpipe-capacity:\t%llu\n", zpipe_chain_window(chain));
+	seq_printf(seq, "zpipe-segment:\t%u\n", 1U << chain->shift);
+	seq_printf(seq, "zpipe-data-pages:\t%ld\n", atomic_long_read(&pipe->pool->pages));
+	seq_printf(seq, "zpipe-granted:\t%llu\n", chain->granted);
+	seq_printf(seq, "zpipe-published:\t%llu\n", chain->published);
+	seq_printf(seq, "zpipe-examined:\t%llu\n", chain->examined);
+	seq_printf(seq, "zpipe-consumed:\t%llu\n", chain->consumed);
+	seq_printf(seq, "zpipe-paused:\t%s\n", pipe->paused ? "yes" : "no");
+	seq_printf(seq, "zpipe-reader-waits:\t%s\n", wait_of(zpipe_wake_at(&pipe->wake_reader)));
+	seq_printf(seq, "zpipe-writer-waits:\t%s\n",
+		   wait_of(min(zpipe_wake_at(&pipe->wake_examined),
+			       zpipe_wake_at(&pipe->wake_consumed))));
+	seq_printf(seq, "zpipe-writer-ended:\t%d\n",
+		   pipe->writer_ended ? pipe->writer_error : -1);
+	seq_printf(seq, "zpipe-reader-ended:\t%d\n",
+		   pipe->reader_ended ? pipe->reader_error : -1);
+	spin_unlock(&pipe->lock);
+}

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * file - /dev/zpipe and the files of the two ends
+ *
+ * CREATE is here because it makes files: fd numbers are reserved first, then
+ * the files are made, then the answer is written, and only then, when nothing
+ * can fail any more, are the fds installed.
+ */
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/poll.h>
+#include <linux/slab.h>
+#include <linux/splice.h>
+
+#include "compat.h"
+#include "copy.h"
+#include "ends.h"
+#include "fdinfo.h"
+#include "file.h"
+#include "ioctl.h"
+#include "map.h"
+#include "pipe.h"
+#include "pool.h"
+#include "reader.h"
+#include "writer.h"
+
+static int end_release(struct inode *inode, struct file *file)
+{
+	struct zpipe_end *end = file->private_data;
+
+	zpipe_ends_close(end);
+	zpipe_pipe_put(end->pipe);
+	kfree(end);
+	return 0;
+}
+
+static int end_flush(struct file *file, fl_owner_t id)
+{
+	zpipe_ends_hook(file->private_data);
+	return 0;
+}
+
+static __poll_t end_poll(struct file *file, struct poll_table_struct *table)
+{
+	struct zpipe_end *end = file->private_data;
+
+	if (end->role == ZPIPE_ROLE_READER) {
+		poll_wait(file, &end->pipe->reader_wait, table);
+		return zpipe_reader_poll(end->pipe);
+	}
+	poll_wait(file, &end->pipe->writer_wait, table);
+	return zpipe_writer_poll(end->pipe);
+}
+
+static const struct file_operations end_fops = {
+	.owner = THIS_MODULE,
+	.release = end_release,
+	.flush = end_flush,
+	.poll = end_poll,
+	.unlocked_ioctl = zpipe_ioctl_end,
+	.compat_ioctl = compat_ptr_ioctl,
+	.mmap = zpipe_map_mmap,
+	.read_iter = zpipe_copy_read,
+	.write_iter = zpipe_copy_write,
+	.splice_read = zpipe_splice_read,
+	.splice_write = iter_file_splice_write,
+	.show_fdinfo = zpipe_fdinfo_show,
+};
+
+/* Takes over one reference on the pipe, also when it fails. */
+static struct file *make_file(struct zpipe_pipe *pipe, u32 role, int flags)
+{
+	struct zpipe_end *end;
+	struct file *file;
+
+	end = kmalloc(sizeof(*end), GFP_KERNEL_ACCOUNT);
+	if (!end) {
+		zpipe_pipe_put(pipe);
+		return ERR_PTR(-ENOMEM);
+	}
+	end->pipe = pipe;
+	end->role = role;
+	file = zpipe_pool_file(pipe->pool, role == ZPIPE_ROLE_WRITER ? "zpipe-writer" :
+			       "zpipe-reader", flags, &end_fops);
+	if (IS_ERR(file)) {
+		kfree(end);
+		zpipe_pipe_put(pipe);
+		return file;
+	}
+	file->private_data = end;
+	return file;
+}
+
+/**
+ * struct ends - a pipe's two files on their way to the caller
+ * @writer: its file
+ * @reader: its file
+ * @writer_fd: reserved, not installed
+ * @reader_fd: ditto
+ */
+struct ends {
+	struct file *writer;
+	struct file *reader;
+	int writer_fd;
+	int reader_fd;
+};
+
+static int make_ends(const struct zpipe_create_args *args, struct ends *ends, u64 *id)
+{
+	int flags = args->flags & ZPIPE_F_NONBLOCK ? O_NONBLOCK : 0;
+	struct zpipe_pipe *pipe;
+	int ret;
+
+	pipe = zpipe_pipe_create(args);
+	if (IS_ERR(pipe))
+		return PTR_ERR(pipe);
+	*id = pipe->id;
+	ends->writer = make_file(pipe, ZPIPE_ROLE_WRITER, flags);
+	if (IS_ERR(ends->writer)) {
+		ret = PTR_ERR(ends->writer);
+		goto err_put_pipe;
+	}
+	ends->reader = make_file(pipe, ZPIPE_ROLE_READER, flags);
+	if (IS_ERR(ends->reader)) {
+		ret = PTR_ERR(ends->reader);
+		goto err_put_writer;
+	}
+	return 0;
+
+err_put_pipe:
+	zpipe_pipe_put(pipe);
+	return ret;
+err_put_writer:
+	fput(ends->writer);
+	return ret;
+}
+
+static int create(struct zpipe_create_args *args, struct ends *ends)
+{
+	int ret;
+
+	if (args->flags & ~(ZPIPE_F_CONTIG | ZPIPE_F_NONBLOCK))
+		return -EOPNOTSUPP;
+	if (args->__reserved)
+		return -EOPNOTSUPP;
+	/* No fd is a pool yet. */
+	if (args->pool_fd != -1)
+		return -EBADF;
+
+	ends->writer_fd = get_unused_fd_flags(O_CLOEXEC);
+	if (ends->writer_fd < 0)
+		return ends->writer_fd;
+	ends->reader_fd = get_unused_fd_flags(O_CLOEXEC);
+	if (ends->reader_fd < 0) {
+		ret = ends->reader_fd;
+		goto err_put_writer_fd;
+	}
+	ret = make_ends(args, ends, &args->out_id);
+	if (ret)
+		goto err_put_reader_fd;
+	args->out_writer_fd = ends->writer_fd;
+	args->out_reader_fd = ends->reader_fd;
+	return 0;
+
+err_put_reader_fd:
+	put_unused_fd(ends->reader_fd);
+err_put_writer_fd:
+	put_unused_fd(ends->writer_fd);
+	return ret;
+}
+
+static long device_ioctl(struct file *file, unsigned int command, unsigned long address)
+{
+	void __user *user = (void __user *)address;
+	u32 size = _IOC_SIZE(command);
+	struct zpipe_create_args args;
+	struct ends ends;
+	int ret;
+
+	if (_IOC_TYPE(command) != ZPIPE_IOC_MAGIC || _IOC_NR(command) != ZPIPE_NR_CREATE ||
+	    _IOC_DIR(command) != (_IOC_READ | _IOC_WRITE))
+		return -ENOTTY;
+	/* Without room for the fds in the answer they would be lost. */
+	if (size < offsetofend(struct zpipe_create_args, out_reader_fd))
+		return -EINVAL;
+	ret = copy_struct_from_user(&args, sizeof(args), user, size);
+	if (ret)
+		return ret;
+	ret = create(&args, &ends);
+	if (ret)
+		return ret;
+	if (copy_to_user(user, &args, min_t(size_t, size, sizeof(args)))) {
+		fput(ends.reader);
+		fput(ends.writer);
+		put_unused_fd(ends.reader_fd);
+		put_unused_fd(ends.writer_fd);
+		return -EFAULT;
+	}
+	fd_install(ends.writer_fd, ends.writer);
+	fd_install(ends.reader_fd, ends.reader);
+	return 0;
+}
+
+static const struct file_operations device_fops = {
+	.owner = THIS_MODULE,
+	.open = nonseekable_open,
+	.unlocked_ioctl = device_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+};
+
+/* Everybody may open it: every resource it gives is bounded, see limits.c. */
+static struct miscdevice device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "zpipe",
+	.fops = &device_fops,
+	.mode = 0666,
+};
+
+/**
+ * zpipe_file_init - make /dev/zpipe appear
+ *
+ * Return: 0 or an errno.
+ */
+int zpipe_file_init(void)
+{
+	return misc_register(&device);
+}
+
+/**
+ * zpipe_file_exit - and go; no file is open any more, or the module would be busy
+ */
+void zpipe_file_exit(void)
+{
+	misc_deregister(&device);
+}

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * ioctl - the dispatcher and the table of an end's verbs
+ *
+ * The only place where arguments are copied from and to user memory, and never
+ * with a lock held. The size comes from the command: a shorter struct is
+ * zero-filled, a longer one must have a zero tail, and the answer is written
+ * for the shorter of the two.
+ */
+#include <linux/poll.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <asm/ioctls.h>
+
+#include "ends.h"
+#include "ioctl.h"
+#include "pipe.h"
+#include "reader.h"
+#include "types.h"
+#include "writer.h"
+
+/* Any argument struct, on the dispatcher's stack. */
+union verb_args {
+	struct zpipe_info_args info;
+	struct zpipe_stat_args stat;
+	struct zpipe_alloc_args alloc;
+	struct zpipe_flush_args flush;
+	struct zpipe_read_args read;
+	struct zpipe_advance_args advance;
+	struct zpipe_complete_args complete;
+	struct zpipe_cancel_args cancel;
+	struct zpipe_set_args set;
+	struct zpipe_reset_args reset;
+};
+
+/**
+ * struct verb - an ioctl
+ * @number: ZPIPE_NR_*
+ * @role: ZPIPE_ROLE_* of the end it belongs to, 0 for either
+ * @min: shortest struct that makes sense: up to the end of its last input
+ * @size: of the struct this kernel knows
+ * @handler: does it
+ * @undo: takes it back when the answer cannot be delivered, or NULL
+ */
+struct verb {
+	u32 number;
+	u32 role;
+	u32 min;
+	u32 size;
+	int (*handler)(struct file *file, union verb_args *args);
+	void (*undo)(struct file *file, union verb_args *args);
+};
+
+static bool is_nowait(const struct file *file)
+{
+	return file->f_flags & O_NONBLOCK;
+}
+
+static int do_info(struct file *file, union verb_args *args)
+{
+	if (args->info.flags)
+		return -EOPNOTSUPP;
+	return zpipe_pipe_info(file->private_data, &args->info);
+}
+
+static int do_stat(struct file *file, union verb_args *args)
+{
+	if (args->stat.flags || args->stat.__reserved)
+		return -EOPNOTSUPP;
+	return zpipe_pipe_stat(file->private_data, &args->stat);
+}
+
+static int do_alloc(struct file *file, union verb_args *args)
+{
+	return zpipe_writer_alloc(file->private_data, &args->alloc, is_nowait(file));
+}
+
+static int do_flush(struct file *file, union verb_args *args)
+{
+	return zpipe_writer_flush(file->private_data, &args->flush, is_nowait(file));
+}
+
+static void undo_read(struct file *file, union verb_args *args)
+{
+	zpipe_reader_unread(file->private_data, &args->read);
+}
+
+static int do_read(struct file *file, union verb_args *args)
+{
+	struct zpipe_end *end = file->private_data;
+	u32 room = args->read.nr_spans;
+	struct zpipe_span *spans = NULL;
+	int ret;
+
+	/* No view has more spans than the pipe has segments, and one. */
+	args->read.nr_spans = min(room, end->pipe->pool->slots.nr + 1);
+	if (room) {
+		spans = kvmalloc_array(args->read.nr_spans, sizeof(*spans), GFP_KERNEL_ACCOUNT);
+		if (!spans)
+			return -ENOMEM;
+	}
+	ret = zpipe_reader_read(end, &args->read, spans, is_nowait(file));
+	if (!ret && room) {
+		u32 nr = min(args->read.nr_spans, args->read.out_nr_spans);
+
+		if (copy_to_user(u64_to_user_ptr(args->read.spans), spans,
+				 nr * sizeof(*spans))) {
+			undo_read(file, args);
+			ret = -EFAULT;
+		}
+	}
+	args->read.nr_spans = room;
+	kvfree(spans);
+	return ret;
+}
+
+static int do_advance(struct file *file, union verb_args *args)
+{
+	return zpipe_reader_advance(file->private_data, &args->advance);
+}
+
+static int do_complete(struct file *file, union verb_args *args)
+{
+	return zpipe_ends_complete(file->private_data, &args->complete);
+}
+
+static int do_cancel(struct file *file, union verb_args *args)
+{
+	return zpipe_ends_cancel(file->private_data, &args->cancel);
+}
+
+static int do_set(struct file *file, union verb_args *args)
+{
+	return zpipe_ends_set(file->private_data, &args->set);
+}
+
+static int do_reset(struct file *file, union verb_args *args)
+{
+	return zpipe_ends_reset(file->private_data, &args->reset);
+}
+
+#define VERB(nr, who, type, last, fn, back)					\
+	{									\
+		.number = ZPIPE_NR_##nr,					\
+		.role = (who),							\
+		.min = offsetofend(struct zpipe_##type##_args, last),		\
+		.size = sizeof(struct zpipe_##type##_args),			\
+		.handler = (fn),						\
+		.undo = (back),							\
+	}
+
+static const struct verb end_verbs[] = {
+	VERB(INFO, 0, info, flags, do_info, NULL),
+	VERB(STAT, 0, stat, __reserved, do_stat, NULL),
+	VERB(ALLOC, ZPIPE_ROLE_WRITER, alloc, min, do_alloc, NULL),
+	VERB(FLUSH, ZPIPE_ROLE_WRITER, flush, position, do_flush, NULL),
+	VERB(READ, ZPIPE_ROLE_READER, read, min, do_read, undo_read),
+	VERB(ADVANCE, ZPIPE_ROLE_READER, advance, consumed, do_advance, NULL),
+	VERB(COMPLETE, 0, complete, error, do_complete, NULL),
+	VERB(CANCEL, 0, cancel, what, do_cancel, NULL),
+	VERB(SET, 0, set, resume, do_set, NULL),
+	VERB(RESET, 0, reset, flags, do_reset, NULL),
+};
+
+/* The answer of a failed call is not written: out_ fields keep their bytes. */
+static int answer(void __user *user, const struct verb *verb, u32 size,
+		  const union verb_args *args)
+{
+	return copy_to_user(user, args, min(size, verb->size)) ? -EFAULT : 0;
+}
+
+static long call(struct file *file, unsigned int command, unsigned long address,
+		 const struct verb *verb)
+{
+	void __user *user = (void __user *)address;
+	u32 size = _IOC_SIZE(command);
+	union verb_args args = {};
+	int ret;
+
+	if (size < verb->min)
+		return -EINVAL;
+	ret = copy_struct_from_user(&args, verb->size, user, size);
+	if (ret)
+		return ret;
+	ret = verb->handler(file, &args);
+	if (ret)
+		return ret;
+	ret = answer(user, verb, size, &args);
+	if (ret && verb->undo)
+		verb->undo(file, &args);
+	return ret;
+}
+
+/* FIONREAD: what read(2) would get. */
+static int bytes_held(struct zpipe_end *end, int __user *user)
+{
+	struct zpipe_pipe *pipe = end->pipe;
+	u64 held;
+
+	spin_lock(&pipe->lock);
+	zpipe_pipe_look_locked(pipe, end->role);
+	held = zpipe_chain_held(&pipe->chain);
+	spin_unlock(&pipe->lock);
+	return put_user((int)min_t(u64, held, INT_MAX), user);
+}
+
+/**
+ * zpipe_ioctl_end - f_op->unlocked_ioctl of an end
+ * @file: the end's
+ * @command: ioctl command
+ * @address: user pointer
+ *
+ * Context: may sleep.
+ * Return: 0 or an errno.
+ */
+long zpipe_ioctl_end(struct file *file, unsigned int command, unsigned long address)
+{
+	struct zpipe_end *end = file->private_data;
+	const struct verb *verb;
+
+	if (command == FIONREAD)
+		return bytes_held(end, (int __user *)address);
+	if (_IOC_TYPE(command) != ZPIPE_IOC_MAGIC ||
+	    _IOC_DIR(command) != (_IOC_READ | _IOC_WRITE))
+		return -ENOTTY;
+	for (verb = end_verbs; verb < end_verbs + ARRAY_SIZE(end_verbs); verb++) {
+		if (verb->number != _IOC_NR(command))
+			continue;
+		if (verb->role && verb->role != end->role)
+			return -EBADF;
+		return call(file, command, address, verb);
+	}
+	return -ENOTTY;
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * map - mmap: from offset to region, who may write it, and faults
+ *
+ * Shared mappings only, and what may not be written loses VM_MAYWRITE, so that
+ * neither mprotect(2) nor a forced access through ptrace can win it back. No
+ * mapping is ever remembered: the file keeps everything alive, and revoking
+ * goes through the pool's address_space. Children inherit mappings, as they do
+ * any shared memory.
+ */
+#include <linux/mm.h>
+
+#include "compat.h"
+#include "ends.h"
+#include "map.h"
+#include "pool.h"
+
+static struct zpipe_end *end_of(struct vm_area_struct *vma)
+{
+	return vma->vm_file->private_data;
+}
+
+static pgoff_t region_page(pgoff_t pgoff)
+{
+	return pgoff & ~(pgoff_t)(ZPIPE_OFF_MASK >> PAGE_SHIFT);
+}
+
+/* An fd may be kept elsewhere although the process that mapped it has died. */
+static void map_close(struct vm_area_struct *vma)
+{
+	zpipe_ends_hook(end_of(vma));
+}
+
+static vm_fault_t control_fault(struct vm_fault *vmf)
+{
+	struct zpipe_pipe *pipe = end_of(vmf->vma)->pipe;
+	u64 offset = (u64)vmf->pgoff << PAGE_SHIFT;
+	size_t at = offset & ~ZPIPE_OFF_MASK;
+	void *address = NULL;
+
+	switch (offset & ZPIPE_OFF_MASK) {
+	case ZPIPE_OFF_STATE:
+		if (at < pipe->state_size)
+			address = (void *)pipe->state + at;
+		break;
+	case ZPIPE_OFF_WRITER:
+		if (!at)
+			address = pipe->writer_page;
+		break;
+	case ZPIPE_OFF_READER:
+		if (!at)
+			address = pipe->reader_page;
+		break;
+	}
+	if (!address)
+		return VM_FAULT_SIGBUS;
+	vmf->page = virt_to_page(address);
+	get_page(vmf->page);
+	return 0;
+}
+
+static const struct vm_operations_struct control_ops = {
+	.close = map_close,
+	.fault = control_fault,
+};
+
+/*
+ * Insert nr pages at address; those that are there already stay. The first
+ * error other than that ends it.
+ */
+static int insert_pages(struct vm_area_struct *vma, unsigned long address,
+			struct page **pages, unsigned long nr)
+{
+	while (nr) {
+		unsigned long left = nr, done;
+		int ret = vm_insert_pages(vma, address, pages, &left);
+
+		if (!ret)
+			return 0;
+		if (ret != -EBUSY)
+			return ret;
+		done = nr - left + 1;
+		address += done * PAGE_SIZE;
+		pages += done;
+		nr -= done;
+	}
+	return 0;
+}
+
+/*
+ * Map the whole segment, as far as the mapping reaches: a fault for each page
+ * would cost five times as much. Under pool->mutex, so that a trim that has
+ * taken the pages away has also seen the last PTE.
+ */
+static vm_fault_t data_fault(struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	struct zpipe_pool *pool = end_of(vma)->pipe->pool;
+	u32 per_segment = zpipe_pool_segment_pages(pool);
+	pgoff_t page = region_page(vmf->pgoff);
+	pgoff_t first = page & ~(pgoff_t)(per_segment - 1);
+	pgoff_t from = max(first, region_page(vma->vm_pgoff));
+	pgoff_t to = min(first + per_segment, region_page(vma->vm_pgoff) + vma_pages(vma));
+	u64 index = page >> (pool->shift - PAGE_SHIFT);
+	struct page **pages;
+	int ret = -EFAULT;
+
+	if (index >= pool->slots.nr)
+		return VM_FAULT_SIGBUS;
+	if (mutex_lock_killable(&pool->mutex))
+		return VM_FAULT_SIGBUS;
+	pages = pool->segment[index].pages;
+	if (pages)
+		ret = insert_pages(vma, vma->vm_start +
+				   ((from - region_page(vma->vm_pgoff)) << PAGE_SHIFT),
+				   pages + (from - first), to - from);
+	mutex_unlock(&pool->mutex);
+	if (!ret)
+		return VM_FAULT_NOPAGE;
+	return ret == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
+}
+
+static const struct vm_operations_struct data_ops = {
+	.close = map_close,
+	.fault = data_fault,
+};
+
+/* The permission table: a region's size, and the end that may write to it. */
+static int find_region(const struct zpipe_pipe *pipe, u64 region, u64 *size, u32 *owner)
+{
+	switch (region) {
+	case ZPIPE_OFF_STATE:
+		*size = pipe->state_size;
+		*owner = 0;
+		return 0;
+	case ZPIPE_OFF_WRITER:
+		*size = PAGE_SIZE;
+		*owner = ZPIPE_ROLE_WRITER;
+		return 0;
+	case ZPIPE_OFF_READER:
+		*size = PAGE_SIZE;
+		*owner = ZPIPE_ROLE_READER;
+		return 0;
+	case ZPIPE_OFF_DATA:
+		*size = zpipe_pool_window(pipe->pool);
+		*owner = ZPIPE_ROLE_WRITER;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+/* Refuse what is asked for now, and drop what might be asked for later. */
+static int restrict_vma(struct vm_area_struct *vma, bool may_write)
+{
+	unsigned long clear = VM_MAYEXEC;
+
+	/* VM_MAYSHARE: VM_SHARED is not set for a shared read-only mapping. */
+	if (!(vma->vm_flags & VM_MAYSHARE))
+		return -EINVAL;
+	if (vma->vm_flags & VM_EXEC)
+		return -EACCES;
+	if (!may_write) {
+		if (vma->vm_flags & VM_WRITE)
+			return -EACCES;
+		clear |= VM_MAYWRITE;
+	}
+	zpipe_vma_flags(vma, VM_DONTEXPAND | VM_DONTDUMP | VM_MIXEDMAP, clear);
+	return 0;
+}
+
+/**
+ * zpipe_map_mmap - mmap of an end's file
+ * @file: the end's
+ * @vma: to set up
+ *
+ * Context: under the mm lock.
+ * Return: 0, -EINVAL outside of the regions or for a private mapping, -EACCES.
+ */
+int zpipe_map_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct zpipe_end *end = file->private_data;
+	u64 offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
+	u64 length = (u64)vma_pages(vma) << PAGE_SHIFT;
+	u64 at = offset & ~ZPIPE_OFF_MASK;
+	u64 size;
+	u32 owner;
+	int ret;
+
+	ret = find_region(end->pipe, offset & ZPIPE_OFF_MASK, &size, &owner);
+	if (ret)
+		return ret;
+	if (at >= size || length > size - at)
+		return -EINVAL;
+	ret = restrict_vma(vma, owner == end->role);
+	if (ret)
+		return ret;
+	vma->vm_ops = (offset & ZPIPE_OFF_MASK) == ZPIPE_OFF_DATA ? &data_ops : &control_ops;
+	return 0;
+}

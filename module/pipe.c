@@ -1,0 +1,531 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * pipe - the life of a pipe: create, look at the cursors, put, free
+ *
+ * ends.c has how an end finishes. Here is what all verbs share: taking over
+ * the shared words, publishing and advancing for those who do it by ioctl, and
+ * pausing the writer.
+ */
+#include <linux/capability.h>
+#include <linux/ktime.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "limits.h"
+#include "pipe.h"
+#include "pool.h"
+#include "wait.h"
+#include "zpipe_trace.h"
+
+#define DEFAULT_CAPACITY	(1ULL << 20)
+#define DEFAULT_SEGMENT		(1ULL << 16)
+#define MAX_SEGMENT		(1ULL << 21)
+#define MAX_SEGMENTS		4096
+
+static atomic64_t last_id = ATOMIC64_INIT(0);
+
+/* What CREATE was asked for, worked out. */
+struct geometry {
+	u64 pause;
+	u64 resume;
+	u32 shift;
+	u32 nr;
+};
+
+/**
+ * zpipe_pipe_thresholds - fill in defaults and check
+ * @pause: bytes, 0 for never
+ * @resume: bytes; 0 counts as 1
+ * @capacity: of the pipe
+ *
+ * Return: 0, or -EINVAL when @resume is above @pause.
+ */
+int zpipe_pipe_thresholds(u64 *pause, u64 *resume, u64 capacity)
+{
+	if (*pause == ZPIPE_DEFAULT)
+		*pause = capacity / 2;
+	if (*resume == ZPIPE_DEFAULT)
+		*resume = *pause / 2;
+	if (*resume == 0)
+		*resume = 1;
+	if (*pause && *resume > *pause)
+		return -EINVAL;
+	return 0;
+}
+
+static int work_out(const struct zpipe_create_args *args, struct zpipe_user *user, bool exempt,
+		    struct geometry *geometry)
+{
+	u64 capacity = args->capacity ?: DEFAULT_CAPACITY;
+	u64 segment = args->segment_size;
+
+	if (capacity > READ_ONCE(zpipe_max_capacity) || segment > MAX_SEGMENT)
+		return -EINVAL;
+	if (!exempt && zpipe_user_is_soft(user, DIV_ROUND_UP(capacity, PAGE_SIZE))) {
+		if (args->capacity)
+			return -EDQUOT;
+		capacity = 2 * PAGE_SIZE;
+		segment = min_t(u64, segment, PAGE_SIZE);
+	}
+	if (!segment) {
+		/* Sixteen or more segments, none above the default unless it takes too many. */
+		segment = clamp_t(u64, rounddown_pow_of_two(capacity) / 16,
+				  PAGE_SIZE, DEFAULT_SEGMENT);
+		while (DIV_ROUND_UP_ULL(capacity, segment) > MAX_SEGMENTS)
+			segment *= 2;
+	}
+	if (!is_power_of_2(segment))
+		return -EINVAL;
+	segment = max_t(u64, segment, PAGE_SIZE);
+	if (DIV_ROUND_UP_ULL(capacity, segment) > MAX_SEGMENTS)
+		return -EINVAL;
+
+	geometry->shift = ilog2(segment);
+	geometry->nr = DIV_ROUND_UP_ULL(capacity, segment);
+	geometry->pause = args->pause;
+	geometry->resume = args->resume;
+	return zpipe_pipe_thresholds(&geometry->pause, &geometry->resume,
+				     (u64)geometry->nr << geometry->shift);
+}
+
+static int init_chain(struct zpipe_pipe *pipe, struct zpipe_pool *pool, u32 entries)
+{
+	struct zpipe_chain *chain = &pipe->chain;
+
+	chain->run = kvcalloc(entries, sizeof(*chain->run), GFP_KERNEL_ACCOUNT);
+	if (!chain->run)
+		return -ENOMEM;
+	chain->slots = &pool->slots;
+	chain->table = pipe->state->table;
+	chain->opened_word = &pipe->state->opened;
+	chain->granted_word = &pipe->state->granted;
+	chain->mask = entries - 1;
+	chain->shift = pool->shift;
+	chain->contig = pipe->flags & ZPIPE_F_CONTIG;
+	return 0;
+}
+
+static void free_control(struct zpipe_pipe *pipe)
+{
+	kvfree(pipe->chain.run);
+	free_page((unsigned long)pipe->reader_page);
+	free_page((unsigned long)pipe->writer_page);
+	if (pipe->state)
+		free_pages_exact(pipe->state, pipe->state_size);
+}
+
+/* The pages both processes see besides the data: three, unless segments are many. */
+static int alloc_control(struct zpipe_pipe *pipe, struct zpipe_pool *pool)
+{
+	/* Room for an entry more than there are segments, see chain.c. */
+	u32 entries = roundup_pow_of_two(pool->slots.nr + 1);
+	struct zpipe_state *state;
+
+	pipe->state_size = PAGE_ALIGN(struct_size(state, table, entries));
+	pipe->state = alloc_pages_exact(pipe->state_size, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	pipe->writer_page = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	pipe->reader_page = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!pipe->state || !pipe->writer_page || !pipe->reader_page ||
+	    init_chain(pipe, pool, entries)) {
+		free_control(pipe);
+		return -ENOMEM;
+	}
+	state = pipe->state;
+	state->magic = ZPIPE_MAGIC;
+	state->id = pipe->id;
+	state->window = zpipe_pool_window(pool);
+	state->segment_size = 1U << pool->shift;
+	state->table_entries = entries;
+	state->pause = pipe->pause;
+	return 0;
+}
+
+static unsigned long control_pages(const struct zpipe_pipe *pipe)
+{
+	return pipe->state_size / PAGE_SIZE + 2;
+}
+
+/**
+ * zpipe_pipe_create - make a pipe with a private pool
+ * @args: checked for flags and reserved words
+ *
+ * Context: may sleep.
+ * Return: the pipe with two references, one for each end, or an ERR_PTR().
+ */
+struct zpipe_pipe *zpipe_pipe_create(const struct zpipe_create_args *args)
+{
+	bool exempt = ns_capable_noaudit(&init_user_ns, CAP_SYS_RESOURCE);
+	struct geometry geometry;
+	struct zpipe_pipe *pipe;
+	struct zpipe_user *user;
+	int ret;
+
+	user = zpipe_user_get();
+	if (!user)
+		return ERR_PTR(-ENOMEM);
+	ret = work_out(args, user, exempt, &geometry);
+	if (!ret)
+		ret = zpipe_user_add_pipe(user, exempt);
+	if (ret)
+		goto err_put_user;
+
+	ret = -ENOMEM;
+	pipe = kzalloc(sizeof(*pipe), GFP_KERNEL_ACCOUNT);
+	if (!pipe)
+		goto err_sub_pipe;
+	kref_init(&pipe->kref);
+	kref_get(&pipe->kref);
+	pipe->id = atomic64_inc_return(&last_id);
+	pipe->flags = args->flags & ~ZPIPE_F_NONBLOCK;
+	pipe->pause = geometry.pause;
+	pipe->resume = geometry.resume;
+	spin_lock_init(&pipe->lock);
+	mutex_init(&pipe->read_mutex);
+	mutex_init(&pipe->write_mutex);
+	zpipe_wait_init(pipe);
+
+	pipe->pool = zpipe_pool_create(geometry.nr, geometry.shift, exempt);
+	if (IS_ERR(pipe->pool)) {
+		ret = PTR_ERR(pipe->pool);
+		goto err_free_pipe;
+	}
+	ret = alloc_control(pipe, pipe->pool);
+	if (ret)
+		goto err_put_pool;
+	ret = zpipe_user_add_pages(user, control_pages(pipe), exempt);
+	if (ret)
+		goto err_free_control;
+
+	spin_lock(&pipe->lock);
+	zpipe_wait_share_locked(pipe);
+	spin_unlock(&pipe->lock);
+	/* The pool holds the same account from here on. */
+	zpipe_user_put(user);
+	trace_zpipe_create(pipe->id, 0, zpipe_pool_window(pipe->pool), 0);
+	return pipe;
+
+err_free_control:
+	free_control(pipe);
+err_put_pool:
+	zpipe_pool_put(pipe->pool);
+err_free_pipe:
+	kfree(pipe);
+err_sub_pipe:
+	zpipe_user_sub_pipe(user);
+err_put_user:
+	zpipe_user_put(user);
+	trace_zpipe_create(0, 0, args->capacity, ret);
+	return ERR_PTR(ret);
+}
+
+/*
+ * Both ends are released: no file is left, hence no mapping, no fault, no
+ * poll and no sleeper (each holds its file).
+ */
+static void pipe_free(struct kref *kref)
+{
+	struct zpipe_pipe *pipe = container_of(kref, struct zpipe_pipe, kref);
+	struct zpipe_user *user = pipe->pool->user;
+
+	trace_zpipe_destroy(pipe->id, pipe->chain.published, zpipe_chain_held(&pipe->chain), 0);
+	zpipe_user_sub_pages(user, control_pages(pipe));
+	zpipe_user_sub_pipe(user);
+	free_control(pipe);
+	zpipe_pool_put(pipe->pool);
+	kfree(pipe);
+}
+
+/**
+ * zpipe_pipe_put - an end lets go
+ * @pipe: freed with the second one
+ *
+ * Context: may sleep.
+ */
+void zpipe_pipe_put(struct zpipe_pipe *pipe)
+{
+	kref_put(&pipe->kref, pipe_free);
+}
+
+/**
+ * zpipe_pipe_reject_locked - a call is refused because of what it was given
+ * @pipe: the pipe
+ * @verb: ZPIPE_NR_*
+ * @position: the bad one, where there is one
+ * @ret: what to answer
+ *
+ * Return: @ret.
+ */
+int zpipe_pipe_reject_locked(struct zpipe_pipe *pipe, u32 verb, u64 position, int ret)
+{
+	lockdep_assert_held(&pipe->lock);
+	pipe->stats.rejects++;
+	trace_zpipe_reject(pipe->id, position, verb, ret);
+	return ret;
+}
+
+/**
+ * zpipe_pipe_accuse_locked - a shared word lies, so the stream is over
+ * @pipe: the pipe
+ * @role: of the end that owns the word
+ *
+ * Both ends get EPROTO from here on; when the writer is guilty the reader
+ * first gets what was published before.
+ */
+void zpipe_pipe_accuse_locked(struct zpipe_pipe *pipe, u32 role)
+{
+	lockdep_assert_held(&pipe->lock);
+	pipe->guilty = role;
+	WRITE_ONCE(pipe->state->guilty, role);
+	zpipe_pipe_reject_locked(pipe, 0, pipe->chain.published, -EPROTO);
+	zpipe_wait_wake_all_locked(pipe);
+}
+
+/**
+ * zpipe_pipe_freed_locked - count segments that the chain has given back
+ * @pipe: the pipe
+ * @slots: how many
+ */
+void zpipe_pipe_freed_locked(struct zpipe_pipe *pipe, u32 slots)
+{
+	lockdep_assert_held(&pipe->lock);
+	if (!slots)
+		return;
+	pipe->stats.segments_freed += slots;
+	trace_zpipe_segment_free(pipe->id, pipe->chain.consumed,
+				 (u64)slots << pipe->chain.shift, 0);
+}
+
+/**
+ * zpipe_pipe_pause_locked - bring the paused state up to date
+ * @pipe: the pipe
+ * @may_pause: the writer asks, so it may be paused now
+ *
+ * Paused from unexamined >= pause until unexamined < resume; lifted while the
+ * reader starves (rule R1), and for good when it is gone.
+ *
+ * Return: whether the writer is paused.
+ */
+bool zpipe_pipe_pause_locked(struct zpipe_pipe *pipe, bool may_pause)
+{
+	u64 unexamined = zpipe_chain_unexamined(&pipe->chain);
+	bool lifted = !pipe->pause || pipe->reader_ended || pipe->guilty ||
+		      zpipe_wait_is_starving_locked(pipe);
+
+	lockdep_assert_held(&pipe->lock);
+	if (pipe->paused && (lifted || unexamined < pipe->resume)) {
+		u64 ns = ktime_get_ns() - pipe->paused_at;
+
+		pipe->paused = false;
+		pipe->stats.paused_ns += ns;
+		trace_zpipe_resume(pipe->id, pipe->chain.published, ns, 0);
+	} else if (!pipe->paused && may_pause && !lifted && unexamined >= pipe->pause) {
+		pipe->paused = true;
+		pipe->paused_at = ktime_get_ns();
+		pipe->stats.pauses++;
+		trace_zpipe_pause(pipe->id, pipe->chain.published, unexamined, 0);
+	}
+	return pipe->paused;
+}
+
+/* Whose wait does the present state of the chain end? */
+static void wake_reached_locked(struct zpipe_pipe *pipe)
+{
+	const struct zpipe_chain *chain = &pipe->chain;
+
+	if (chain->published >= zpipe_wake_at(&pipe->wake_reader))
+		zpipe_wait_wake_reader_locked(pipe);
+	if (pipe->paused)
+		zpipe_pipe_pause_locked(pipe, false);
+	if (chain->examined >= zpipe_wake_at(&pipe->wake_examined) ||
+	    chain->consumed >= zpipe_wake_at(&pipe->wake_consumed))
+		zpipe_wait_wake_writer_locked(pipe);
+}
+
+/**
+ * zpipe_pipe_look_locked - take over what the shared words say
+ * @pipe: the pipe
+ * @role: whose call this is, ZPIPE_ROLE_*
+ *
+ * The words are loaded consumed first, published last, as the two sides store
+ * them the other way round (rule R4). A word that has ended its service - the
+ * end has completed, or was found out - is not read any more.
+ *
+ * Return: 0, or -EPROTO when the caller's own word is bad; it may mend it and
+ * call again. The peer's bad word ends the pipe for both.
+ */
+int zpipe_pipe_look_locked(struct zpipe_pipe *pipe, u32 role)
+{
+	struct zpipe_chain *chain = &pipe->chain;
+	u64 consumed, examined, published;
+	int ret = 0;
+
+	lockdep_assert_held(&pipe->lock);
+	/* Pair with the reader's release of consumed (C in uapi/linux/zpipe.h). */
+	consumed = smp_load_acquire(&pipe->reader_page->consumed);
+	examined = smp_load_acquire(&pipe->reader_page->examined);
+	/* Pairs with the writer's release of published (A in uapi/linux/zpipe.h). */
+	published = smp_load_acquire(&pipe->writer_page->published);
+
+	if (!pipe->writer_ended && !pipe->guilty &&
+	    zpipe_chain_accept_writer(chain, published)) {
+		if (role == ZPIPE_ROLE_WRITER)
+			ret = zpipe_pipe_reject_locked(pipe, ZPIPE_NR_FLUSH, published, -EPROTO);
+		else
+			zpipe_pipe_accuse_locked(pipe, ZPIPE_ROLE_WRITER);
+	}
+	if (pipe->reader_ended) {
+		zpipe_pipe_freed_locked(pipe, zpipe_chain_discard(chain));
+	} else if (!ret && pipe->guilty != ZPIPE_ROLE_READER &&
+		   zpipe_chain_accept_reader(chain, consumed, examined)) {
+		if (role == ZPIPE_ROLE_READER)
+			ret = zpipe_pipe_reject_locked(pipe, ZPIPE_NR_ADVANCE, consumed, -EPROTO);
+		else
+			zpipe_pipe_accuse_locked(pipe, ZPIPE_ROLE_READER);
+	}
+	wake_reached_locked(pipe);
+	return ret;
+}
+
+/**
+ * zpipe_pipe_publish_locked - publish for a writer who does it by system call
+ * @pipe: the pipe, looked at
+ * @position: at most granted; at or below published it changes nothing
+ *
+ * Wakes nobody.
+ */
+void zpipe_pipe_publish_locked(struct zpipe_pipe *pipe, u64 position)
+{
+	lockdep_assert_held(&pipe->lock);
+	if (position <= pipe->chain.published)
+		return;
+	pipe->chain.published = position;
+	/* Pairs with the reader's load-acquire of published (A). */
+	smp_store_release(&pipe->writer_page->published, position);
+	if (pipe->reader_ended)
+		zpipe_pipe_freed_locked(pipe, zpipe_chain_discard(&pipe->chain));
+}
+
+/**
+ * zpipe_pipe_advance_locked - advance for a reader who does it by system call
+ * @pipe: the pipe, looked at
+ * @consumed: at least the present one, at most @examined
+ * @examined: at most published; a lower one than before changes nothing
+ *
+ * Wakes the writer where it waits for that.
+ */
+void zpipe_pipe_advance_locked(struct zpipe_pipe *pipe, u64 consumed, u64 examined)
+{
+	struct zpipe_chain *chain = &pipe->chain;
+
+	lockdep_assert_held(&pipe->lock);
+	chain->examined = max(chain->examined, examined);
+	chain->consumed = consumed;
+	WRITE_ONCE(pipe->reader_page->examined, chain->examined);
+	/* Pairs with the writer's load-acquire of consumed (C). */
+	smp_store_release(&pipe->reader_page->consumed, consumed);
+	wake_reached_locked(pipe);
+}
+
+/**
+ * zpipe_pipe_info - geometry, where everything is, and where a reader starts
+ * @end: either
+ * @args: filled
+ *
+ * Return: 0.
+ */
+int zpipe_pipe_info(struct zpipe_end *end, struct zpipe_info_args *args)
+{
+	struct zpipe_pipe *pipe = end->pipe;
+	const struct zpipe_chain *chain = &pipe->chain;
+	u64 window = zpipe_pool_window(pipe->pool);
+
+	args->out_role = end->role;
+	args->out_magic = ZPIPE_MAGIC;
+	args->out_features = ZPIPE_FEAT_CONTIG | ZPIPE_FEAT_RW;
+	args->out_id = pipe->id;
+	args->out_version = ZPIPE_UAPI_VERSION;
+	args->out_flags = pipe->flags;
+	args->out_capacity = window;
+	args->out_window = window;
+	args->out_segment_size = pipe->state->segment_size;
+	args->out_nr_segments = pipe->pool->slots.nr;
+	args->out_state = (struct zpipe_region){ ZPIPE_OFF_STATE, pipe->state_size };
+	args->out_writer = (struct zpipe_region){ ZPIPE_OFF_WRITER, PAGE_SIZE };
+	args->out_reader = (struct zpipe_region){ ZPIPE_OFF_READER, PAGE_SIZE };
+	args->out_data = (struct zpipe_region){ ZPIPE_OFF_DATA, window };
+	args->out_opened_at = offsetof(struct zpipe_state, opened);
+	args->out_granted_at = offsetof(struct zpipe_state, granted);
+	args->out_reader_wake_at = offsetof(struct zpipe_state, reader_wake_at);
+	args->out_pause_at = offsetof(struct zpipe_state, pause);
+	args->out_writer_wake_examined_at = offsetof(struct zpipe_state, writer_wake_examined);
+	args->out_writer_wake_consumed_at = offsetof(struct zpipe_state, writer_wake_consumed);
+	args->out_reader_events_at = offsetof(struct zpipe_state, reader_events);
+	args->out_table_at = offsetof(struct zpipe_state, table);
+	args->out_table_entries = pipe->state->table_entries;
+	args->out_published_at = offsetof(struct zpipe_writer_page, published);
+	args->out_examined_at = offsetof(struct zpipe_reader_page, examined);
+	args->out_consumed_at = offsetof(struct zpipe_reader_page, consumed);
+
+	spin_lock(&pipe->lock);
+	zpipe_pipe_look_locked(pipe, end->role);
+	args->out_pause = pipe->pause;
+	args->out_resume = pipe->resume;
+	args->out_generation = pipe->generation;
+	args->out_granted = chain->granted;
+	args->out_published = chain->published;
+	args->out_examined = chain->examined;
+	args->out_consumed = chain->consumed;
+	args->out_index = zpipe_chain_index(chain);
+	spin_unlock(&pipe->lock);
+	return 0;
+}
+
+/**
+ * zpipe_pipe_stat - positions and counters
+ * @end: either
+ * @args: filled
+ *
+ * Return: 0.
+ */
+int zpipe_pipe_stat(struct zpipe_end *end, struct zpipe_stat_args *args)
+{
+	struct zpipe_pipe *pipe = end->pipe;
+	const struct zpipe_stats *stats = &pipe->stats;
+	const struct zpipe_pool *pool = pipe->pool;
+
+	args->out_data_pages = atomic_long_read(&pool->pages);
+	args->out_control_bytes = control_pages(pipe) * PAGE_SIZE + sizeof(*pipe) +
+		(pipe->chain.mask + 1) * sizeof(*pipe->chain.run) + sizeof(*pool) +
+		pool->slots.nr * (sizeof(*pool->slots.slot) + sizeof(*pool->segment)) +
+		2 * (sizeof(struct zpipe_end) + sizeof(struct file) + sizeof(struct dentry)) +
+		sizeof(struct inode);
+
+	spin_lock(&pipe->lock);
+	zpipe_pipe_look_locked(pipe, end->role);
+	args->out_granted = pipe->chain.granted;
+	args->out_published = pipe->chain.published;
+	args->out_examined = pipe->chain.examined;
+	args->out_consumed = pipe->chain.consumed;
+	args->out_copied_write = stats->copied_write;
+	args->out_copied_read = stats->copied_read;
+	args->out_segments_opened = stats->segments_opened;
+	args->out_segments_freed = stats->segments_freed;
+	args->out_allocs = stats->allocs;
+	args->out_flushes = stats->flushes;
+	args->out_reads = stats->reads;
+	args->out_advances = stats->advances;
+	args->out_pauses = stats->pauses;
+	args->out_paused_ns = stats->paused_ns;
+	if (pipe->paused)
+		args->out_paused_ns += ktime_get_ns() - pipe->paused_at;
+	args->out_writer_waits = stats->writer_waits;
+	args->out_writer_wait_ns = stats->writer_wait_ns;
+	args->out_reader_waits = stats->reader_waits;
+	args->out_reader_wait_ns = stats->reader_wait_ns;
+	args->out_reader_wakes = stats->reader_wakes;
+	args->out_writer_wakes = stats->writer_wakes;
+	args->out_rejects = stats->rejects;
+	spin_unlock(&pipe->lock);
+	return 0;
+}

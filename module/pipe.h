@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * pipe - the life of a pipe: create, look at the cursors, put, free
+ *
+ * Every verb begins by looking (rule R6): the shared words are read once, in
+ * the order of rule R4, checked, taken over, and whoever waits for what they
+ * now say is woken.
+ */
+#ifndef ZPIPE_PIPE_H
+#define ZPIPE_PIPE_H
+
+#include <linux/types.h>
+
+#include "types.h"
+
+struct zpipe_pipe *zpipe_pipe_create(const struct zpipe_create_args *args);
+void zpipe_pipe_put(struct zpipe_pipe *pipe);
+int zpipe_pipe_thresholds(u64 *pause, u64 *resume, u64 capacity);
+void zpipe_pipe_accuse_locked(struct zpipe_pipe *pipe, u32 role);
+void zpipe_pipe_freed_locked(struct zpipe_pipe *pipe, u32 slots);
+
+int zpipe_pipe_look_locked(struct zpipe_pipe *pipe, u32 role);
+void zpipe_pipe_publish_locked(struct zpipe_pipe *pipe, u64 position);
+void zpipe_pipe_advance_locked(struct zpipe_pipe *pipe, u64 consumed, u64 examined);
+bool zpipe_pipe_pause_locked(struct zpipe_pipe *pipe, bool may_pause);
+int zpipe_pipe_reject_locked(struct zpipe_pipe *pipe, u32 verb, u64 position, int ret);
+
+int zpipe_pipe_info(struct zpipe_end *end, struct zpipe_info_args *args);
+int zpipe_pipe_stat(struct zpipe_end *end, struct zpipe_stat_args *args);
+
+#endif /* ZPIPE_PIPE_H */

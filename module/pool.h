@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * pool - the memory of segments: pages, accounting, and the inode behind them
+ *
+ * slots.c says which segments are free; here is what they are made of. A
+ * segment gets its pages when it is first taken, and keeps them while the pool
+ * lives, unless zpipe_pool_trim() gives those of the free ones back.
+ */
+#ifndef ZPIPE_POOL_H
+#define ZPIPE_POOL_H
+
+#include <linux/types.h>
+
+#include "types.h"
+
+struct zpipe_pool *zpipe_pool_create(u32 nr, u32 shift, bool exempt);
+void zpipe_pool_put(struct zpipe_pool *pool);
+int zpipe_pool_populate(struct zpipe_pool *pool, u32 first, u32 nr);
+void zpipe_pool_trim(struct zpipe_pool *pool, spinlock_t *lock);
+struct page *zpipe_pool_page(struct zpipe_pool *pool, u64 offset);
+struct file *zpipe_pool_file(struct zpipe_pool *pool, const char *name, int flags,
+			     const struct file_operations *fops);
+
+static inline u32 zpipe_pool_segment_pages(const struct zpipe_pool *pool)
+{
+	return 1U << (pool->shift - PAGE_SHIFT);
+}
+
+static inline u64 zpipe_pool_window(const struct zpipe_pool *pool)
+{
+	return (u64)pool->slots.nr << pool->shift;
+}
+
+#endif /* ZPIPE_POOL_H */

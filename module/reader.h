@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * reader - READ and ADVANCE: snapshots, waiting for bytes, giving them back
+ */
+#ifndef ZPIPE_READER_H
+#define ZPIPE_READER_H
+
+#include <linux/poll.h>
+#include <linux/types.h>
+
+#include "types.h"
+
+int zpipe_reader_check_locked(const struct zpipe_pipe *pipe);
+int zpipe_reader_wait(struct zpipe_pipe *pipe, struct zpipe_read_args *args);
+int zpipe_reader_read(struct zpipe_end *end, struct zpipe_read_args *args,
+		      struct zpipe_span *spans, bool nowait);
+void zpipe_reader_unread(struct zpipe_end *end, const struct zpipe_read_args *args);
+int zpipe_reader_advance(struct zpipe_end *end, struct zpipe_advance_args *args);
+__poll_t zpipe_reader_poll(struct zpipe_pipe *pipe);
+
+#endif /* ZPIPE_READER_H */

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * types - the objects of zpipe, their locks and who refers to whom
+ *
+ *	writer file --> zpipe_end --\
+ *				     >--> zpipe_pipe --> zpipe_pool --> pages
+ *	reader file --> zpipe_end --/			    |
+ *	every mapping --> its file			    +--> inode, user
+ *
+ * A file holds its end, the two ends hold the pipe, the pipe holds the pool.
+ * Nothing holds a file, so a pipe cannot be a node in a cycle of passed fds. A
+ * mapping needs no bookkeeping: vm_file keeps everything above alive, and PTEs
+ * hold their own references on pages.
+ *
+ * Locks, outermost first:
+ *
+ *	pipe->read_mutex, pipe->write_mutex
+ *		one caller of read(2), or write(2), at a time; taken killably, and
+ *		with O_NONBLOCK only tried. The one lock that is held across user
+ *		memory; the peer never takes it.
+ *	pool->mutex
+ *		which page is where: segment[].pages. Faults take it under the mm
+ *		lock, so it is never held across a user copy or a page pin.
+ *	pipe->lock
+ *		a spinlock: chain, slots, wake words, end states, counters.
+ *		Bounded work only.
+ *	wait queue locks
+ *
+ * Legend of the fields:
+ *	I  set before the fds exist, then read-only
+ *	L  pipe->lock
+ *	M  pool->mutex
+ *	A  atomic
+ *	S  in a page that userspace may read and only the kernel writes; L
+ *	U  written by userspace, hostile: read once, checked, then used
+ */
+#ifndef ZPIPE_TYPES_H
+#define ZPIPE_TYPES_H
+
+#include <linux/fs.h>
+#include <linux/kref.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+#include <linux/zpipe.h>
+
+#include "chain.h"
+#include "slots.h"
+
+struct zpipe_user;
+
+/**
+ * struct zpipe_state - the state region, as userspace sees it
+ *
+ * What the writer reads at every publish, and what the reader reads at every
+ * advance, have cache lines of their own, 128 bytes apart because processors
+ * fetch lines in pairs.
+ *
+ * @magic: ZPIPE_MAGIC
+ * @id: the pipe's number
+ * @window: bytes of the data window
+ * @segment_size: bytes
+ * @table_entries: of @table
+ * @opened: S, descriptors ever opened
+ * @granted: S, end of the open grant
+ * @generation: S, times RESET
+ * @reader_wake_at: S, the writer calls FLUSH when published reaches it
+ * @pause: S, present threshold
+ * @writer_wake_examined: S, the reader calls ADVANCE when examined reaches it
+ * @writer_wake_consumed: S, or consumed this
+ * @reader_events: S, not 0: READ has something to say
+ * @writer_ended: S, 1 when the writer has finished
+ * @writer_error: S, and how
+ * @reader_ended: S, 1 when the reader has finished
+ * @reader_error: S, and how
+ * @guilty: S, ZPIPE_ROLE_* of the end whose shared word ended the pipe
+ * @table: S, the chain
+ */
+struct zpipe_state {
+	u64 magic;
+	u64 id;
+	u64 window;
+	u32 segment_size;
+	u32 table_entries;
+	u64 opened __aligned(128);
+	u64 granted;
+	u64 generation;
+	u64 reader_wake_at __aligned(128);
+	u64 pause;
+	u64 writer_wake_examined __aligned(128);
+	u64 writer_wake_consumed;
+	u32 reader_events;
+	u32 writer_ended __aligned(128);
+	s32 writer_error;
+	u32 reader_ended;
+	s32 reader_error;
+	u32 guilty;
+	struct zpipe_descriptor table[] __aligned(128);
+};
+
+/**
+ * struct zpipe_writer_page - U, the writer region
+ * @published: stream position
+ */
+struct zpipe_writer_page {
+	u64 published;
+};
+
+/**
+ * struct zpipe_reader_page - U, the reader region
+ * @examined: stream position
+ * @consumed: stream position; stored after @examined (rule R4)
+ */
+struct zpipe_reader_page {
+	u64 examined;
+	u64 consumed;
+};
+
+/**
+ * struct zpipe_segment - the memory of one slot
+ * @pages: M, its pages, or NULL while it has none
+ */
+struct zpipe_segment {
+	struct page **pages;
+};
+
+/**
+ * struct zpipe_pool - equally sized segments with one data window
+ * @kref: A
+ * @inode: I, its address_space finds every mapping of the window
+ * @user: I, who pays
+ * @exempt: I, was made with CAP_SYS_RESOURCE
+ * @mutex: see above
+ * @segment: I, array of slots.nr
+ * @slots: L, of the pool's one pipe
+ * @shift: I, log2 of the segment size
+ * @pages: A, data pages held
+ */
+struct zpipe_pool {
+	struct kref kref;
+	struct inode *inode;
+	struct zpipe_user *user;
+	bool exempt;
+	struct mutex mutex;
+	struct zpipe_segment *segment;
+	struct zpipe_slots slots;
+	u32 shift;
+	atomic_long_t pages;
+};
+
+/**
+ * struct zpipe_stats - L, see struct zpipe_stat_args for the meanings
+ */
+struct zpipe_stats {
+	u64 copied_write;
+	u64 copied_read;
+	u64 segments_opened;
+	u64 segments_freed;
+	u64 allocs;
+	u64 flushes;
+	u64 reads;
+	u64 advances;
+	u64 pauses;
+	u64 paused_ns;
+	u64 writer_waits;
+	u64 writer_wait_ns;
+	u64 reader_waits;
+	u64 reader_wait_ns;
+	u64 reader_wakes;
+	u64 writer_wakes;
+	u64 rejects;
+};
+
+/* An operation in progress; a second one of the same kind is EBUSY. */
+enum zpipe_busy {
+	ZPIPE_BUSY_ALLOC	= 1,
+	ZPIPE_BUSY_FLUSH	= 2,
+	ZPIPE_BUSY_READ		= 4,
+	ZPIPE_BUSY_WRITE2	= 8,	/* write(2): excludes ALLOC and FLUSH */
+	ZPIPE_BUSY_READ2	= 16,	/* read(2): excludes READ and ADVANCE */
+};
+
+/**
+ * struct zpipe_wake - a wake word and the waiters behind it
+ * @sleep: L, position a blocked call waits for
+ * @armed: L, least position left behind by poll or an EAGAIN
+ *
+ * Both are ZPIPE_UNARMED when nobody waits; the shared word is the smaller.
+ */
+struct zpipe_wake {
+	u64 sleep;
+	u64 armed;
+};
+
+/**
+ * struct zpipe_pipe - one direction, one writer end, one reader end
+ * @kref: A, one for each end
+ * @id: I
+ * @flags: I, ZPIPE_F_*
+ * @pool: I
+ * @state: I, the state region, @state_size bytes
+ * @writer_page: I, U
+ * @reader_page: I, U
+ * @state_size: I
+ * @lock: see above
+ * @chain: L
+ * @pause: L, threshold, 0 for never
+ * @resume: L, threshold
+ * @paused: L, unexamined went to @pause and has not come below @resume
+ * @paused_at: L, when
+ * @busy: L, enum zpipe_busy
+ * @grants: L, the writer has used ALLOC: closing without COMPLETE is an abort
+ * @writer_ended: L, no more bytes will be published
+ * @reader_ended: L, no more bytes will be read; what is published is dropped
+ * @writer_error: L, what the reader gets, once @drain allows
+ * @reader_error: L, what the writer gets
+ * @drain: L, the reader first gets what was published
+ * @closed_abort: L, the writer died: read(2) sees plain end of file
+ * @closed: L, an end has no file any more
+ * @guilty: L, ZPIPE_ROLE_* whose shared word lied; the pipe is over
+ * @cancel_read: L, the next READ returns CANCELED
+ * @cancel_flush: L, the next FLUSH does
+ * @push: L, position up to which READ returns short
+ * @read_open: L, a READ without SHARED waits for its ADVANCE
+ * @read_end: L, where what it showed ends
+ * @read_want: L, the position that an EAGAIN READ wanted, or 0
+ * @alloc_at: L, the position at which an EAGAIN ALLOC wanted memory
+ * @alloc_want: L, and how many bytes, or 0
+ * @generation: L
+ * @wake_reader: L, for published
+ * @wake_examined: L, for examined
+ * @wake_consumed: L, for consumed
+ * @memory_wait: L, consumed position that an ALLOC without memory waits for,
+ *	asleep or after EAGAIN; ZPIPE_UNARMED when none does (rule R2)
+ * @reader_wait: readers sleep and poll here
+ * @writer_wait: writers do
+ * @read_mutex: see above
+ * @write_mutex: see above
+ * @stats: L
+ */
+struct zpipe_pipe {
+	struct kref kref;
+	u64 id;
+	u32 flags;
+	struct zpipe_pool *pool;
+	struct zpipe_state *state;
+	struct zpipe_writer_page *writer_page;
+	struct zpipe_reader_page *reader_page;
+	size_t state_size;
+
+	spinlock_t lock;
+	struct zpipe_chain chain;
+	u64 pause;
+	u64 resume;
+	bool paused;
+	bool grants;
+	bool writer_ended;
+	bool reader_ended;
+	bool drain;
+	bool closed_abort;
+	bool closed;
+	bool cancel_read;
+	bool cancel_flush;
+	bool read_open;
+	int writer_error;
+	int reader_error;
+	u32 guilty;
+	u32 busy;
+	u64 paused_at;
+	u64 push;
+	u64 read_end;
+	u64 read_want;
+	u64 alloc_at;
+	u64 alloc_want;
+	u64 memory_wait;
+	u64 generation;
+	struct zpipe_wake wake_reader;
+	struct zpipe_wake wake_examined;
+	struct zpipe_wake wake_consumed;
+	wait_queue_head_t reader_wait;
+	wait_queue_head_t writer_wait;
+	struct mutex read_mutex;
+	struct mutex write_mutex;
+	struct zpipe_stats stats;
+};
+
+/**
+ * struct zpipe_end - what a file refers to
+ * @pipe: I
+ * @role: I, ZPIPE_ROLE_*
+ */
+struct zpipe_end {
+	struct zpipe_pipe *pipe;
+	u32 role;
+};
+
+#endif /* ZPIPE_TYPES_H */

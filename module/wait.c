@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * wait - wake positions: who sleeps for what, and how the peer finds out
+ *
+ * A word is the least position over its waiters and is changed only under the
+ * pipe's lock. A wake-up clears it before any waiter can run and wakes them
+ * all; those whose condition does not hold arm it again. Otherwise the peer,
+ * which can only read the word, would make one wake ioctl for each message
+ * until the sleeper has run.
+ */
+#include <linux/hrtimer.h>
+#include <linux/poll.h>
+#include <linux/sched/signal.h>
+
+#include "wait.h"
+#include "zpipe_trace.h"
+
+static void clear(struct zpipe_wake *wake)
+{
+	wake->sleep = ZPIPE_UNARMED;
+	wake->armed = ZPIPE_UNARMED;
+}
+
+/**
+ * zpipe_wait_init - nobody waits
+ * @pipe: new, not shared yet
+ */
+void zpipe_wait_init(struct zpipe_pipe *pipe)
+{
+	init_waitqueue_head(&pipe->reader_wait);
+	init_waitqueue_head(&pipe->writer_wait);
+	clear(&pipe->wake_reader);
+	clear(&pipe->wake_examined);
+	clear(&pipe->wake_consumed);
+	pipe->memory_wait = ZPIPE_UNARMED;
+}
+
+/**
+ * zpipe_wait_share_locked - write the words that userspace compares with
+ * @pipe: the pipe
+ *
+ * Something that is not a position but that an end must hear of is folded in:
+ * a wake position of 0 brings the writer in at its next publish, and the event
+ * word does so for the reader.
+ */
+void zpipe_wait_share_locked(struct zpipe_pipe *pipe)
+{
+	struct zpipe_state *state = pipe->state;
+	bool writer_event, reader_event;
+
+	lockdep_assert_held(&pipe->lock);
+	writer_event = pipe->reader_ended || pipe->cancel_flush || pipe->guilty;
+	reader_event = pipe->cancel_read || pipe->guilty ||
+		       (pipe->writer_error && !pipe->drain);
+	WRITE_ONCE(state->reader_wake_at,
+		   writer_event ? 0 : zpipe_wake_at(&pipe->wake_reader));
+	WRITE_ONCE(state->writer_wake_examined, zpipe_wake_at(&pipe->wake_examined));
+	WRITE_ONCE(state->writer_wake_consumed, zpipe_wake_at(&pipe->wake_consumed));
+	WRITE_ONCE(state->reader_events, reader_event);
+}
+
+/**
+ * zpipe_wait_arm_locked - wait for a position
+ * @pipe: the pipe
+ * @wake: one of its words
+ * @position: what the peer's cursor must reach
+ * @sleep: the caller is about to sleep, rather than to return EAGAIN
+ *
+ * The caller must look at the cursors once more after this, and for a sleeper
+ * prepare_to_wait() must have come before it.
+ */
+void zpipe_wait_arm_locked(struct zpipe_pipe *pipe, struct zpipe_wake *wake, u64 position,
+			   bool sleep)
+{
+	lockdep_assert_held(&pipe->lock);
+	if (sleep)
+		wake->sleep = min(wake->sleep, position);
+	else
+		wake->armed = min(wake->armed, position);
+	zpipe_wait_share_locked(pipe);
+	/*
+	 * Pairs with the full barrier between storing a cursor (A or C in
+	 * uapi/linux/zpipe.h) and loading the wake word (B or D) in the peer.
+	 */
+	smp_mb();
+}
+
+/**
+ * zpipe_wait_disarm_locked - a sleeper needs its position no longer
+ * @pipe: the pipe
+ * @wake: one of its words
+ *
+ * What poll left armed stays so.
+ */
+void zpipe_wait_disarm_locked(struct zpipe_pipe *pipe, struct zpipe_wake *wake)
+{
+	lockdep_assert_held(&pipe->lock);
+	if (wake->sleep == ZPIPE_UNARMED)
+		return;
+	wake->sleep = ZPIPE_UNARMED;
+	zpipe_wait_share_locked(pipe);
+}
+
+/**
+ * zpipe_wait_wake_reader_locked - clear the reader's word and wake its waiters
+ * @pipe: the pipe
+ */
+void zpipe_wait_wake_reader_locked(struct zpipe_pipe *pipe)
+{
+	lockdep_assert_held(&pipe->lock);
+	clear(&pipe->wake_reader);
+	zpipe_wait_share_locked(pipe);
+	pipe->stats.reader_wakes++;
+	wake_up_interruptible_poll(&pipe->reader_wait, EPOLLIN | EPOLLRDNORM);
+	trace_zpipe_wake(pipe->id, pipe->chain.published, 0, ZPIPE_ROLE_READER);
+}
+
+/**
+ * zpipe_wait_wake_writer_locked - clear the writer's words and wake its waiters
+ * @pipe: the pipe
+ */
+void zpipe_wait_wake_writer_locked(struct zpipe_pipe *pipe)
+{
+	lockdep_assert_held(&pipe->lock);
+	clear(&pipe->wake_examined);
+	clear(&pipe->wake_consumed);
+	zpipe_wait_share_locked(pipe);
+	pipe->stats.writer_wakes++;
+	wake_up_interruptible_poll(&pipe->writer_wait, EPOLLOUT | EPOLLWRNORM);
+	trace_zpipe_wake(pipe->id, pipe->chain.consumed, 0, ZPIPE_ROLE_WRITER);
+}
+
+/**
+ * zpipe_wait_wake_all_locked - an end is over: everybody must hear of it
+ * @pipe: the pipe
+ */
+void zpipe_wait_wake_all_locked(struct zpipe_pipe *pipe)
+{
+	lockdep_assert_held(&pipe->lock);
+	clear(&pipe->wake_reader);
+	clear(&pipe->wake_examined);
+	clear(&pipe->wake_consumed);
+	zpipe_wait_share_locked(pipe);
+	wake_up_interruptible_all(&pipe->reader_wait);
+	wake_up_interruptible_all(&pipe->writer_wait);
+}
+
+/**
+ * zpipe_wait_sleep - sleep until a wake-up, a signal or the deadline
+ * @pipe: the pipe, not locked; the caller is on one of its queues
+ * @role: which
+ * @position: for the trace
+ * @deadline: CLOCK_MONOTONIC nanoseconds, 0 for none
+ *
+ * Context: sleeps, interruptibly.
+ * Return: 0 to look again, -ETIMEDOUT, -ERESTARTSYS.
+ */
+int zpipe_wait_sleep(struct zpipe_pipe *pipe, u32 role, u64 position, u64 deadline)
+{
+	u64 begin = ktime_get_ns();
+	int ret = 0;
+
+	trace_zpipe_wait_begin(pipe->id, position, 0, role);
+	if (signal_pending(current)) {
+		ret = -ERESTARTSYS;
+	} else if (!deadline) {
+		schedule();
+	} else {
+		ktime_t expires = ns_to_ktime(min_t(u64, deadline, KTIME_MAX));
+
+		if (!schedule_hrtimeout(&expires, HRTIMER_MODE_ABS))
+			ret = -ETIMEDOUT;
+	}
+	begin = ktime_get_ns() - begin;
+	trace_zpipe_wait_end(pipe->id, position, begin, role);
+
+	spin_lock(&pipe->lock);
+	if (role == ZPIPE_ROLE_READER) {
+		pipe->stats.reader_waits++;
+		pipe->stats.reader_wait_ns += begin;
+	} else {
+		pipe->stats.writer_waits++;
+		pipe->stats.writer_wait_ns += begin;
+	}
+	spin_unlock(&pipe->lock);
+	return ret;
+}

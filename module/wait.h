@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * wait - wake positions: who sleeps for what, and how the peer finds out
+ *
+ * The sleeping side arms a word, then looks at the cursors again, then sleeps.
+ * The waking side (userspace) stores its cursor, and after a full barrier
+ * compares it with the word. Rules R1, R2 and R5 of the protocol live here.
+ */
+#ifndef ZPIPE_WAIT_H
+#define ZPIPE_WAIT_H
+
+#include <linux/types.h>
+
+#include "types.h"
+
+void zpipe_wait_init(struct zpipe_pipe *pipe);
+void zpipe_wait_share_locked(struct zpipe_pipe *pipe);
+void zpipe_wait_arm_locked(struct zpipe_pipe *pipe, struct zpipe_wake *wake, u64 position,
+			   bool sleep);
+void zpipe_wait_disarm_locked(struct zpipe_pipe *pipe, struct zpipe_wake *wake);
+void zpipe_wait_wake_reader_locked(struct zpipe_pipe *pipe);
+void zpipe_wait_wake_writer_locked(struct zpipe_pipe *pipe);
+void zpipe_wait_wake_all_locked(struct zpipe_pipe *pipe);
+int zpipe_wait_sleep(struct zpipe_pipe *pipe, u32 role, u64 position, u64 deadline);
+
+static inline u64 zpipe_wake_at(const struct zpipe_wake *wake)
+{
+	return min(wake->sleep, wake->armed);
+}
+
+/* Rule R1: the reader waits for more than there is, whatever it has examined. */
+static inline bool zpipe_wait_is_starving_locked(const struct zpipe_pipe *pipe)
+{
+	u64 at = zpipe_wake_at(&pipe->wake_reader);
+
+	return at != ZPIPE_UNARMED && at > pipe->chain.published;
+}
+
+/* Rule R2: an ALLOC waits for memory that is really not there. */
+static inline bool zpipe_wait_is_full_locked(const struct zpipe_pipe *pipe)
+{
+	return pipe->memory_wait != ZPIPE_UNARMED &&
+	       pipe->chain.consumed < pipe->memory_wait && zpipe_chain_held(&pipe->chain);
+}
+
+#endif /* ZPIPE_WAIT_H */

@@ -1,0 +1,479 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * writer - ALLOC and FLUSH: grants, publishing, backpressure
+ *
+ * A grant is planned under the lock, gets its pages without it, and is then
+ * committed, so a slow allocation holds up nobody. Only one ALLOC and one
+ * FLUSH run at a time (EBUSY), which is what makes that sound: nobody else can
+ * commit in between.
+ */
+#include <linux/sched/signal.h>
+
+#include "pipe.h"
+#include "pool.h"
+#include "wait.h"
+#include "writer.h"
+#include "zpipe_trace.h"
+
+#define ALLOC_FLAGS	ZPIPE_ALLOC_F_NOWAIT
+#define FLUSH_FLAGS	(ZPIPE_FLUSH_F_NOWAIT | ZPIPE_FLUSH_F_NOWAKE | ZPIPE_FLUSH_F_PUSH | \
+			 ZPIPE_FLUSH_F_WAIT_EXAMINED | ZPIPE_FLUSH_F_WAIT_CONSUMED)
+#define FLUSH_WAITS	(ZPIPE_FLUSH_F_WAIT_EXAMINED | ZPIPE_FLUSH_F_WAIT_CONSUMED)
+
+/**
+ * zpipe_writer_check_locked - may the writer go on
+ * @pipe: the pipe, looked at
+ *
+ * Return: 0, -ESHUTDOWN, -EPROTO, or the reader's errno.
+ */
+int zpipe_writer_check_locked(const struct zpipe_pipe *pipe)
+{
+	lockdep_assert_held(&pipe->lock);
+	if (pipe->writer_ended)
+		return -ESHUTDOWN;
+	if (pipe->guilty)
+		return -EPROTO;
+	return -pipe->reader_error;
+}
+
+static bool take_cancel_locked(struct zpipe_pipe *pipe)
+{
+	lockdep_assert_held(&pipe->lock);
+	if (!pipe->cancel_flush)
+		return false;
+	pipe->cancel_flush = false;
+	zpipe_wait_share_locked(pipe);
+	return true;
+}
+
+/*
+ * No memory: arm, tell a starving reader that it is FULL, and look once more.
+ * It is the reader's arming or this, whichever comes second, that finds both
+ * waiting (rule R1).
+ */
+static void wait_for_memory_locked(struct zpipe_pipe *pipe, u64 position, bool sleep)
+{
+	lockdep_assert_held(&pipe->lock);
+	pipe->memory_wait = position;
+	zpipe_wait_arm_locked(pipe, &pipe->wake_consumed, position, sleep);
+	zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER);
+	if (zpipe_wait_is_starving_locked(pipe) && zpipe_wait_is_full_locked(pipe))
+		zpipe_wait_wake_reader_locked(pipe);
+}
+
+/*
+ * One turn of an ALLOC. Returns 0 with a plan whose slots are reserved (if it
+ * needs any), -EAGAIN when the caller is to sleep for *wait, or an error.
+ */
+static int try_grant_locked(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *args,
+			    struct zpipe_plan *plan)
+{
+	struct zpipe_chain *chain = &pipe->chain;
+	int ret;
+
+	lockdep_assert_held(&pipe->lock);
+	ret = zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER);
+	if (!ret)
+		ret = zpipe_writer_check_locked(pipe);
+	if (ret)
+		return ret;
+	zpipe_pipe_freed_locked(pipe, zpipe_chain_reclaim(chain));
+	ret = zpipe_chain_plan(chain, args->position, args->min, args->want, plan);
+	if (!ret && plan->nr)
+		zpipe_chain_reserve(chain, plan);
+	return ret;
+}
+
+static int sleep_for_memory(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *args,
+			    struct zpipe_plan *plan)
+{
+	bool expired = false;
+	int ret;
+
+	do {
+		DEFINE_WAIT(wait);
+
+		prepare_to_wait(&pipe->writer_wait, &wait, TASK_INTERRUPTIBLE);
+		spin_lock(&pipe->lock);
+		ret = try_grant_locked(pipe, args, plan);
+		if (ret == -EAGAIN && pipe->cancel_flush)
+			ret = -ECANCELED;
+		else if (ret == -EAGAIN && expired)
+			ret = -ETIMEDOUT;
+		else if (ret == -EAGAIN)
+			wait_for_memory_locked(pipe, plan->wait, true);
+		spin_unlock(&pipe->lock);
+		if (ret == -EAGAIN) {
+			int err = zpipe_wait_sleep(pipe, ZPIPE_ROLE_WRITER, plan->wait,
+						   args->deadline);
+
+			expired = err == -ETIMEDOUT;
+			if (err && !expired)
+				ret = err;
+		}
+		finish_wait(&pipe->writer_wait, &wait);
+	} while (ret == -EAGAIN);
+
+	spin_lock(&pipe->lock);
+	pipe->memory_wait = ZPIPE_UNARMED;
+	zpipe_wait_disarm_locked(pipe, &pipe->wake_consumed);
+	/* A FLUSH that waits for consumed shares the word: it arms again. */
+	if (pipe->busy & ZPIPE_BUSY_FLUSH)
+		zpipe_wait_wake_writer_locked(pipe);
+	spin_unlock(&pipe->lock);
+	return ret;
+}
+
+static int commit_grant(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
+{
+	int ret;
+
+	ret = zpipe_pool_populate(pipe->pool, plan->first, plan->nr);
+	spin_lock(&pipe->lock);
+	/* Another thread may have published past the position meanwhile. */
+	if (!ret && plan->position < pipe->chain.published)
+		ret = -EINVAL;
+	if (!ret) {
+		if (plan->nr) {
+			pipe->stats.segments_opened += plan->nr;
+			trace_zpipe_segment_open(pipe->id, plan->position, plan->length, 0);
+		}
+		zpipe_pipe_freed_locked(pipe, zpipe_chain_commit(&pipe->chain, plan));
+		pipe->alloc_want = 0;
+	} else if (plan->nr) {
+		zpipe_chain_unreserve(&pipe->chain, plan);
+	}
+	spin_unlock(&pipe->lock);
+	return ret;
+}
+
+/**
+ * zpipe_writer_grant - get memory at a position, waiting for it
+ * @pipe: the pipe; the caller has marked it busy
+ * @args: position, min, want, deadline and NOWAIT are used
+ * @plan: what was granted
+ *
+ * Context: may sleep.
+ * Return: 0, or an errno of ALLOC; -ECANCELED when a cancel came instead of
+ * memory (it is not used up).
+ */
+int zpipe_writer_grant(struct zpipe_pipe *pipe, struct zpipe_alloc_args *args,
+		       struct zpipe_plan *plan)
+{
+	int ret;
+
+	spin_lock(&pipe->lock);
+	ret = try_grant_locked(pipe, args, plan);
+	/* Memory may have come free between looking and arming. */
+	while (ret == -EAGAIN && (args->flags & ZPIPE_ALLOC_F_NOWAIT)) {
+		u64 consumed = pipe->chain.consumed;
+
+		pipe->alloc_at = args->position;
+		pipe->alloc_want = args->min;
+		wait_for_memory_locked(pipe, plan->wait, false);
+		if (pipe->chain.consumed == consumed && !pipe->reader_ended)
+			break;
+		ret = try_grant_locked(pipe, args, plan);
+	}
+	if (!ret)
+		pipe->memory_wait = ZPIPE_UNARMED;
+	spin_unlock(&pipe->lock);
+	if (ret == -EAGAIN && !(args->flags & ZPIPE_ALLOC_F_NOWAIT))
+		ret = sleep_for_memory(pipe, args, plan);
+	if (ret)
+		return ret;
+	return commit_grant(pipe, plan);
+}
+
+/**
+ * zpipe_writer_alloc - ZPIPE_IOC_ALLOC
+ * @end: the writer
+ * @args: the call
+ * @nowait: the file is O_NONBLOCK
+ *
+ * Context: may sleep.
+ * Return: 0 or an errno, see struct zpipe_alloc_args.
+ */
+int zpipe_writer_alloc(struct zpipe_end *end, struct zpipe_alloc_args *args, bool nowait)
+{
+	struct zpipe_pipe *pipe = end->pipe;
+	struct zpipe_plan plan = {};
+	int ret;
+
+	if (args->flags & ~ALLOC_FLAGS)
+		return -EOPNOTSUPP;
+	if (nowait)
+		args->flags |= ZPIPE_ALLOC_F_NOWAIT;
+
+	spin_lock(&pipe->lock);
+	if (pipe->busy & (ZPIPE_BUSY_ALLOC | ZPIPE_BUSY_WRITE2)) {
+		spin_unlock(&pipe->lock);
+		return -EBUSY;
+	}
+	pipe->busy |= ZPIPE_BUSY_ALLOC;
+	pipe->stats.allocs++;
+	spin_unlock(&pipe->lock);
+
+	ret = zpipe_writer_grant(pipe, args, &plan);
+
+	spin_lock(&pipe->lock);
+	pipe->busy &= ~ZPIPE_BUSY_ALLOC;
+	args->out_flags = pipe->reader_ended ? ZPIPE_RES_COMPLETED : 0;
+	args->out_offset = plan.offset;
+	args->out_length = plan.length;
+	if (ret == -ECANCELED) {
+		ret = 0;
+		take_cancel_locked(pipe);
+		args->out_flags |= ZPIPE_RES_CANCELED;
+		args->out_offset = 0;
+		args->out_length = 0;
+	} else if (!ret) {
+		pipe->grants = true;
+	} else if (ret == -EINVAL || ret == -EMSGSIZE) {
+		zpipe_pipe_reject_locked(pipe, ZPIPE_NR_ALLOC, args->position, ret);
+	}
+	spin_unlock(&pipe->lock);
+	trace_zpipe_alloc(pipe->id, args->position, ret ? args->min : args->out_length, ret);
+	return ret;
+}
+
+/* Publish and wake, the half of FLUSH that does not wait. */
+static int publish_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_args *args)
+{
+	struct zpipe_chain *chain = &pipe->chain;
+	int ret;
+
+	lockdep_assert_held(&pipe->lock);
+	ret = zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER);
+	if (!ret)
+		ret = zpipe_writer_check_locked(pipe);
+	if (ret)
+		return ret;
+	if (args->position > chain->granted)
+		return zpipe_pipe_reject_locked(pipe, ZPIPE_NR_FLUSH, args->position, -EINVAL);
+	zpipe_pipe_publish_locked(pipe, args->position);
+	if (args->flags & ZPIPE_FLUSH_F_NOWAKE)
+		return 0;
+	if (args->flags & (ZPIPE_FLUSH_F_PUSH | ZPIPE_FLUSH_F_WAIT_EXAMINED)) {
+		pipe->push = max(pipe->push, args->position);
+		if (zpipe_wake_at(&pipe->wake_reader) != ZPIPE_UNARMED &&
+		    zpipe_chain_unexamined(chain))
+			zpipe_wait_wake_reader_locked(pipe);
+	}
+	if (chain->published >= zpipe_wake_at(&pipe->wake_reader))
+		zpipe_wait_wake_reader_locked(pipe);
+	return 0;
+}
+
+/* Must this FLUSH wait, and for what? Arms nothing. */
+static bool must_wait_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_args *args)
+{
+	lockdep_assert_held(&pipe->lock);
+	if (pipe->reader_ended || (args->flags & ZPIPE_FLUSH_F_NOWAKE))
+		return false;
+	return zpipe_pipe_pause_locked(pipe, true) ||
+	       ((args->flags & ZPIPE_FLUSH_F_WAIT_EXAMINED) &&
+		pipe->chain.examined < args->position) ||
+	       ((args->flags & ZPIPE_FLUSH_F_WAIT_CONSUMED) &&
+		pipe->chain.consumed < args->position);
+}
+
+static void arm_flush_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_args *args,
+			     bool sleep)
+{
+	const struct zpipe_chain *chain = &pipe->chain;
+
+	lockdep_assert_held(&pipe->lock);
+	if (pipe->paused)
+		zpipe_wait_arm_locked(pipe, &pipe->wake_examined,
+				      chain->published - pipe->resume + 1, sleep);
+	if ((args->flags & ZPIPE_FLUSH_F_WAIT_EXAMINED) && chain->examined < args->position)
+		zpipe_wait_arm_locked(pipe, &pipe->wake_examined, args->position, sleep);
+	if ((args->flags & ZPIPE_FLUSH_F_WAIT_CONSUMED) && chain->consumed < args->position)
+		zpipe_wait_arm_locked(pipe, &pipe->wake_consumed, args->position, sleep);
+	/* The second look: what came before the arming wakes us at once. */
+	zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER);
+}
+
+/*
+ * The half of FLUSH that waits. Returns 0 when it need not any more, or is
+ * canceled; publishing is done whatever comes out.
+ */
+static int wait_flush(struct zpipe_pipe *pipe, struct zpipe_flush_args *args)
+{
+	bool nowait = args->flags & ZPIPE_FLUSH_F_NOWAIT;
+	bool expired = false;
+	int ret;
+
+	do {
+		DEFINE_WAIT(wait);
+
+		prepare_to_wait(&pipe->writer_wait, &wait, TASK_INTERRUPTIBLE);
+		spin_lock(&pipe->lock);
+		zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER);
+		ret = zpipe_writer_check_locked(pipe);
+		if (!ret && take_cancel_locked(pipe))
+			args->out_flags |= ZPIPE_RES_CANCELED;
+		else if (!ret && must_wait_locked(pipe, args))
+			ret = expired ? -ETIMEDOUT : -EAGAIN;
+		if (ret == -EAGAIN) {
+			arm_flush_locked(pipe, args, !nowait);
+			if (nowait && !must_wait_locked(pipe, args))
+				ret = 0;
+		}
+		spin_unlock(&pipe->lock);
+		if (ret == -EAGAIN && !nowait) {
+			int err = zpipe_wait_sleep(pipe, ZPIPE_ROLE_WRITER, args->position,
+						   args->deadline);
+
+			expired = err == -ETIMEDOUT;
+			if (err && !expired)
+				ret = err;
+		}
+		finish_wait(&pipe->writer_wait, &wait);
+	} while (ret == -EAGAIN && !nowait);
+	return ret;
+}
+
+/**
+ * zpipe_writer_flush - ZPIPE_IOC_FLUSH
+ * @end: the writer
+ * @args: the call
+ * @nowait: the file is O_NONBLOCK
+ *
+ * Context: may sleep.
+ * Return: 0 or an errno, see struct zpipe_flush_args.
+ */
+int zpipe_writer_flush(struct zpipe_end *end, struct zpipe_flush_args *args, bool nowait)
+{
+	struct zpipe_pipe *pipe = end->pipe;
+	u64 unexamined;
+	int ret;
+
+	if (args->flags & ~FLUSH_FLAGS)
+		return -EOPNOTSUPP;
+	/* NOWAKE waits for nothing; wait-consumed alone could wait for ever (rule R8). */
+	if ((args->flags & ZPIPE_FLUSH_F_NOWAKE) && (args->flags & ~ZPIPE_FLUSH_F_NOWAKE))
+		return -EINVAL;
+	if ((args->flags & FLUSH_WAITS) == ZPIPE_FLUSH_F_WAIT_CONSUMED && !args->deadline &&
+	    !(args->flags & (ZPIPE_FLUSH_F_PUSH | ZPIPE_FLUSH_F_NOWAIT)))
+		return -EINVAL;
+	if (nowait)
+		args->flags |= ZPIPE_FLUSH_F_NOWAIT;
+	args->out_flags = 0;
+
+	spin_lock(&pipe->lock);
+	if (pipe->busy & (ZPIPE_BUSY_FLUSH | ZPIPE_BUSY_WRITE2)) {
+		spin_unlock(&pipe->lock);
+		return -EBUSY;
+	}
+	pipe->stats.flushes++;
+	pipe->busy |= ZPIPE_BUSY_FLUSH;
+	ret = publish_locked(pipe, args);
+	if (!ret && !(args->flags & ZPIPE_FLUSH_F_NOWAKE) &&
+	    (pipe->cancel_flush || must_wait_locked(pipe, args))) {
+		spin_unlock(&pipe->lock);
+		ret = wait_flush(pipe, args);
+		spin_lock(&pipe->lock);
+		zpipe_wait_disarm_locked(pipe, &pipe->wake_examined);
+		if (args->flags & ZPIPE_FLUSH_F_WAIT_CONSUMED)
+			zpipe_wait_disarm_locked(pipe, &pipe->wake_consumed);
+		/* An ALLOC that waits shares that word: it arms again. */
+		if (pipe->busy & ZPIPE_BUSY_ALLOC)
+			zpipe_wait_wake_writer_locked(pipe);
+	}
+	pipe->busy &= ~ZPIPE_BUSY_FLUSH;
+	if (pipe->reader_ended)
+		args->out_flags |= ZPIPE_RES_COMPLETED;
+	args->out_examined = pipe->chain.examined;
+	args->out_consumed = pipe->chain.consumed;
+	unexamined = zpipe_chain_unexamined(&pipe->chain);
+	spin_unlock(&pipe->lock);
+	trace_zpipe_flush(pipe->id, args->position, unexamined, ret);
+	return ret;
+}
+
+/**
+ * zpipe_writer_unpause - wait until the writer may go on, for write(2)
+ * @pipe: the pipe
+ * @nowait: do not
+ *
+ * Context: may sleep.
+ * Return: 0, -EAGAIN, -ERESTARTSYS, or why the writer may not.
+ */
+int zpipe_writer_unpause(struct zpipe_pipe *pipe, bool nowait)
+{
+	struct zpipe_flush_args args = { .flags = nowait ? ZPIPE_FLUSH_F_NOWAIT : 0 };
+	bool paused;
+	int ret;
+
+	spin_lock(&pipe->lock);
+	ret = zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER);
+	if (!ret)
+		ret = zpipe_writer_check_locked(pipe);
+	paused = !ret && must_wait_locked(pipe, &args);
+	spin_unlock(&pipe->lock);
+	if (!paused)
+		return ret;
+	ret = wait_flush(pipe, &args);
+	spin_lock(&pipe->lock);
+	zpipe_wait_disarm_locked(pipe, &pipe->wake_examined);
+	spin_unlock(&pipe->lock);
+	return ret;
+}
+
+static bool has_room_locked(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
+{
+	struct zpipe_chain *chain = &pipe->chain;
+	u64 position = chain->published;
+	u64 need = min_t(u64, PIPE_BUF, zpipe_chain_window(chain));
+
+	lockdep_assert_held(&pipe->lock);
+	if (pipe->alloc_want) {
+		position = clamp(pipe->alloc_at, chain->published, chain->granted);
+		need = pipe->alloc_want;
+	}
+	zpipe_pipe_freed_locked(pipe, zpipe_chain_reclaim(chain));
+	/* What only the writer can help with must not look like a wait. */
+	return zpipe_chain_plan(chain, position, need, 0, plan) != -EAGAIN;
+}
+
+/**
+ * zpipe_writer_poll - is the writer end ready
+ * @pipe: the pipe; the caller is on its queue
+ *
+ * Arms the wake words when it is not, on every call, and looks once more.
+ *
+ * Return: the poll mask.
+ */
+__poll_t zpipe_writer_poll(struct zpipe_pipe *pipe)
+{
+	struct zpipe_flush_args args = {};
+	struct zpipe_plan plan = {};
+	__poll_t mask = 0;
+	int turn;
+
+	spin_lock(&pipe->lock);
+	if (zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER))
+		mask |= EPOLLERR;
+	for (turn = 0; turn < 2; turn++) {
+		if (pipe->reader_ended || pipe->guilty) {
+			mask |= EPOLLERR | EPOLLOUT | EPOLLWRNORM;
+			break;
+		}
+		if (pipe->writer_ended || pipe->cancel_flush) {
+			mask |= EPOLLOUT | EPOLLWRNORM;
+			break;
+		}
+		if (zpipe_pipe_pause_locked(pipe, true)) {
+			arm_flush_locked(pipe, &args, false);
+		} else if (!has_room_locked(pipe, &plan)) {
+			wait_for_memory_locked(pipe, plan.wait, false);
+		} else {
+			mask |= EPOLLOUT | EPOLLWRNORM;
+			break;
+		}
+	}
+	spin_unlock(&pipe->lock);
+	return mask;
+}

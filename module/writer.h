@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * writer - ALLOC and FLUSH: grants, publishing, backpressure
+ */
+#ifndef ZPIPE_WRITER_H
+#define ZPIPE_WRITER_H
+
+#include <linux/poll.h>
+#include <linux/types.h>
+
+#include "types.h"
+
+int zpipe_writer_check_locked(const struct zpipe_pipe *pipe);
+int zpipe_writer_grant(struct zpipe_pipe *pipe, struct zpipe_alloc_args *args,
+		       struct zpipe_plan *plan);
+int zpipe_writer_unpause(struct zpipe_pipe *pipe, bool nowait);
+int zpipe_writer_alloc(struct zpipe_end *end, struct zpipe_alloc_args *args, bool nowait);
+int zpipe_writer_flush(struct zpipe_end *end, struct zpipe_flush_args *args, bool nowait);
+__poll_t zpipe_writer_poll(struct zpipe_pipe *pipe);
+
+#endif /* ZPIPE_WRITER_H */
