@@ -58,12 +58,11 @@ struct bench_system {
 	int (*verify)(struct bench_link *link, uint64_t calls, uint64_t bytes);
 };
 
-/* In the order of the table. */
 extern const struct bench_system sys_zpipe_mapped;
-extern const struct bench_system sys_zpipe_ioctl;
-extern const struct bench_system sys_zpipe_rw;
 extern const struct bench_system sys_memfd;
 extern const struct bench_system sys_pipe;
+extern const struct bench_system sys_zpipe_ioctl;
+extern const struct bench_system sys_zpipe_rw;
 extern const struct bench_system sys_unix;
 extern const struct bench_system sys_vmsplice;
 

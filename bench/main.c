@@ -16,9 +16,10 @@
 #include "measure.h"
 #include "report.h"
 
+/* What is compared with each other runs one after the other. */
 static const struct bench_system *const systems[] = {
-	&sys_zpipe_mapped, &sys_zpipe_ioctl, &sys_zpipe_rw, &sys_memfd,
-	&sys_pipe, &sys_unix, &sys_vmsplice,
+	&sys_zpipe_mapped, &sys_memfd, &sys_pipe, &sys_zpipe_ioctl,
+	&sys_zpipe_rw, &sys_unix, &sys_vmsplice,
 };
 
 static const size_t sizes[] = { 64, 1024, 4096, 65536, 1048576 };
@@ -32,6 +33,7 @@ static const size_t sizes[] = { 64, 1024, 4096, 65536, 1048576 };
 
 static struct options {
 	bool icount;
+	bool idle;
 	bool no_header;
 	unsigned int reps;
 	unsigned int spins;
@@ -42,6 +44,7 @@ static struct options {
 
 static const struct argp_option known[] = {
 	{ "icount", 'i', NULL, 0, "The clock counts instructions (scripts/vm --icount)", 0 },
+	{ "idle", 'd', NULL, 0, "Only weigh idle pipes", 0 },
 	{ "reps", 'r', "N", 0, "Runs of each cell, at most 5", 0 },
 	{ "target", 't', "MS", 0, "Length of a run (300; with --icount 50)", 0 },
 	{ "spins", 's', "N", 0, "Polls before sleeping, on two processors (500)", 0 },
@@ -58,6 +61,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'i':
 		options.icount = true;
+		break;
+	case 'd':
+		options.idle = true;
 		break;
 	case 'r':
 		options.reps = (unsigned int)strtoul(arg, NULL, 0);
@@ -173,6 +179,8 @@ int main(int argc, char **argv)
 	results.icount = options.icount;
 	if (access("/dev/zpipe", F_OK))
 		fputs("bench: no /dev/zpipe: peers only\n", stderr);
+	else if (options.idle)
+		return idle_report() ? 1 : 0;
 
 	plan(&results);
 	if (run(&results))

@@ -2,8 +2,8 @@
 /*
  * report - what the samples say: a table for people, rows for machines, verdicts
  *
- * Every figure is the median of a cell's runs. A ratio is one of two medians of this run, so anybody
- * can compute it again from the rows. MB/s are 10^6 bytes per second; under icount there is no time,
+ * Every figure is the median of a cell's runs. A ratio is taken within each round, in which the two
+ * cells ran one after the other, and is then the median of those. MB/s are 10^6 bytes per second; under icount there is no time,
  * so the table shows instructions and the rows leave the speed empty.
  */
 #include <stdlib.h>
@@ -22,14 +22,11 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static struct spread spread_of(const struct bench_cell *cell, double (*value)(const struct bench_sample *))
+/* Sorts the values. */
+static struct spread spread_over(double *values, unsigned int n)
 {
-	double values[BENCH_REPS] = { 0 };
-	const unsigned int n = cell->samples;
 	struct spread s = { 0, 0, 0 };
 
-	for (unsigned int i = 0; i < n; i++)
-		values[i] = value(&cell->sample[i]);
 	qsort(values, n, sizeof(*values), by_value);
 	if (n) {
 		s.least = values[0];
@@ -37,6 +34,26 @@ static struct spread spread_of(const struct bench_cell *cell, double (*value)(co
 		s.median = n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 	}
 	return s;
+}
+
+static struct spread spread_of(const struct bench_cell *cell,
+			       double (*value)(const struct bench_sample *sample))
+{
+	double values[BENCH_REPS] = { 0 };
+
+	for (unsigned int i = 0; i < cell->samples; i++)
+		values[i] = value(&cell->sample[i]);
+	return spread_over(values, cell->samples);
+}
+
+/* How much longer `a` takes than `b`, round by round. */
+static struct spread ratio_of(const struct bench_cell *a, const struct bench_cell *b)
+{
+	double values[BENCH_REPS] = { 0 };
+
+	for (unsigned int i = 0; i < a->samples; i++)
+		values[i] = a->sample[i].ns / b->sample[i].ns;
+	return spread_over(values, a->samples);
 }
 
 static double ns_of(const struct bench_sample *sample)
@@ -155,7 +172,7 @@ static const struct bench_cell *find(const struct bench_results *results, const 
 	return NULL;
 }
 
-/* The promises. A ratio is how many times `than`'s speed, or its cost, `mapped` has. */
+/* The promises. The ratio is of speed, or of cost: what mapped zpipe has over the other. */
 struct promise {
 	const char *label, *than;
 	size_t message;
@@ -181,20 +198,21 @@ int report_verdicts(const struct bench_results *results)
 {
 	const struct bench_cell *mapped, *than;
 	int missed = 0;
-	char what[80];
+	char what[120];
 
 	for (size_t i = 0; i < sizeof(promises) / sizeof(*promises); i++) {
 		const struct promise *p = &promises[i];
-		double ratio;
+		struct spread ratio;
 
 		mapped = find(results, p->label, sys_zpipe_mapped.name, p->message);
 		than = find(results, p->label, p->than, p->message);
 		if (!mapped || !than)
 			continue;
-		ratio = spread_of(mapped, ns_of).median / spread_of(than, ns_of).median;
-		snprintf(what, sizeof(what), "%s %s %s/%s %s", p->cost ? "cost" : "speed", p->label,
-			 mapped->system->name, p->than, report_size(p->message));
-		missed += !report_verdict(what, p->cost ? ratio : 1 / ratio, p->cost, p->need);
+		ratio = p->cost ? ratio_of(mapped, than) : ratio_of(than, mapped);
+		snprintf(what, sizeof(what), "%s %s %s/%s %s (%.2f..%.2f)", p->label,
+			 p->cost ? "cost" : "speed", mapped->system->name, p->than,
+			 report_size(p->message), ratio.least, ratio.most);
+		missed += !report_verdict(what, ratio.median, p->cost, p->need);
 	}
 	mapped = find(results, "stream", sys_zpipe_mapped.name, 64);
 	if (mapped) {

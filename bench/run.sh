@@ -45,6 +45,8 @@ run() {
   ((!status)) || missed=1
 }
 
+read -r load _ </proc/loadavg
+[[ $load == 0.[0-4]* ]] || echo "note: the load of this machine is $load: do not trust the speeds"
 run clock --smp 2 -- "${args[@]}"
 if [[ ${NATIVE-} != 1 ]]; then
   run icount --icount -- --icount --no-header "${args[@]}"
