@@ -105,8 +105,13 @@ static ssize_t write_some(struct zpipe_pipe *pipe, struct iov_iter *from, bool n
 	if (gone)
 		return -EPIPE;
 	ret = zpipe_writer_grant(pipe, &args, &plan);
+	if (ret == -ECANCELED) {
+		spin_lock(&pipe->lock);
+		zpipe_writer_cancel_locked(pipe);
+		spin_unlock(&pipe->lock);
+	}
 	if (ret)
-		return ret == -ECANCELED ? -EINTR : ret;
+		return ret;
 
 	/* The chain holds the slots: unpublished memory is nobody else's. */
 	count = copy_bytes(pipe->pool, plan.offset, min_t(u64, count, plan.length), from, true);
@@ -219,6 +224,12 @@ static int wait_for_bytes(struct zpipe_pipe *pipe, bool nowait)
 	ret = zpipe_reader_wait(pipe, &args);
 	if (ret == -ECONNRESET && READ_ONCE(pipe->closed_abort))
 		return 1;
+	if (!ret && (args.out_flags & ZPIPE_RES_CANCELED)) {
+		spin_lock(&pipe->lock);
+		zpipe_reader_cancel_locked(pipe);
+		spin_unlock(&pipe->lock);
+		ret = -ECANCELED;
+	}
 	return ret;
 }
 

@@ -89,12 +89,12 @@ static int do_read(struct file *file, union verb_args *args)
 {
 	struct zpipe_end *end = file->private_data;
 	u32 room = args->read.nr_spans;
-	struct zpipe_span *spans = NULL;
+	struct zpipe_span few[4], *spans = few;
 	int ret;
 
 	/* No view has more spans than the pipe has segments, and one. */
 	args->read.nr_spans = min(room, end->pipe->pool->slots.nr + 1);
-	if (room) {
+	if (args->read.nr_spans > ARRAY_SIZE(few)) {
 		spans = kvmalloc_array(args->read.nr_spans, sizeof(*spans), GFP_KERNEL_ACCOUNT);
 		if (!spans)
 			return -ENOMEM;
@@ -110,7 +110,8 @@ static int do_read(struct file *file, union verb_args *args)
 		}
 	}
 	args->read.nr_spans = room;
-	kvfree(spans);
+	if (spans != few)
+		kvfree(spans);
 	return ret;
 }
 

@@ -108,11 +108,15 @@ struct zpipe_user *zpipe_user_get(void)
  */
 void zpipe_user_put(struct zpipe_user *user)
 {
-	if (!refcount_dec_and_lock(&user->refs, &users_lock))
-		return;
-	hash_del(&user->node);
+	bool last;
+
+	spin_lock(&users_lock);
+	last = refcount_dec_and_test(&user->refs);
+	if (last)
+		hash_del(&user->node);
 	spin_unlock(&users_lock);
-	kfree(user);
+	if (last)
+		kfree(user);
 }
 
 static int charge(atomic_long_t *count, unsigned long by, unsigned long limit, bool exempt)

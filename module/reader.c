@@ -34,6 +34,22 @@ int zpipe_reader_check_locked(const struct zpipe_pipe *pipe)
 	return 0;
 }
 
+/**
+ * zpipe_reader_cancel_locked - use up a CANCEL of the reader's operations
+ * @pipe: the pipe
+ *
+ * Return: whether there was one.
+ */
+bool zpipe_reader_cancel_locked(struct zpipe_pipe *pipe)
+{
+	lockdep_assert_held(&pipe->lock);
+	if (!pipe->cancel_read)
+		return false;
+	pipe->cancel_read = false;
+	zpipe_wait_share_locked(pipe);
+	return true;
+}
+
 /* What is wrong once there is nothing new to see; 0 when more may come. */
 static int broken_locked(const struct zpipe_pipe *pipe)
 {
@@ -205,8 +221,7 @@ int zpipe_reader_read(struct zpipe_end *end, struct zpipe_read_args *args,
 					       args->nr_spans);
 	pipe->read_want = 0;
 	if (args->out_flags & ZPIPE_RES_CANCELED) {
-		pipe->cancel_read = false;
-		zpipe_wait_share_locked(pipe);
+		zpipe_reader_cancel_locked(pipe);
 	} else if (!(args->flags & ZPIPE_READ_F_SHARED) && args->out_end > args->out_start) {
 		pipe->read_open = true;
 		pipe->read_end = args->out_end;

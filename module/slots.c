@@ -46,6 +46,7 @@ void zpipe_slots_init(struct zpipe_slots *slots, struct zpipe_slot *slot, u32 nr
 	slots->nr = nr;
 	slots->nr_free = 0;
 	slots->top = ZPIPE_NO_SLOT;
+	slots->given = 0;
 	for (i = nr; i > 0; i--)
 		push(slots, i - 1);
 }
@@ -106,6 +107,7 @@ void zpipe_slots_give(struct zpipe_slots *slots, u32 first, u32 nr)
 
 	for (i = 0; i < nr; i++)
 		slots->slot[zpipe_slots_after(slots, first, i)].give++;
+	slots->given += nr;
 }
 
 /**
@@ -116,8 +118,11 @@ void zpipe_slots_take_back(struct zpipe_slots *slots)
 {
 	u32 i;
 
+	if (!slots->given)
+		return;
 	for (i = 0; i < slots->nr; i++)
 		slots->slot[i].give = 0;
+	slots->given = 0;
 }
 
 /**

@@ -35,12 +35,14 @@ struct zpipe_slot {
  * @nr: how many
  * @nr_free: how many have no references
  * @top: of the free stack, or ZPIPE_NO_SLOT
+ * @given: sum of all give counts, so that the usual what-if costs nothing
  */
 struct zpipe_slots {
 	struct zpipe_slot *slot;
 	u32 nr;
 	u32 nr_free;
 	u32 top;
+	u32 given;
 };
 
 void zpipe_slots_init(struct zpipe_slots *slots, struct zpipe_slot *slot, u32 nr);

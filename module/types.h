@@ -149,9 +149,7 @@ struct zpipe_pool {
 	atomic_long_t pages;
 };
 
-/**
- * struct zpipe_stats - L, see struct zpipe_stat_args for the meanings
- */
+/* L, counters; struct zpipe_stat_args says what each means. */
 struct zpipe_stats {
 	u64 copied_write;
 	u64 copied_read;

@@ -36,7 +36,13 @@ int zpipe_writer_check_locked(const struct zpipe_pipe *pipe)
 	return -pipe->reader_error;
 }
 
-static bool take_cancel_locked(struct zpipe_pipe *pipe)
+/**
+ * zpipe_writer_cancel_locked - use up a CANCEL of the writer's operations
+ * @pipe: the pipe
+ *
+ * Return: whether there was one.
+ */
+bool zpipe_writer_cancel_locked(struct zpipe_pipe *pipe)
 {
 	lockdep_assert_held(&pipe->lock);
 	if (!pipe->cancel_flush)
@@ -223,7 +229,7 @@ int zpipe_writer_alloc(struct zpipe_end *end, struct zpipe_alloc_args *args, boo
 	args->out_length = plan.length;
 	if (ret == -ECANCELED) {
 		ret = 0;
-		take_cancel_locked(pipe);
+		zpipe_writer_cancel_locked(pipe);
 		args->out_flags |= ZPIPE_RES_CANCELED;
 		args->out_offset = 0;
 		args->out_length = 0;
@@ -312,7 +318,7 @@ static int wait_flush(struct zpipe_pipe *pipe, struct zpipe_flush_args *args)
 		spin_lock(&pipe->lock);
 		zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER);
 		ret = zpipe_writer_check_locked(pipe);
-		if (!ret && take_cancel_locked(pipe))
+		if (!ret && zpipe_writer_cancel_locked(pipe))
 			args->out_flags |= ZPIPE_RES_CANCELED;
 		else if (!ret && must_wait_locked(pipe, args))
 			ret = expired ? -ETIMEDOUT : -EAGAIN;
@@ -399,7 +405,7 @@ int zpipe_writer_flush(struct zpipe_end *end, struct zpipe_flush_args *args, boo
  * @nowait: do not
  *
  * Context: may sleep.
- * Return: 0, -EAGAIN, -ERESTARTSYS, or why the writer may not.
+ * Return: 0, -EAGAIN, -ERESTARTSYS, -ECANCELED, or why the writer may not.
  */
 int zpipe_writer_unpause(struct zpipe_pipe *pipe, bool nowait)
 {
@@ -416,6 +422,8 @@ int zpipe_writer_unpause(struct zpipe_pipe *pipe, bool nowait)
 	if (!paused)
 		return ret;
 	ret = wait_flush(pipe, &args);
+	if (!ret && (args.out_flags & ZPIPE_RES_CANCELED))
+		ret = -ECANCELED;
 	spin_lock(&pipe->lock);
 	zpipe_wait_disarm_locked(pipe, &pipe->wake_examined);
 	spin_unlock(&pipe->lock);

@@ -11,6 +11,7 @@
 #include "types.h"
 
 int zpipe_writer_check_locked(const struct zpipe_pipe *pipe);
+bool zpipe_writer_cancel_locked(struct zpipe_pipe *pipe);
 int zpipe_writer_grant(struct zpipe_pipe *pipe, struct zpipe_alloc_args *args,
 		       struct zpipe_plan *plan);
 int zpipe_writer_unpause(struct zpipe_pipe *pipe, bool nowait);

@@ -6,6 +6,7 @@
 # Sourced, never run. Sets `top` (the source tree) and `cache` (downloads and products that outlive
 # a `make distclean`), and offers small helpers. It starts nothing by itself.
 
+# shellcheck disable=SC2034 # for those who source this
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 cache=${ZPIPE_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/zpipe}
 self=${0##*/}
@@ -21,16 +22,16 @@ say() {
 }
 
 # locked NAME CMD...: run CMD while holding the cache lock NAME, so that two users of one cache do
-# the work once. CMD must test again whether there is anything left to do.
+# the work once. CMD must test again whether there is anything left to do. Not to be called where
+# bash ignores `set -e` (conditions): a failing step inside CMD ends the script.
 locked() {
-	local name=$1 fd rc=0
+	local name=$1 fd
 	shift
 	mkdir -p "$cache" || die "cannot create $cache"
 	exec {fd}>"$cache/.lock-$name"
 	flock "$fd" || die "cannot lock $cache/.lock-$name"
-	"$@" {fd}>&- || rc=$?
+	"$@"
 	exec {fd}>&-
-	return "$rc"
 }
 
 # have PACKAGE: is it installed?

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT
+/*
+ * chain_test - unit tests of the pure chain code, as TAP
+ *
+ * Random programs against the reference model, with the seed in the output,
+ * and the edges that deserve a name of their own.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chain.h"
+#include "model.h"
+
+#define PROGRAMS	20000
+#define LENGTH		400
+
+static int failures, number;
+
+static void result(bool ok, const char *name)
+{
+	printf("%s %d %s\n", ok ? "ok" : "not ok", ++number, name);
+	if (!ok)
+		failures++;
+}
+
+static uint64_t random_next(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
+static void random_programs(uint64_t seed)
+{
+	struct model_counts counts = { 0 };
+	uint64_t state = seed;
+	uint8_t program[LENGTH];
+	int i, j;
+
+	printf("# seed %llu, %d programs of %d bytes\n", (unsigned long long)seed, PROGRAMS, LENGTH);
+	for (i = 0; i < PROGRAMS; i++) {
+		for (j = 0; j < LENGTH; j++)
+			program[j] = (uint8_t)(random_next(&state) >> 24);
+		model_run(program, sizeof(program), &counts);
+	}
+	printf("# grants %lu again %lu nobufs %lu rollbacks %lu refused %lu bytes %lu\n",
+	       counts.grants, counts.again, counts.nobufs, counts.rollbacks, counts.refused,
+	       counts.bytes);
+	result(counts.grants && counts.again && counts.nobufs && counts.rollbacks &&
+	       counts.refused && counts.bytes, "random programs agree with the reference");
+}
+
+/* A chain of four segments of 16 bytes. */
+struct small {
+	struct zpipe_slot slot[4];
+	struct zpipe_slots slots;
+	struct zpipe_descriptor table[8];
+	struct zpipe_run run[8];
+	u64 opened, granted;
+	struct zpipe_chain chain;
+};
+
+static void make(struct small *s, bool contig)
+{
+	memset(s, 0, sizeof(*s));
+	zpipe_slots_init(&s->slots, s->slot, 4);
+	s->chain = (struct zpipe_chain){
+		.slots = &s->slots, .table = s->table, .run = s->run, .mask = 7, .shift = 4,
+		.opened_word = &s->opened, .granted_word = &s->granted, .contig = contig,
+	};
+}
+
+static int grant(struct small *s, u64 position, u64 min, u64 want, struct zpipe_plan *plan)
+{
+	int ret;
+
+	zpipe_chain_reclaim(&s->chain);
+	ret = zpipe_chain_plan(&s->chain, position, min, want, plan);
+	if (!ret) {
+		zpipe_chain_reserve(&s->chain, plan);
+		zpipe_chain_commit(&s->chain, plan);
+	}
+	return ret;
+}
+
+static void consume(struct small *s, u64 position)
+{
+	zpipe_chain_accept_writer(&s->chain, position);
+	zpipe_chain_accept_reader(&s->chain, position, position);
+}
+
+static void hot_memory_is_reused_first(void)
+{
+	struct zpipe_plan plan;
+	struct small s;
+	u64 position;
+	bool ok = true;
+
+	make(&s, false);
+	for (position = 0; position < 160; position += 16) {
+		ok = ok && !grant(&s, position, 1, 1, &plan) && plan.offset == 0;
+		consume(&s, position + 16);
+	}
+	result(ok, "a reader that keeps up keeps the pipe in one segment");
+}
+
+static void long_grant_wraps(void)
+{
+	struct zpipe_plan plan;
+	struct small s;
+	bool ok;
+
+	make(&s, true);
+	ok = !grant(&s, 0, 40, 40, &plan) && plan.offset == 0 && plan.length == 48;
+	zpipe_chain_accept_writer(&s.chain, 40);
+	zpipe_chain_accept_reader(&s.chain, 36, 40);
+	ok = ok && !grant(&s, 40, 40, 40, &plan) && plan.offset == 40 && plan.length == 56 - 16;
+	result(ok, "a long grant goes on across the end of the window");
+}
+
+static void whole_window_only_when_empty(void)
+{
+	struct zpipe_plan plan;
+	struct small s;
+	bool ok;
+
+	make(&s, false);
+	ok = !grant(&s, 0, 1, 1, &plan);
+	ok = ok && grant(&s, 1, 64, 64, &plan) == -ENOBUFS;
+	zpipe_chain_accept_writer(&s.chain, 1);
+	ok = ok && grant(&s, 1, 64, 64, &plan) == -EAGAIN && plan.wait == 1;
+	consume(&s, 1);
+	ok = ok && !grant(&s, 1, 64, 64, &plan) && plan.length == 64;
+	ok = ok && grant(&s, 1, 65, 65, &plan) == -EMSGSIZE;
+	result(ok, "the whole window is granted once everything is consumed");
+}
+
+static void partial_run_comes_back(void)
+{
+	struct zpipe_plan plan;
+	struct small s;
+	bool ok;
+
+	make(&s, false);
+	ok = !grant(&s, 0, 64, 64, &plan) && s.slots.nr_free == 0;
+	zpipe_chain_accept_writer(&s.chain, 64);
+	zpipe_chain_accept_reader(&s.chain, 17, 17);
+	zpipe_chain_reclaim(&s.chain);
+	result(ok && s.slots.nr_free == 1, "a long run gives its segments back one by one");
+}
+
+static void positions_do_not_wrap(void)
+{
+	struct zpipe_plan plan;
+	struct small s;
+
+	make(&s, false);
+	s.chain.granted = ZPIPE_POSITION_MAX + 1;
+	s.chain.published = ZPIPE_POSITION_MAX + 1;
+	s.chain.examined = ZPIPE_POSITION_MAX + 1;
+	s.chain.consumed = ZPIPE_POSITION_MAX + 1;
+	result(grant(&s, ZPIPE_POSITION_MAX + 1, 1, 1, &plan) == -EMSGSIZE,
+	       "a position that might wrap is refused");
+}
+
+int main(int argc, char **argv)
+{
+	printf("TAP version 13\n1..7\n");
+	random_programs(argc > 1 ? strtoull(argv[1], NULL, 0) : 88172645463325252ULL);
+	random_programs(0x9e3779b97f4a7c15ULL);
+	hot_memory_is_reused_first();
+	long_grant_wraps();
+	whole_window_only_when_empty();
+	partial_run_comes_back();
+	positions_do_not_wrap();
+	return failures ? 1 : 0;
+}
