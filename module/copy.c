@@ -89,7 +89,6 @@ static ssize_t write_some(struct zpipe_pipe *pipe, struct iov_iter *from, bool n
 	struct zpipe_alloc_args args = {
 		.min = whole ? count : 1,
 		.want = count,
-		.flags = nowait ? ZPIPE_ALLOC_F_NOWAIT : 0,
 	};
 	struct zpipe_plan plan;
 	bool gone;
@@ -104,11 +103,12 @@ static ssize_t write_some(struct zpipe_pipe *pipe, struct iov_iter *from, bool n
 	spin_unlock(&pipe->lock);
 	if (gone)
 		return -EPIPE;
-	ret = zpipe_writer_grant(pipe, &args, &plan);
-	if (ret == -ECANCELED) {
+	ret = zpipe_writer_grant(pipe, &args, nowait, &plan);
+	if (ret == ZPIPE_GRANT_CANCELED) {
 		spin_lock(&pipe->lock);
 		zpipe_writer_cancel_locked(pipe);
 		spin_unlock(&pipe->lock);
+		return -ECANCELED;
 	}
 	if (ret)
 		return ret;
@@ -211,7 +211,7 @@ static ssize_t read_some(struct zpipe_pipe *pipe, struct iov_iter *to)
 /* Nothing there: sleep, or say why not. 0 to look again, 1 for end of file. */
 static int wait_for_bytes(struct zpipe_pipe *pipe, bool nowait)
 {
-	struct zpipe_read_args args = { .flags = nowait ? ZPIPE_READ_F_NOWAIT : 0 };
+	struct zpipe_read_args args = {};
 	bool over;
 	int ret;
 
@@ -221,7 +221,7 @@ static int wait_for_bytes(struct zpipe_pipe *pipe, bool nowait)
 	spin_unlock(&pipe->lock);
 	if (over)
 		return 1;
-	ret = zpipe_reader_wait(pipe, &args);
+	ret = zpipe_reader_wait(pipe, &args, nowait);
 	if (ret == -ECONNRESET && READ_ONCE(pipe->closed_abort))
 		return 1;
 	if (!ret && (args.out_flags & ZPIPE_RES_CANCELED)) {

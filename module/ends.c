@@ -263,6 +263,10 @@ int zpipe_ends_reset(struct zpipe_end *end, struct zpipe_reset_args *args)
 		return -EOPNOTSUPP;
 	spin_lock(&pipe->lock);
 	ret = reset_locked(pipe);
+	spin_unlock(&pipe->lock);
+	if (!ret)
+		zpipe_pool_trim(pipe->pool, &pipe->lock);
+	spin_lock(&pipe->lock);
 	args->out_generation = pipe->generation;
 	args->out_position = pipe->chain.published;
 	trace_zpipe_reset(pipe->id, pipe->chain.published, pipe->generation, ret);

@@ -179,9 +179,10 @@ static long device_ioctl(struct file *file, unsigned int command, unsigned long 
 	struct ends ends;
 	int ret;
 
-	if (_IOC_TYPE(command) != ZPIPE_IOC_MAGIC || _IOC_NR(command) != ZPIPE_NR_CREATE ||
-	    _IOC_DIR(command) != (_IOC_READ | _IOC_WRITE))
+	if (!zpipe_ioctl_is_ours(command))
 		return -ENOTTY;
+	if (_IOC_NR(command) != ZPIPE_NR_CREATE)
+		return -EBADF;
 	/* Without room for the fds in the answer they would be lost. */
 	if (size < offsetofend(struct zpipe_create_args, out_reader_fd))
 		return -EINVAL;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ioctl - the dispatcher and the table of an end's verbs
+ * ioctl - the dispatcher and the table of verbs
  *
  * The only place where arguments are copied from and to user memory, and never
  * with a lock held. The size comes from the command: a shorter struct is
@@ -21,6 +21,7 @@
 
 /* Any argument struct, on the dispatcher's stack. */
 union verb_args {
+	struct zpipe_create_args create;
 	struct zpipe_info_args info;
 	struct zpipe_stat_args stat;
 	struct zpipe_alloc_args alloc;
@@ -32,6 +33,9 @@ union verb_args {
 	struct zpipe_set_args set;
 	struct zpipe_reset_args reset;
 };
+
+/* The role of what belongs to neither end. */
+#define ZPIPE_ROLE_DEVICE	3
 
 /**
  * struct verb - an ioctl
@@ -150,7 +154,8 @@ static int do_reset(struct file *file, union verb_args *args)
 		.undo = (back),							\
 	}
 
-static const struct verb end_verbs[] = {
+static const struct verb verbs[] = {
+	VERB(CREATE, ZPIPE_ROLE_DEVICE, create, out_reader_fd, NULL, NULL),
 	VERB(INFO, 0, info, flags, do_info, NULL),
 	VERB(STAT, 0, stat, __reserved, do_stat, NULL),
 	VERB(ALLOC, ZPIPE_ROLE_WRITER, alloc, min, do_alloc, NULL),
@@ -162,6 +167,31 @@ static const struct verb end_verbs[] = {
 	VERB(SET, 0, set, resume, do_set, NULL),
 	VERB(RESET, 0, reset, flags, do_reset, NULL),
 };
+
+static const struct verb *find_verb(unsigned int command)
+{
+	const struct verb *verb;
+
+	if (_IOC_TYPE(command) != ZPIPE_IOC_MAGIC ||
+	    _IOC_DIR(command) != (_IOC_READ | _IOC_WRITE))
+		return NULL;
+	for (verb = verbs; verb < verbs + ARRAY_SIZE(verbs); verb++) {
+		if (verb->number == _IOC_NR(command))
+			return verb;
+	}
+	return NULL;
+}
+
+/**
+ * zpipe_ioctl_is_ours - is this a verb, of whatever kind of fd
+ * @command: ioctl command
+ *
+ * Return: whether it is; on the wrong fd it is EBADF, else ENOTTY.
+ */
+bool zpipe_ioctl_is_ours(unsigned int command)
+{
+	return find_verb(command);
+}
 
 /* The answer of a failed call is not written: out_ fields keep their bytes. */
 static int answer(void __user *user, const struct verb *verb, u32 size,
@@ -221,15 +251,10 @@ long zpipe_ioctl_end(struct file *file, unsigned int command, unsigned long addr
 
 	if (command == FIONREAD)
 		return bytes_held(end, (int __user *)address);
-	if (_IOC_TYPE(command) != ZPIPE_IOC_MAGIC ||
-	    _IOC_DIR(command) != (_IOC_READ | _IOC_WRITE))
+	verb = find_verb(command);
+	if (!verb)
 		return -ENOTTY;
-	for (verb = end_verbs; verb < end_verbs + ARRAY_SIZE(end_verbs); verb++) {
-		if (verb->number != _IOC_NR(command))
-			continue;
-		if (verb->role && verb->role != end->role)
-			return -EBADF;
-		return call(file, command, address, verb);
-	}
-	return -ENOTTY;
+	if (verb->role && verb->role != end->role)
+		return -EBADF;
+	return call(file, command, address, verb);
 }

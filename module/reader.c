@@ -14,7 +14,7 @@
 #include "wait.h"
 #include "zpipe_trace.h"
 
-#define READ_FLAGS	(ZPIPE_READ_F_NOWAIT | ZPIPE_READ_F_SHARED)
+#define READ_FLAGS	(ZPIPE_READ_F_NOWAIT | ZPIPE_READ_F_SHARED | ZPIPE_READ_F_REREAD)
 
 /**
  * zpipe_reader_check_locked - may the reader go on
@@ -60,12 +60,13 @@ static int broken_locked(const struct zpipe_pipe *pipe)
 }
 
 /*
- * Is there a reason to return now? 1 with *flags set, 0 to wait, or an errno.
+ * Is there a reason to return now, for a reader that wants target and has seen
+ * what is below seen? 1 with *flags set, 0 to wait, or an errno.
  */
-static int judge_locked(struct zpipe_pipe *pipe, u64 target, u32 *flags)
+static int judge_locked(struct zpipe_pipe *pipe, u64 target, u64 seen, u32 *flags)
 {
 	const struct zpipe_chain *chain = &pipe->chain;
-	bool fresh = zpipe_chain_unexamined(chain) != 0;
+	bool fresh = chain->published > seen;
 	int ret;
 
 	lockdep_assert_held(&pipe->lock);
@@ -80,15 +81,13 @@ static int judge_locked(struct zpipe_pipe *pipe, u64 target, u32 *flags)
 		*flags |= ZPIPE_RES_CANCELED;
 		return 1;
 	}
-	if (chain->published >= target || (*flags & ZPIPE_RES_COMPLETED))
-		return 1;
-	if (ret) {
-		if (!fresh)
-			return ret;
+	if (ret && !fresh)
+		return ret;
+	if (ret)
 		*flags |= ZPIPE_RES_ABORTED;
+	if (chain->published >= target || *flags)
 		return 1;
-	}
-	if (fresh && pipe->push > chain->examined) {
+	if (fresh && pipe->push > seen) {
 		*flags |= ZPIPE_RES_PUSHED;
 		return 1;
 	}
@@ -97,12 +96,6 @@ static int judge_locked(struct zpipe_pipe *pipe, u64 target, u32 *flags)
 		return 1;
 	}
 	return 0;
-}
-
-static u64 target_locked(const struct zpipe_pipe *pipe, u64 min)
-{
-	lockdep_assert_held(&pipe->lock);
-	return max(pipe->chain.consumed + min, pipe->chain.examined + 1);
 }
 
 /* Arm, lift the writer's pause, and look once more. */
@@ -120,18 +113,18 @@ static void arm_read_locked(struct zpipe_pipe *pipe, u64 target, bool sleep)
 /**
  * zpipe_reader_wait - wait until a READ can return
  * @pipe: the pipe; the caller has marked it busy
- * @args: min, deadline and NOWAIT are used; out_flags is set
+ * @args: min, deadline and REREAD are used; out_flags is set
+ * @nowait: -EAGAIN instead of waiting
  *
  * Context: may sleep.
  * Return: 0 or an errno.
  */
-int zpipe_reader_wait(struct zpipe_pipe *pipe, struct zpipe_read_args *args)
+int zpipe_reader_wait(struct zpipe_pipe *pipe, struct zpipe_read_args *args, bool nowait)
 {
-	bool nowait = args->flags & ZPIPE_READ_F_NOWAIT;
 	u64 need = args->min ?: 1;
 	bool expired = false;
+	u64 target, seen;
 	int ret, err;
-	u64 target;
 
 	do {
 		DEFINE_WAIT(wait);
@@ -140,16 +133,18 @@ int zpipe_reader_wait(struct zpipe_pipe *pipe, struct zpipe_read_args *args)
 		spin_lock(&pipe->lock);
 		zpipe_wait_disarm_locked(pipe, &pipe->wake_reader);
 		ret = zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_READER);
-		target = target_locked(pipe, need);
+		seen = args->flags & ZPIPE_READ_F_REREAD ? pipe->chain.consumed :
+							   pipe->chain.examined;
+		target = max(pipe->chain.consumed + need, seen + 1);
 		if (!ret)
-			ret = judge_locked(pipe, target, &args->out_flags);
+			ret = judge_locked(pipe, target, seen, &args->out_flags);
 		if (!ret && expired)
 			ret = -ETIMEDOUT;
 		if (!ret) {
 			arm_read_locked(pipe, target, !nowait);
 			if (nowait) {
 				pipe->read_want = target;
-				ret = judge_locked(pipe, target, &args->out_flags) ?: -EAGAIN;
+				ret = judge_locked(pipe, target, seen, &args->out_flags) ?: -EAGAIN;
 			}
 		}
 		spin_unlock(&pipe->lock);
@@ -203,13 +198,12 @@ int zpipe_reader_read(struct zpipe_end *end, struct zpipe_read_args *args,
 
 	if (args->flags & ~READ_FLAGS)
 		return -EOPNOTSUPP;
-	if (nowait)
-		args->flags |= ZPIPE_READ_F_NOWAIT;
+	nowait = nowait || (args->flags & ZPIPE_READ_F_NOWAIT);
 	ret = enter_read(pipe, args);
 	if (ret)
 		goto out;
 
-	ret = zpipe_reader_wait(pipe, args);
+	ret = zpipe_reader_wait(pipe, args, nowait);
 	spin_lock(&pipe->lock);
 	pipe->busy &= ~ZPIPE_BUSY_READ;
 	if (ret)
@@ -328,7 +322,7 @@ __poll_t zpipe_reader_poll(struct zpipe_pipe *pipe)
 		mask |= EPOLLERR;
 	for (turn = 0; turn < 2; turn++) {
 		target = max(pipe->read_want, pipe->chain.examined + 1);
-		ret = judge_locked(pipe, target, &flags);
+		ret = judge_locked(pipe, target, pipe->chain.examined, &flags);
 		if (ret)
 			break;
 		if (turn == 0)

@@ -110,6 +110,9 @@ void zpipe_wait_wake_reader_locked(struct zpipe_pipe *pipe)
 	lockdep_assert_held(&pipe->lock);
 	clear(&pipe->wake_reader);
 	zpipe_wait_share_locked(pipe);
+	/* Sleepers join the queue before they take the lock. */
+	if (!waitqueue_active(&pipe->reader_wait))
+		return;
 	pipe->stats.reader_wakes++;
 	wake_up_interruptible_poll(&pipe->reader_wait, EPOLLIN | EPOLLRDNORM);
 	trace_zpipe_wake(pipe->id, pipe->chain.published, 0, ZPIPE_ROLE_READER);
@@ -125,6 +128,8 @@ void zpipe_wait_wake_writer_locked(struct zpipe_pipe *pipe)
 	clear(&pipe->wake_examined);
 	clear(&pipe->wake_consumed);
 	zpipe_wait_share_locked(pipe);
+	if (!waitqueue_active(&pipe->writer_wait))
+		return;
 	pipe->stats.writer_wakes++;
 	wake_up_interruptible_poll(&pipe->writer_wait, EPOLLOUT | EPOLLWRNORM);
 	trace_zpipe_wake(pipe->id, pipe->chain.consumed, 0, ZPIPE_ROLE_WRITER);

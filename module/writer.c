@@ -103,7 +103,7 @@ static int sleep_for_memory(struct zpipe_pipe *pipe, const struct zpipe_alloc_ar
 		spin_lock(&pipe->lock);
 		ret = try_grant_locked(pipe, args, plan);
 		if (ret == -EAGAIN && pipe->cancel_flush)
-			ret = -ECANCELED;
+			ret = ZPIPE_GRANT_CANCELED;
 		else if (ret == -EAGAIN && expired)
 			ret = -ETIMEDOUT;
 		else if (ret == -EAGAIN)
@@ -132,9 +132,13 @@ static int sleep_for_memory(struct zpipe_pipe *pipe, const struct zpipe_alloc_ar
 
 static int commit_grant(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
 {
+	/* A run that begins inside a segment shares it with bytes that are alive. */
+	u32 shared = plan->nr && (plan->offset & ((1ULL << pipe->chain.shift) - 1)) ? 1 : 0;
 	int ret;
 
-	ret = zpipe_pool_populate(pipe->pool, plan->first, plan->nr);
+	ret = zpipe_pool_populate(pipe->pool,
+				  zpipe_slots_after(&pipe->pool->slots, plan->first, shared),
+				  plan->nr - shared);
 	spin_lock(&pipe->lock);
 	/* Another thread may have published past the position meanwhile. */
 	if (!ret && plan->position < pipe->chain.published)
@@ -156,22 +160,23 @@ static int commit_grant(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
 /**
  * zpipe_writer_grant - get memory at a position, waiting for it
  * @pipe: the pipe; the caller has marked it busy
- * @args: position, min, want, deadline and NOWAIT are used
+ * @args: position, min, want and deadline are used
+ * @nowait: -EAGAIN instead of waiting
  * @plan: what was granted
  *
  * Context: may sleep.
- * Return: 0, or an errno of ALLOC; -ECANCELED when a cancel came instead of
- * memory (it is not used up).
+ * Return: 0, an errno of ALLOC, or ZPIPE_GRANT_CANCELED when a cancel came
+ * instead of memory (it is not used up).
  */
-int zpipe_writer_grant(struct zpipe_pipe *pipe, struct zpipe_alloc_args *args,
-		       struct zpipe_plan *plan)
+int zpipe_writer_grant(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *args,
+		       bool nowait, struct zpipe_plan *plan)
 {
 	int ret;
 
 	spin_lock(&pipe->lock);
 	ret = try_grant_locked(pipe, args, plan);
 	/* Memory may have come free between looking and arming. */
-	while (ret == -EAGAIN && (args->flags & ZPIPE_ALLOC_F_NOWAIT)) {
+	while (ret == -EAGAIN && nowait) {
 		u64 consumed = pipe->chain.consumed;
 
 		pipe->alloc_at = args->position;
@@ -184,7 +189,7 @@ int zpipe_writer_grant(struct zpipe_pipe *pipe, struct zpipe_alloc_args *args,
 	if (!ret)
 		pipe->memory_wait = ZPIPE_UNARMED;
 	spin_unlock(&pipe->lock);
-	if (ret == -EAGAIN && !(args->flags & ZPIPE_ALLOC_F_NOWAIT))
+	if (ret == -EAGAIN && !nowait)
 		ret = sleep_for_memory(pipe, args, plan);
 	if (ret)
 		return ret;
@@ -208,9 +213,7 @@ int zpipe_writer_alloc(struct zpipe_end *end, struct zpipe_alloc_args *args, boo
 
 	if (args->flags & ~ALLOC_FLAGS)
 		return -EOPNOTSUPP;
-	if (nowait)
-		args->flags |= ZPIPE_ALLOC_F_NOWAIT;
-
+	nowait = nowait || (args->flags & ZPIPE_ALLOC_F_NOWAIT);
 	spin_lock(&pipe->lock);
 	if (pipe->busy & (ZPIPE_BUSY_ALLOC | ZPIPE_BUSY_WRITE2)) {
 		spin_unlock(&pipe->lock);
@@ -220,14 +223,14 @@ int zpipe_writer_alloc(struct zpipe_end *end, struct zpipe_alloc_args *args, boo
 	pipe->stats.allocs++;
 	spin_unlock(&pipe->lock);
 
-	ret = zpipe_writer_grant(pipe, args, &plan);
+	ret = zpipe_writer_grant(pipe, args, nowait, &plan);
 
 	spin_lock(&pipe->lock);
 	pipe->busy &= ~ZPIPE_BUSY_ALLOC;
 	args->out_flags = pipe->reader_ended ? ZPIPE_RES_COMPLETED : 0;
 	args->out_offset = plan.offset;
 	args->out_length = plan.length;
-	if (ret == -ECANCELED) {
+	if (ret == ZPIPE_GRANT_CANCELED) {
 		ret = 0;
 		zpipe_writer_cancel_locked(pipe);
 		args->out_flags |= ZPIPE_RES_CANCELED;
@@ -305,9 +308,8 @@ static void arm_flush_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_a
  * The half of FLUSH that waits. Returns 0 when it need not any more, or is
  * canceled; publishing is done whatever comes out.
  */
-static int wait_flush(struct zpipe_pipe *pipe, struct zpipe_flush_args *args)
+static int wait_flush(struct zpipe_pipe *pipe, struct zpipe_flush_args *args, bool nowait)
 {
-	bool nowait = args->flags & ZPIPE_FLUSH_F_NOWAIT;
 	bool expired = false;
 	int ret;
 
@@ -359,13 +361,13 @@ int zpipe_writer_flush(struct zpipe_end *end, struct zpipe_flush_args *args, boo
 	if (args->flags & ~FLUSH_FLAGS)
 		return -EOPNOTSUPP;
 	/* NOWAKE waits for nothing; wait-consumed alone could wait for ever (rule R8). */
-	if ((args->flags & ZPIPE_FLUSH_F_NOWAKE) && (args->flags & ~ZPIPE_FLUSH_F_NOWAKE))
+	nowait = nowait || (args->flags & ZPIPE_FLUSH_F_NOWAIT);
+	if ((args->flags & ZPIPE_FLUSH_F_NOWAKE) &&
+	    (args->flags & (FLUSH_WAITS | ZPIPE_FLUSH_F_PUSH)))
 		return -EINVAL;
 	if ((args->flags & FLUSH_WAITS) == ZPIPE_FLUSH_F_WAIT_CONSUMED && !args->deadline &&
-	    !(args->flags & (ZPIPE_FLUSH_F_PUSH | ZPIPE_FLUSH_F_NOWAIT)))
+	    !nowait && !(args->flags & ZPIPE_FLUSH_F_PUSH))
 		return -EINVAL;
-	if (nowait)
-		args->flags |= ZPIPE_FLUSH_F_NOWAIT;
 	args->out_flags = 0;
 
 	spin_lock(&pipe->lock);
@@ -379,7 +381,7 @@ int zpipe_writer_flush(struct zpipe_end *end, struct zpipe_flush_args *args, boo
 	if (!ret && !(args->flags & ZPIPE_FLUSH_F_NOWAKE) &&
 	    (pipe->cancel_flush || must_wait_locked(pipe, args))) {
 		spin_unlock(&pipe->lock);
-		ret = wait_flush(pipe, args);
+		ret = wait_flush(pipe, args, nowait);
 		spin_lock(&pipe->lock);
 		zpipe_wait_disarm_locked(pipe, &pipe->wake_examined);
 		if (args->flags & ZPIPE_FLUSH_F_WAIT_CONSUMED)
@@ -409,7 +411,7 @@ int zpipe_writer_flush(struct zpipe_end *end, struct zpipe_flush_args *args, boo
  */
 int zpipe_writer_unpause(struct zpipe_pipe *pipe, bool nowait)
 {
-	struct zpipe_flush_args args = { .flags = nowait ? ZPIPE_FLUSH_F_NOWAIT : 0 };
+	struct zpipe_flush_args args = {};
 	bool paused;
 	int ret;
 
@@ -421,7 +423,7 @@ int zpipe_writer_unpause(struct zpipe_pipe *pipe, bool nowait)
 	spin_unlock(&pipe->lock);
 	if (!paused)
 		return ret;
-	ret = wait_flush(pipe, &args);
+	ret = wait_flush(pipe, &args, nowait);
 	if (!ret && (args.out_flags & ZPIPE_RES_CANCELED))
 		ret = -ECANCELED;
 	spin_lock(&pipe->lock);

@@ -304,6 +304,8 @@ struct zpipe_descriptor {
  * @out_reader_wakes: wake-ups sent to the reader side
  * @out_writer_wakes: wake-ups sent to the writer side
  * @out_rejects: calls refused because of their arguments or a shared word
+ * @out_replaced_pages: pages given fresh to a segment because somebody (a
+ *	vmsplice, a zero-copy send, a disk) still referred to the old ones
  */
 struct zpipe_stat_args {
 	__u32 flags;
@@ -331,6 +333,7 @@ struct zpipe_stat_args {
 	__u64 out_reader_wakes;
 	__u64 out_writer_wakes;
 	__u64 out_rejects;
+	__u64 out_replaced_pages;
 };
 
 #define ZPIPE_ALLOC_F_NOWAIT	(1U << 0)	/* EAGAIN instead of waiting */
@@ -408,6 +411,9 @@ struct zpipe_span {
 #define ZPIPE_READ_F_SHARED	(1U << 1)	/* the caller moves the words of the
 						 * reader page itself: no ADVANCE is owed
 						 */
+#define ZPIPE_READ_F_REREAD	(1U << 2)	/* what was examined but not consumed is
+						 * new: the first READ of a new reader
+						 */
 
 /**
  * struct zpipe_read_args - what there is to read, waiting for it (reader)
@@ -419,8 +425,9 @@ struct zpipe_span {
  * @spans: user pointer to struct zpipe_span; where the bytes are
  * @out_start: consumed
  * @out_end: published
- * @out_flags: COMPLETED: the writer has finished. CANCELED. PUSHED, FULL,
- *	ABORTED: fewer than @min bytes, and why
+ * @out_flags: COMPLETED: the writer has finished. CANCELED. PUSHED, FULL:
+ *	fewer than @min bytes, and why. ABORTED: these are the last bytes of a
+ *	writer that failed or died, the next READ says how
  * @out_nr_spans: spans the bytes make; only the first @nr_spans were written
  * @out_index: the entry of the chain that holds @out_start
  *
