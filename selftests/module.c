@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * module - the module's reference count, unloading and loading again
+ *
+ * Unloads the module, so it is the last program of a run. The file to load again is ZPIPE_MODULE,
+ * or build/module-SERIES/zpipe.ko below the current directory, SERIES being ZPIPE_VM.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include <kselftest_harness.h>
+
+#include "zpipe_test.h"
+
+#define REFCNT	"/sys/module/zpipe/refcnt"
+
+FIXTURE(module)
+{
+	char path[512];
+	int log;
+};
+
+FIXTURE_SETUP(module)
+{
+	const char *given = getenv("ZPIPE_MODULE"), *series = getenv("ZPIPE_VM");
+
+	self->log = zt_log_mark();
+	if (given)
+		snprintf(self->path, sizeof(self->path), "%s", given);
+	else if (series)
+		snprintf(self->path, sizeof(self->path), "build/module-%s/zpipe.ko", series);
+	if (self->path[0] && access(self->path, R_OK))
+		self->path[0] = '\0';
+}
+
+FIXTURE_TEARDOWN(module)
+{
+	EXPECT_TRUE(zt_log_is_clean(self->log));
+}
+
+static int unload(void)
+{
+	return syscall(SYS_delete_module, "zpipe", O_NONBLOCK) ? -errno : 0;
+}
+
+static int load(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = syscall(SYS_finit_module, fd, "", 0) ? -errno : 0;
+	close(fd);
+	return ret;
+}
+
+/* Releases finish a moment after close. */
+static bool unused(void *arg)
+{
+	return zt_read_number(REFCNT) <= *(long long *)arg;
+}
+
+TEST_F(module, every_pipe_holds_the_module)
+{
+	long long before = zt_read_number(REFCNT);
+	struct zt_pipe p;
+
+	if (before < 0)
+		SKIP(return, "zpipe is built in");
+	ASSERT_EQ(0, zt_pipe_open(&p, ZT_ARGS(0, 0)));
+	EXPECT_LT(before, zt_read_number(REFCNT));
+	zt_end_close(&p.w);
+	EXPECT_LT(before, zt_read_number(REFCNT));
+	zt_end_close(&p.r);
+	EXPECT_TRUE(zt_eventually(unused, &before));
+}
+
+TEST_F(module, mapping_alone_holds_the_module)
+{
+	long long before = zt_read_number(REFCNT);
+	struct zt_pipe p;
+
+	if (before < 0)
+		SKIP(return, "zpipe is built in");
+	ASSERT_EQ(0, zt_pipe_open(&p, ZT_ARGS(0, 0)));
+	close(p.w.fd);
+	close(p.r.fd);
+	EXPECT_LT(before, zt_read_number(REFCNT));
+	EXPECT_EQ(-EWOULDBLOCK, unload());
+	p.w.fd = -1;
+	p.r.fd = -1;
+	zt_pipe_close(&p);
+	EXPECT_TRUE(zt_eventually(unused, &before));
+}
+
+TEST_F(module, count_does_not_drift)
+{
+	long long before = zt_read_number(REFCNT);
+	int i;
+
+	if (before < 0)
+		SKIP(return, "zpipe is built in");
+	for (i = 0; i < 200; i++) {
+		struct zpipe_create_args *args = ZT_ARGS(0, 0);
+
+		ASSERT_EQ(0, zt_create(args));
+		close(args->out_writer_fd);
+		close(args->out_reader_fd);
+		zt_create(ZT_ARGS(5000, 0));
+	}
+	EXPECT_TRUE(zt_eventually(unused, &before));
+	EXPECT_EQ(before, zt_read_number(REFCNT));
+}
+
+TEST_F(module, unload_while_a_pipe_lives_is_refused)
+{
+	struct zt_pipe p;
+
+	if (zt_read_number(REFCNT) < 0)
+		SKIP(return, "zpipe is built in");
+	ASSERT_EQ(0, zt_pipe_open(&p, ZT_ARGS(0, 0)));
+	EXPECT_EQ(-EWOULDBLOCK, unload());
+	EXPECT_EQ(0, zt_put(&p.w, 100));
+	EXPECT_EQ(0, zt_take(&p.r, 100));
+	zt_end_close(&p.w);
+	EXPECT_EQ(-EWOULDBLOCK, unload());
+	zt_pipe_close(&p);
+}
+
+TEST_F(module, unload_while_the_device_is_open_is_refused)
+{
+	int fd = open(ZT_DEVICE, O_RDWR | O_CLOEXEC);
+
+	ASSERT_LE(0, fd);
+	if (zt_read_number(REFCNT) >= 0)
+		EXPECT_EQ(-EWOULDBLOCK, unload());
+	close(fd);
+}
+
+TEST_F(module, pages_lent_to_a_pipe_do_not_hold_the_module_nor_dangle)
+{
+	unsigned char buffer[ZT_PAGE];
+	struct iovec iov;
+	int pipefd[2];
+	struct zt_pipe p;
+	long long zero = 0;
+
+	if (!self->path[0])
+		SKIP(return, "no module file: set ZPIPE_MODULE");
+	ASSERT_EQ(0, pipe(pipefd));
+	ASSERT_EQ(0, zt_pipe_open(&p, ZT_ARGS(ZT_PAGE, ZT_PAGE, .flags = ZPIPE_F_CONTIG)));
+	ASSERT_EQ(0, zt_put(&p.w, ZT_PAGE));
+	iov = (struct iovec){ .iov_base = p.r.data, .iov_len = ZT_PAGE };
+	ASSERT_EQ(ZT_PAGE, vmsplice(pipefd[1], &iov, 1, 0));
+	zt_pipe_close(&p);
+	ASSERT_TRUE(zt_eventually(unused, &zero));
+	ASSERT_EQ(0, unload());
+	EXPECT_EQ(ZT_PAGE, read(pipefd[0], buffer, ZT_PAGE));
+	EXPECT_EQ(-1, zt_mismatch(buffer, 0, ZT_PAGE));
+	ASSERT_EQ(0, load(self->path));
+}
+
+TEST_F_TIMEOUT(module, unloads_and_loads_again, 90)
+{
+	long long zero = 0;
+	struct zt_pipe p;
+	int i;
+
+	if (!self->path[0])
+		SKIP(return, "no module file: set ZPIPE_MODULE");
+	for (i = 0; i < 5; i++) {
+		ASSERT_TRUE(zt_eventually(unused, &zero));
+		ASSERT_EQ(0, unload());
+		EXPECT_EQ(-1, access(ZT_DEVICE, F_OK));
+		ASSERT_EQ(0, load(self->path));
+		ASSERT_EQ(0, zt_pipe_open(&p, ZT_ARGS(0, 0)));
+		EXPECT_EQ(0, zt_put(&p.w, 100000));
+		EXPECT_EQ(0, zt_take(&p.r, 100000));
+		zt_pipe_close(&p);
+	}
+}
+
+/* Pipes come and go on one processor while the other tries to unload. */
+TEST_F_TIMEOUT(module, unloading_races_with_users, 90)
+{
+	int i, unloaded = 0;
+	pid_t child;
+
+	if (!self->path[0])
+		SKIP(return, "no module file: set ZPIPE_MODULE");
+	child = fork();
+	if (!child) {
+		for (;;) {
+			struct zt_pipe p;
+
+			if (!zt_pipe_open(&p, ZT_ARGS(ZT_PAGE, ZT_PAGE))) {
+				if (zt_put(&p.w, 100) || zt_take(&p.r, 100))
+					_exit(1);
+				zt_pipe_close(&p);
+			}
+			usleep(500);
+		}
+	}
+	for (i = 0; i < 200; i++) {
+		if (!unload()) {
+			unloaded++;
+			ASSERT_EQ(0, load(self->path));
+		}
+		usleep(1000);
+	}
+	kill(child, SIGKILL);
+	EXPECT_EQ(128 + SIGKILL, zt_wait_child(child));
+	TH_LOG("unloaded %d times", unloaded);
+}
+
+TEST_HARNESS_MAIN

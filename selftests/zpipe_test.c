@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * zpipe_test - the calls, the mapped ends and the oracle of the zpipe selftests
+ *
+ * Waiting, threads and files live in zpipe_wait.c. Anything here that goes wrong outside of what
+ * a test asked for ends the test at once, with a line that says why.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "zpipe_test.h"
+
+/* A prime, so that no two segments of a test look alike. */
+#define ORACLE_PERIOD	65521
+
+static unsigned char oracle[2 * ORACLE_PERIOD];
+
+__attribute__((constructor)) static void make_oracle(void)
+{
+	__u64 state = 0x2545f4914f6cdd1dULL;
+	size_t i;
+
+	for (i = 0; i < ORACLE_PERIOD; i++) {
+		oracle[i] = zt_random(&state) >> 56;
+		oracle[i + ORACLE_PERIOD] = oracle[i];
+	}
+}
+
+void zt_die(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	fputs("# zpipe_test: ", stderr);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+	va_end(ap);
+	abort();
+}
+
+/* Where the outputs of a verb begin; they reach to its end. */
+static size_t first_output(unsigned int nr, size_t size)
+{
+	switch (nr) {
+	case ZPIPE_NR_CREATE:
+		return offsetof(struct zpipe_create_args, out_writer_fd);
+	case ZPIPE_NR_INFO:
+		return offsetof(struct zpipe_info_args, out_role);
+	case ZPIPE_NR_STAT:
+		return offsetof(struct zpipe_stat_args, out_granted);
+	case ZPIPE_NR_ALLOC:
+		return offsetof(struct zpipe_alloc_args, out_flags);
+	case ZPIPE_NR_FLUSH:
+		return offsetof(struct zpipe_flush_args, out_flags);
+	case ZPIPE_NR_READ:
+		return offsetof(struct zpipe_read_args, out_start);
+	case ZPIPE_NR_ADVANCE:
+		return offsetof(struct zpipe_advance_args, out_flags);
+	case ZPIPE_NR_RESET:
+		return offsetof(struct zpipe_reset_args, out_generation);
+	default:
+		return size;
+	}
+}
+
+static __u32 result_flags(unsigned int nr, const void *args)
+{
+	switch (nr) {
+	case ZPIPE_NR_ALLOC:
+		return ((const struct zpipe_alloc_args *)args)->out_flags;
+	case ZPIPE_NR_FLUSH:
+		return ((const struct zpipe_flush_args *)args)->out_flags;
+	case ZPIPE_NR_READ:
+		return ((const struct zpipe_read_args *)args)->out_flags;
+	case ZPIPE_NR_ADVANCE:
+		return ((const struct zpipe_advance_args *)args)->out_flags;
+	default:
+		return 0;
+	}
+}
+
+int zt_ioctl(int fd, unsigned long cmd, void *args)
+{
+	size_t size = _IOC_SIZE(cmd), outputs = first_output(_IOC_NR(cmd), size);
+	unsigned char before[512];
+	int ret;
+
+	if (size > sizeof(before))
+		zt_die("struct of %zu bytes", size);
+	memset((unsigned char *)args + outputs, ZT_POISON, size - outputs);
+	memcpy(before, args, size);
+	ret = ioctl(fd, cmd, args) ? -errno : 0;
+	if (ret && memcmp(before, args, size))
+		zt_die("refused call %#x (%s) changed its struct", (unsigned int)_IOC_NR(cmd),
+		       strerror(-ret));
+	if (memcmp(before, args, outputs))
+		zt_die("call %#x changed its inputs", (unsigned int)_IOC_NR(cmd));
+	if (!ret && (result_flags(_IOC_NR(cmd), args) & ~ZT_ALL_RES))
+		zt_die("call %#x answered unknown flags", (unsigned int)_IOC_NR(cmd));
+	return ret;
+}
+
+int zt_create(struct zpipe_create_args *args)
+{
+	int fd = open(ZT_DEVICE, O_RDWR | O_CLOEXEC), ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = zt_ioctl(fd, ZPIPE_IOC_CREATE, args);
+	close(fd);
+	return ret;
+}
+
+int zt_alloc(struct zt_end *w, __u64 position, __u64 min, __u64 want, struct zpipe_alloc_args *out)
+{
+	*out = (struct zpipe_alloc_args){ .position = position,
+					  .min = min,
+					  .want = want,
+					  .flags = ZPIPE_ALLOC_F_NOWAIT };
+	return zt_ioctl(w->fd, ZPIPE_IOC_ALLOC, out);
+}
+
+int zt_flush(struct zt_end *w, __u64 position, __u32 flags, struct zpipe_flush_args *out)
+{
+	struct zpipe_flush_args unused;
+
+	if (!out)
+		out = &unused;
+	*out = (struct zpipe_flush_args){ .position = position,
+					  .flags = flags | ZPIPE_FLUSH_F_NOWAIT };
+	return zt_ioctl(w->fd, ZPIPE_IOC_FLUSH, out);
+}
+
+int zt_read(struct zt_end *r, __u64 min, __u32 flags, struct zt_view *out)
+{
+	memset(out->spans, ZT_POISON, sizeof(out->spans));
+	out->args = (struct zpipe_read_args){ .min = min,
+					      .flags = flags | ZPIPE_READ_F_NOWAIT,
+					      .nr_spans = ZT_SPANS,
+					      .spans = (uintptr_t)out->spans };
+	return zt_ioctl(r->fd, ZPIPE_IOC_READ, &out->args);
+}
+
+int zt_advance(struct zt_end *r, __u64 consumed, __u64 examined)
+{
+	struct zpipe_advance_args args = { .consumed = consumed, .examined = examined };
+
+	return zt_ioctl(r->fd, ZPIPE_IOC_ADVANCE, &args);
+}
+
+int zt_complete(struct zt_end *e, int error, __u32 flags, __u64 position)
+{
+	struct zpipe_complete_args args = { .error = error, .flags = flags, .position = position };
+
+	return zt_ioctl(e->fd, ZPIPE_IOC_COMPLETE, &args);
+}
+
+int zt_cancel(struct zt_end *e, __u32 what)
+{
+	struct zpipe_cancel_args args = { .what = what };
+
+	return zt_ioctl(e->fd, ZPIPE_IOC_CANCEL, &args);
+}
+
+int zt_set(struct zt_end *e, __u64 pause, __u64 resume)
+{
+	struct zpipe_set_args args = { .pause = pause, .resume = resume };
+
+	return zt_ioctl(e->fd, ZPIPE_IOC_SET, &args);
+}
+
+int zt_reset(struct zt_end *e, struct zpipe_reset_args *out)
+{
+	struct zpipe_reset_args unused;
+
+	if (!out)
+		out = &unused;
+	*out = (struct zpipe_reset_args){ .flags = 0 };
+	return zt_ioctl(e->fd, ZPIPE_IOC_RESET, out);
+}
+
+int zt_info(int fd, struct zpipe_info_args *out)
+{
+	*out = (struct zpipe_info_args){ .flags = 0 };
+	return zt_ioctl(fd, ZPIPE_IOC_INFO, out);
+}
+
+struct zpipe_stat_args zt_stat(const struct zt_end *e)
+{
+	struct zpipe_stat_args args = { .flags = 0 };
+	int ret = zt_ioctl(e->fd, ZPIPE_IOC_STAT, &args);
+
+	if (ret)
+		zt_die("STAT: %s", strerror(-ret));
+	return args;
+}
+
+static unsigned char *map_region(int fd, const struct zpipe_region *region, int prot, int times)
+{
+	size_t size = region->size;
+	unsigned char *base = mmap(NULL, size * times, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+				   0);
+	int i;
+
+	if (base == MAP_FAILED)
+		return NULL;
+	for (i = 0; i < times; i++) {
+		if (mmap(base + i * size, size, prot, MAP_SHARED | MAP_FIXED, fd,
+			 region->offset) == MAP_FAILED) {
+			int saved = errno;
+
+			munmap(base, size * times);
+			errno = saved;
+			return NULL;
+		}
+	}
+	return base;
+}
+
+int zt_end_map(struct zt_end *e, int fd)
+{
+	int both = PROT_READ | PROT_WRITE, ret;
+	bool writer;
+
+	*e = (struct zt_end){ .fd = fd };
+	ret = zt_info(fd, &e->info);
+	if (ret)
+		return ret;
+	writer = e->info.out_role == ZPIPE_ROLE_WRITER;
+	e->state = map_region(fd, &e->info.out_state, PROT_READ, 1);
+	e->writer = map_region(fd, &e->info.out_writer, writer ? both : PROT_READ, 1);
+	e->reader = map_region(fd, &e->info.out_reader, writer ? PROT_READ : both, 1);
+	e->data = map_region(fd, &e->info.out_data, writer ? both : PROT_READ, 2);
+	if (!e->state || !e->writer || !e->reader || !e->data) {
+		ret = -errno;
+		zt_end_unmap(e);
+	}
+	return ret;
+}
+
+void zt_end_unmap(struct zt_end *e)
+{
+	if (e->state)
+		munmap(e->state, e->info.out_state.size);
+	if (e->writer)
+		munmap(e->writer, e->info.out_writer.size);
+	if (e->reader)
+		munmap(e->reader, e->info.out_reader.size);
+	if (e->data)
+		munmap(e->data, 2 * e->info.out_data.size);
+	e->state = NULL;
+	e->writer = NULL;
+	e->reader = NULL;
+	e->data = NULL;
+}
+
+void zt_end_close(struct zt_end *e)
+{
+	zt_end_unmap(e);
+	if (e->fd >= 0)
+		close(e->fd);
+	e->fd = -1;
+}
+
+int zt_pipe_open(struct zt_pipe *p, struct zpipe_create_args *args)
+{
+	int ret;
+
+	*p = (struct zt_pipe){ .w.fd = -1, .r.fd = -1 };
+	ret = zt_create(args);
+	if (ret)
+		return ret;
+	p->id = args->out_id;
+	ret = zt_end_map(&p->w, args->out_writer_fd);
+	if (!ret)
+		ret = zt_end_map(&p->r, args->out_reader_fd);
+	return ret;
+}
+
+void zt_pipe_close(struct zt_pipe *p)
+{
+	zt_end_close(&p->w);
+	zt_end_close(&p->r);
+}
+
+struct zpipe_descriptor zt_entry(const struct zt_end *e, __u64 index)
+{
+	size_t at = e->info.out_table_at + (index & (e->info.out_table_entries - 1)) *
+		    sizeof(struct zpipe_descriptor);
+
+	return (struct zpipe_descriptor){
+		.start = zt_load(e->state, at + offsetof(struct zpipe_descriptor, start)),
+		.offset = zt_load(e->state, at + offsetof(struct zpipe_descriptor, offset)),
+	};
+}
+
+__u32 zt_events(const struct zt_end *e)
+{
+	return __atomic_load_n((const __u32 *)(const void *)(e->state +
+							     e->info.out_reader_events_at),
+			       __ATOMIC_ACQUIRE);
+}
+
+void zt_fill(void *dst, __u64 position, size_t len)
+{
+	unsigned char *p = dst;
+
+	while (len) {
+		size_t at = position % ORACLE_PERIOD;
+		size_t n = len < ORACLE_PERIOD ? len : ORACLE_PERIOD;
+
+		memcpy(p, oracle + at, n);
+		p += n;
+		position += n;
+		len -= n;
+	}
+}
+
+ssize_t zt_mismatch(const void *src, __u64 position, size_t len)
+{
+	const unsigned char *p = src;
+	size_t done = 0;
+
+	while (done < len) {
+		size_t at = (position + done) % ORACLE_PERIOD, i;
+		size_t n = len - done < ORACLE_PERIOD ? len - done : ORACLE_PERIOD;
+
+		if (memcmp(p + done, oracle + at, n)) {
+			for (i = 0; p[done + i] == oracle[at + i]; i++)
+				;
+			return done + i;
+		}
+		done += n;
+	}
+	return -1;
+}
+
+void zt_check_view(const struct zt_end *r, const struct zt_view *view)
+{
+	const struct zpipe_read_args *a = &view->args;
+	__u64 at = a->out_start;
+	__u32 i;
+
+	if (a->out_nr_spans > ZT_SPANS)
+		zt_die("a view of %u spans", a->out_nr_spans);
+	for (i = 0; i < a->out_nr_spans; i++) {
+		const struct zpipe_span *s = &view->spans[i];
+		ssize_t bad;
+
+		if (!s->length || s->length > r->info.out_window || s->offset >= r->info.out_window)
+			zt_die("span %u is %llu+%llu", i, (unsigned long long)s->offset,
+			       (unsigned long long)s->length);
+		bad = zt_mismatch(r->data + s->offset, at, s->length);
+		if (bad >= 0)
+			zt_die("wrong byte at position %llu (view %llu to %llu)",
+			       (unsigned long long)at + bad, (unsigned long long)a->out_start,
+			       (unsigned long long)a->out_end);
+		at += s->length;
+	}
+	if (at != a->out_end)
+		zt_die("spans end at %llu, the view at %llu", (unsigned long long)at,
+		       (unsigned long long)a->out_end);
+}
+
+/* Fills @len bytes of a grant; -EMSGSIZE when it is shorter. */
+int zt_fill_grant(struct zt_end *w, const struct zpipe_alloc_args *grant, __u64 len)
+{
+	if (grant->out_length < len)
+		return -EMSGSIZE;
+	if (grant->out_offset >= w->info.out_window || grant->out_length > w->info.out_window)
+		zt_die("grant is %llu+%llu", (unsigned long long)grant->out_offset,
+		       (unsigned long long)grant->out_length);
+	zt_fill(w->data + grant->out_offset, grant->position, len);
+	return 0;
+}
+
+int zt_put(struct zt_end *w, __u64 len)
+{
+	__u64 at = zt_published(w), end = at + len;
+
+	while (at < end) {
+		struct zpipe_alloc_args grant;
+		int ret = zt_alloc(w, at, 1, end - at, &grant);
+		__u64 n;
+
+		if (ret)
+			return ret;
+		n = grant.out_length < end - at ? grant.out_length : end - at;
+		zt_fill_grant(w, &grant, n);
+		at += n;
+		ret = zt_flush(w, at, 0, NULL);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+int zt_take(struct zt_end *r, __u64 len)
+{
+	struct zt_view view;
+	int ret = zt_read(r, len, 0, &view);
+
+	if (ret)
+		return ret;
+	zt_check_view(r, &view);
+	if (view.args.out_end - view.args.out_start < len)
+		return -EMSGSIZE;
+	return zt_advance(r, view.args.out_start + len, view.args.out_start + len);
+}

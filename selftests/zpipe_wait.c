@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * zpipe_wait - time, threads, children and files for the zpipe selftests
+ *
+ * Every wait here has an end: what takes longer than ZT_PATIENCE_MS dies with a line that says
+ * what was waited for.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "zpipe_test.h"
+
+__u64 zt_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ULL + t.tv_nsec;
+}
+
+__u64 zt_deadline(unsigned int ms)
+{
+	return zt_now() + ms * 1000000ULL;
+}
+
+void zt_sleep_ms(unsigned int ms)
+{
+	struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L };
+
+	while (nanosleep(&t, &t) && errno == EINTR)
+		;
+}
+
+bool zt_eventually(bool (*test)(void *), void *arg)
+{
+	__u64 end = zt_deadline(ZT_PATIENCE_MS);
+
+	while (!test(arg)) {
+		if (zt_now() > end)
+			return false;
+		zt_sleep_ms(1);
+	}
+	return true;
+}
+
+static bool reader_armed(void *e)
+{
+	return zt_reader_wake((const struct zt_end *)e) != ZPIPE_UNARMED;
+}
+
+static bool paused_armed(void *e)
+{
+	return zt_wake_examined((const struct zt_end *)e) != ZPIPE_UNARMED;
+}
+
+static bool starved_armed(void *e)
+{
+	return zt_wake_consumed((const struct zt_end *)e) != ZPIPE_UNARMED;
+}
+
+void zt_await_reader(const struct zt_end *e)
+{
+	if (!zt_eventually(reader_armed, (void *)e))
+		zt_die("no reader came to wait");
+}
+
+void zt_await_paused(const struct zt_end *e)
+{
+	if (!zt_eventually(paused_armed, (void *)e))
+		zt_die("no writer came to be paused");
+}
+
+void zt_await_starved(const struct zt_end *e)
+{
+	if (!zt_eventually(starved_armed, (void *)e))
+		zt_die("no writer came to wait for memory");
+}
+
+static bool asleep(void *arg)
+{
+	char path[64], line[256], *state;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", *(pid_t *)arg);
+	f = fopen(path, "r");
+	if (!f)
+		return true;
+	state = fgets(line, sizeof(line), f) ? strrchr(line, ')') : NULL;
+	fclose(f);
+	return state && (state[2] == 'S' || state[2] == 'Z');
+}
+
+/* Also right for a thread of this process: /proc/TID exists, though it is not listed. */
+void zt_await_asleep(pid_t tid)
+{
+	if (!zt_eventually(asleep, &tid))
+		zt_die("task %d does not sleep", tid);
+}
+
+static void *run_call(void *arg)
+{
+	struct zt_bg *bg = arg;
+
+	atomic_store(&bg->tid, syscall(SYS_gettid));
+	bg->ret = zt_ioctl(bg->fd, bg->cmd, bg->args);
+	return NULL;
+}
+
+void zt_spawn(pthread_t *thread, void *(*fn)(void *), void *arg)
+{
+	int ret = pthread_create(thread, NULL, fn, arg);
+
+	if (ret)
+		zt_die("pthread_create: %s", strerror(ret));
+}
+
+void zt_join(pthread_t thread)
+{
+	struct timespec end;
+	int ret;
+
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += ZT_PATIENCE_MS / 1000;
+	ret = pthread_timedjoin_np(thread, NULL, &end);
+	if (ret)
+		zt_die("a thread does not end: %s", strerror(ret));
+}
+
+void zt_bg_start(struct zt_bg *bg, int fd, unsigned long cmd, void *args)
+{
+	*bg = (struct zt_bg){ .fd = fd, .cmd = cmd, .args = args, .ret = -ETIME };
+	zt_spawn(&bg->thread, run_call, bg);
+}
+
+/* True when the call still sleeps after a glance: for calls that arm no word. */
+bool zt_bg_sleeps(struct zt_bg *bg)
+{
+	zt_sleep_ms(ZT_GLANCE_MS);
+	return atomic_load(&bg->tid) && pthread_tryjoin_np(bg->thread, NULL) == EBUSY;
+}
+
+int zt_bg_join(struct zt_bg *bg)
+{
+	zt_join(bg->thread);
+	return bg->ret;
+}
+
+/* The exit status of a child, or 128 and its signal. */
+int zt_wait_child(pid_t child)
+{
+	__u64 end = zt_deadline(ZT_PATIENCE_MS);
+	int status;
+	pid_t pid;
+
+	while (!(pid = waitpid(child, &status, WNOHANG))) {
+		if (zt_now() > end) {
+			kill(child, SIGKILL);
+			zt_die("child %d does not end", child);
+		}
+		zt_sleep_ms(1);
+	}
+	if (pid != child)
+		zt_die("waitpid: %s", strerror(errno));
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+__u64 zt_seed(void)
+{
+	const char *given = getenv("ZPIPE_SEED");
+	__u64 seed = given ? strtoull(given, NULL, 0) : 0x5eedULL + zt_now();
+
+	printf("# seed %#llx (ZPIPE_SEED repeats it)\n", (unsigned long long)seed);
+	fflush(stdout);
+	return seed ? seed : 1;
+}
+
+/* splitmix64 */
+__u64 zt_random(__u64 *state)
+{
+	__u64 z = (*state += 0x9e3779b97f4a7c15ULL);
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+	return z ^ (z >> 31);
+}
+
+bool zt_long(void)
+{
+	return getenv("ZPIPE_LONG");
+}
+
+/* How many files this process has open. */
+int zt_open_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int n = 0;
+
+	if (!dir)
+		zt_die("/proc/self/fd: %s", strerror(errno));
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
+int zt_send_fd(int socket, int fd)
+{
+	char byte = 0, control[CMSG_SPACE(sizeof(fd))] = { 0 };
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+			      .msg_controllen = sizeof(control) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(fd));
+	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	return sendmsg(socket, &msg, 0) == 1 ? 0 : -errno;
+}
+
+int zt_receive_fd(int socket)
+{
+	char byte, control[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+			      .msg_controllen = sizeof(control) };
+	struct cmsghdr *c;
+	int fd;
+
+	if (recvmsg(socket, &msg, MSG_CMSG_CLOEXEC) != 1)
+		return -errno;
+	c = CMSG_FIRSTHDR(&msg);
+	if (!c || c->cmsg_type != SCM_RIGHTS)
+		return -EBADMSG;
+	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	return fd;
+}
+
+/* The end of the kernel log; -1 when it cannot be read. */
+int zt_log_mark(void)
+{
+	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd >= 0)
+		lseek(fd, 0, SEEK_END);
+	return fd;
+}
+
+/* Has the kernel complained since the mark? Closes it. */
+bool zt_log_is_clean(int mark)
+{
+	static const char * const bad[] = { "WARNING:", "BUG:", "Oops", "general protection",
+					    "KASAN", "blocked for more than", "lockdep" };
+	bool clean = true;
+	char line[4096];
+	ssize_t n;
+	size_t i;
+
+	if (mark < 0)
+		return true;
+	while ((n = read(mark, line, sizeof(line) - 1)) > 0 || errno == EPIPE) {
+		if (n <= 0)
+			continue;
+		line[n] = '\0';
+		for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+			if (strstr(line, bad[i])) {
+				fprintf(stderr, "# kernel: %s\n", line);
+				clean = false;
+			}
+		}
+	}
+	close(mark);
+	return clean;
+}
+
+long long zt_read_number(const char *path)
+{
+	long long value = -1;
+	FILE *f = fopen(path, "r");
+
+	if (!f)
+		return -1;
+	if (fscanf(f, "%lld", &value) != 1)
+		value = -1;
+	fclose(f);
+	return value;
+}
+
+int zt_write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		ret = -errno;
+	close(fd);
+	return ret;
+}
