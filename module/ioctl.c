@@ -205,7 +205,7 @@ static long call(struct file *file, unsigned int command, unsigned long address,
 {
 	void __user *user = (void __user *)address;
 	u32 size = _IOC_SIZE(command);
-	union verb_args args = {};
+	union verb_args args;
 	int ret;
 
 	if (size < verb->min)
