@@ -33,13 +33,15 @@ indent() {
 	sed 's/^/    /'
 }
 
-# excerpt: what somebody wants to see of a failed program.
+# excerpt: what somebody wants to see of a failed program: each failed test with its remarks.
 excerpt() {
 	local lines
-	lines=$(grep -E '^not ok|^# .*:[0-9]+:|^Bail out|terminated|imeout' "$out" | tail -n 30 || true)
-	printf '%s\n' "${lines:-$(tail -n 12 "$out")}" | indent
+	lines=$(awk '/^ok / { kept = ""; next }
+		/^not ok / { printf "%s%s\n", kept, $0; kept = ""; next }
+		!/^# +(RUN|OK|FAIL) |^TAP |^1\.\./ { kept = kept $0 "\n" }
+		END { printf "%s", kept }' "$out" | head -n 40)
+	printf '%s\n' "${lines:-no output}" | indent
 }
-
 
 run() {
 	local name=$1 rc=0 begin=${EPOCHREALTIME/./} ok bad skip plan why='' note=''
