@@ -495,6 +495,7 @@ int zpipe_pipe_stat(struct zpipe_end *end, struct zpipe_stat_args *args)
 	const struct zpipe_pool *pool = pipe->pool;
 
 	args->out_data_pages = atomic_long_read(&pool->pages);
+	args->out_replaced_pages = atomic_long_read(&pool->replaced);
 	args->out_control_bytes = control_pages(pipe) * PAGE_SIZE + sizeof(*pipe) +
 		(pipe->chain.mask + 1) * sizeof(*pipe->chain.run) + sizeof(*pool) +
 		pool->slots.nr * (sizeof(*pool->slots.slot) + sizeof(*pool->segment)) +

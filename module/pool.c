@@ -180,8 +180,70 @@ void zpipe_pool_put(struct zpipe_pool *pool)
 	kref_put(&pool->kref, pool_free);
 }
 
+/* The first look at a segment: its pages come from nowhere. */
+static int first_pages(struct zpipe_pool *pool, u32 index)
+{
+	struct page **pages;
+
+	pages = alloc_segment_pages(pool);
+	if (IS_ERR(pages))
+		return PTR_ERR(pages);
+	if (mutex_lock_killable(&pool->mutex)) {
+		free_segment_pages(pool, pages);
+		return -EINTR;
+	}
+	/* Only who holds the slot gives it pages, and the caller does. */
+	WRITE_ONCE(pool->segment[index].pages, pages);
+	mutex_unlock(&pool->mutex);
+	return 0;
+}
+
+/*
+ * Does anybody besides the pool and the page tables refer to it? Then it was
+ * lent: to a pipe by vmsplice(2), to a socket, to a disk. The reader took that
+ * reference before it consumed the bytes, and consumed was read before this.
+ */
+static bool is_lent(struct page *page)
+{
+	return page_ref_count(page) > 1 + atomic_read(&page->_mapcount) + 1;
+}
+
+/*
+ * A page that somebody else still refers to is not written over: the segment
+ * gets a fresh one, and the old one stays what it was for its holder. Looking
+ * without the mutex may see a fault half done, which costs a page too many and
+ * nothing else.
+ */
+static int renew_pages(struct zpipe_pool *pool, u32 index)
+{
+	struct page **pages = pool->segment[index].pages;
+	u32 i, nr = zpipe_pool_segment_pages(pool);
+	struct address_space *mapping = pool->inode->i_mapping;
+
+	for (i = 0; i < nr; i++) {
+		struct page *old = pages[i], *new;
+
+		if (likely(!is_lent(old)))
+			continue;
+		new = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+		if (!new)
+			return -ENOMEM;
+		if (mutex_lock_killable(&pool->mutex)) {
+			put_page(new);
+			return -EINTR;
+		}
+		pages[i] = new;
+		mutex_unlock(&pool->mutex);
+		unmap_mapping_range(mapping, ZPIPE_OFF_DATA + ((u64)index << pool->shift) +
+				    ((u64)i << PAGE_SHIFT), PAGE_SIZE, 1);
+		put_page(old);
+		atomic_long_inc(&pool->replaced);
+	}
+	return 0;
+}
+
 /**
- * zpipe_pool_populate - see to it that a run of segments has pages
+ * zpipe_pool_populate - see to it that a run of segments can be written to
  * @pool: the pool
  * @first: first slot; the caller holds references on the run
  * @nr: length of the run
@@ -198,19 +260,16 @@ int zpipe_pool_populate(struct zpipe_pool *pool, u32 first, u32 nr)
 
 	for (i = 0; i < nr; i++) {
 		u32 index = zpipe_slots_after(&pool->slots, first, i);
-		struct page **pages;
+		int ret;
 
-		/* Only who holds the slot gives it pages, and the caller does. */
-		if (READ_ONCE(pool->segment[index].pages))
-			continue;
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		pages = alloc_segment_pages(pool);
-		if (IS_ERR(pages))
-			return PTR_ERR(pages);
-		mutex_lock(&pool->mutex);
-		WRITE_ONCE(pool->segment[index].pages, pages);
-		mutex_unlock(&pool->mutex);
+		if (pool->segment[index].pages)
+			ret = renew_pages(pool, index);
+		else
+			ret = first_pages(pool, index);
+		if (ret)
+			return ret;
 		cond_resched();
 	}
 	return 0;

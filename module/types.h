@@ -136,6 +136,7 @@ struct zpipe_segment {
  * @slots: L, of the pool's one pipe
  * @shift: I, log2 of the segment size
  * @pages: A, data pages held
+ * @replaced: A, pages that somebody still referred to when their turn came
  */
 struct zpipe_pool {
 	struct kref kref;
@@ -147,6 +148,7 @@ struct zpipe_pool {
 	struct zpipe_slots slots;
 	u32 shift;
 	atomic_long_t pages;
+	atomic_long_t replaced;
 };
 
 /* L, counters; struct zpipe_stat_args says what each means. */

@@ -132,9 +132,13 @@ static int sleep_for_memory(struct zpipe_pipe *pipe, const struct zpipe_alloc_ar
 
 static int commit_grant(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
 {
+	/* A run that begins inside a segment shares it with bytes that are alive. */
+	u32 shared = plan->nr && (plan->offset & ((1ULL << pipe->chain.shift) - 1)) ? 1 : 0;
 	int ret;
 
-	ret = zpipe_pool_populate(pipe->pool, plan->first, plan->nr);
+	ret = zpipe_pool_populate(pipe->pool,
+				  zpipe_slots_after(&pipe->pool->slots, plan->first, shared),
+				  plan->nr - shared);
 	spin_lock(&pipe->lock);
 	/* Another thread may have published past the position meanwhile. */
 	if (!ret && plan->position < pipe->chain.published)

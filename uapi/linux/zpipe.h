@@ -304,6 +304,8 @@ struct zpipe_descriptor {
  * @out_reader_wakes: wake-ups sent to the reader side
  * @out_writer_wakes: wake-ups sent to the writer side
  * @out_rejects: calls refused because of their arguments or a shared word
+ * @out_replaced_pages: pages given fresh to a segment because somebody (a
+ *	vmsplice, a zero-copy send, a disk) still referred to the old ones
  */
 struct zpipe_stat_args {
 	__u32 flags;
@@ -331,6 +333,7 @@ struct zpipe_stat_args {
 	__u64 out_reader_wakes;
 	__u64 out_writer_wakes;
 	__u64 out_rejects;
+	__u64 out_replaced_pages;
 };
 
 #define ZPIPE_ALLOC_F_NOWAIT	(1U << 0)	/* EAGAIN instead of waiting */
