@@ -38,7 +38,7 @@ excerpt() {
 	local lines
 	lines=$(awk '/^ok / { kept = ""; next }
 		/^not ok / { printf "%s%s\n", kept, $0; kept = ""; next }
-		!/^# +(RUN|OK|FAIL) |^TAP |^1\.\./ { kept = kept $0 "\n" }
+		!/^# +(RUN|OK|FAIL) |^# (FAILED|Totals):|: Test failed$|^TAP |^1\.\./ { kept = kept $0 "\n" }
 		END { printf "%s", kept }' "$out" | head -n 40)
 	printf '%s\n' "${lines:-no output}" | indent
 }
