@@ -30,7 +30,7 @@ modules:
 	$(Q)$(MAKE) $(S) -C $(KDIR) M=$(BUILD)/module modules
 
 modules-6.1 modules-6.12: modules-%:
-	$(Q)V=$(V) scripts/build-module $*
+	$(Q)MAKEFLAGS= V=$(V) scripts/build-module $* -j$(shell nproc)
 
 lib:
 	+$(call part,lib)

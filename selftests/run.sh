@@ -94,9 +94,13 @@ run() {
 	fi
 }
 
+names=()
 for path in "$dir"/*; do
-	[[ -f $path && -x $path ]] || continue
-	name=${path##*/}
+	[[ ! -f $path || ! -x $path || $path == */module ]] || names+=("${path##*/}")
+done
+# The last, because it unloads the module.
+[[ ! -x $dir/module ]] || names+=(module)
+for name in "${names[@]}"; do
 	for pattern; do
 		# shellcheck disable=SC2053 # a pattern is what it is
 		if [[ $name == $pattern ]]; then
