@@ -197,7 +197,7 @@ TEST_F_TIMEOUT(borders, contiguous_run_of_every_combination_is_byte_exact, 120)
 TEST_F(borders, overlapping_messages_are_byte_exact)
 {
 	__u64 sizes[32], last = 0, held = 0;
-	size_t nr = near_borders(self->p.w.info.out_capacity / 3, sizes, 32), a, b;
+	size_t nr = near_borders(self->p.w.info.out_capacity * 2 / 3, sizes, 32), a, b;
 
 	for (a = 0; a < nr; a++) {
 		for (b = 0; b < nr; b++) {

@@ -201,6 +201,8 @@ TEST_F(info, index_names_the_entry_that_holds_consumed)
 	struct zpipe_descriptor d;
 	int k;
 
+	if (self->p.w.info.out_nr_segments == 1)
+		return;
 	for (k = 0; k < 5; k++) {
 		ASSERT_EQ(0, zt_put(&self->p.w, segment / 2 + 10));
 		ASSERT_EQ(0, zt_take(&self->p.r, segment / 2));

@@ -166,27 +166,34 @@ TEST_F(limits, closed_pipes_count_no_more)
 	EXPECT_EQ(0, as_user(self, user_gets_pipes_back));
 }
 
-/* Takes data pages until refused; the sum over all pipes must stop at the hard limit. */
-static int user_stops_at_pages(FIXTURE_DATA(limits) *self)
+#define NR_HOGS	20
+
+/*
+ * Pipes that are made while little is charged and take memory only then, until refused. How many
+ * pages they hold, or -1 when the refusal did not come or was another.
+ */
+static long long take_all_pages(struct zt_pipe *hogs)
 {
-	long long pages = 0, hard = self->value[HARD];
+	struct zpipe_alloc_args grant;
+	long long pages = 0;
 	int i, ret = 0;
 
-	for (i = 0; i < 64 && !ret; i++) {
-		struct zpipe_alloc_args grant;
-		struct zt_pipe p;
+	for (i = 0; i < NR_HOGS; i++)
+		if (zt_pipe_open(&hogs[i], ZT_ARGS(0, 0)))
+			return -1;
+	for (i = 0; i < NR_HOGS && !ret; i++)
+		ret = zt_alloc(&hogs[i].w, 0, hogs[i].w.info.out_window, 0, &grant);
+	for (i = 0; i < NR_HOGS; i++)
+		pages += zt_stat(&hogs[i].w).out_data_pages;
+	return ret == -EDQUOT ? pages : -1;
+}
 
-		ret = zt_pipe_open(&p, ZT_ARGS(0, 0));
-		if (ret)
-			break;
-		ret = zt_alloc(&p.w, 0, p.w.info.out_window, 0, &grant);
-		pages += zt_stat(&p.w).out_data_pages;
-		zt_end_unmap(&p.w);
-		zt_end_unmap(&p.r);
-	}
-	if (ret != -EDQUOT)
-		return 1;
-	return pages <= hard ? 0 : 2;
+static int user_stops_at_pages(FIXTURE_DATA(limits) *self)
+{
+	struct zt_pipe hogs[NR_HOGS];
+	long long pages = take_all_pages(hogs);
+
+	return pages < self->value[HARD] / 2 || pages > self->value[HARD];
 }
 
 TEST_F(limits, too_many_pages_edquot)
@@ -228,24 +235,21 @@ TEST_F(limits, beyond_the_soft_limit_a_default_pipe_has_two_pages)
 
 static int user_refused_alloc_leaves_the_pipe(FIXTURE_DATA(limits) *self)
 {
+	struct zt_pipe p, hogs[NR_HOGS];
 	struct zpipe_alloc_args grant;
-	struct zt_pipe p, filler;
-	int i, ret = 0;
+	__u64 granted;
 
 	(void)self;
-	if (zt_pipe_open(&p, ZT_ARGS(ZT_PAGE, 64 * ZT_PAGE)) || zt_put(&p.w, 5000))
+	if (zt_pipe_open(&p, ZT_ARGS(0, 1ULL << 20)) || zt_put(&p.w, 5000))
 		return 1;
-	for (i = 0; i < 64 && !ret; i++) {
-		ret = zt_pipe_open(&filler, ZT_ARGS(0, 0));
-		if (!ret)
-			ret = zt_alloc(&filler.w, 0, filler.w.info.out_window, 0, &grant);
-	}
-	if (ret != -EDQUOT)
+	if (take_all_pages(hogs) < 0)
 		return 2;
-	ret = zt_alloc(&p.w, 5000, 50 * ZT_PAGE, 0, &grant);
-	if (ret && ret != -EDQUOT)
+	granted = zt_granted(&p.w);
+	if (zt_alloc(&p.w, 5000, p.w.info.out_window - (1 << 16), 0, &grant) != -EDQUOT)
 		return 3;
-	return zt_take(&p.r, 5000) ? 4 : 0;
+	if (zt_granted(&p.w) != granted || zt_alloc(&p.w, 5000, 1000, 0, &grant))
+		return 4;
+	return zt_take(&p.r, 5000) ? 5 : 0;
 }
 
 TEST_F(limits, refused_alloc_changes_nothing)

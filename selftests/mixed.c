@@ -177,4 +177,51 @@ TEST_F(mixed, read2_while_a_read_is_outstanding_ebusy)
 	EXPECT_EQ(0, zt_advance(&self->p.r, 10, 10));
 }
 
+struct blocked {
+	pthread_t thread;
+	int fd;
+	bool write;
+	ssize_t ret;
+	int error;
+};
+
+static void *block(void *arg)
+{
+	static unsigned char buffer[100];
+	struct blocked *me = arg;
+
+	me->ret = me->write ? write(me->fd, buffer, 100) : read(me->fd, buffer, 100);
+	me->error = errno;
+	return NULL;
+}
+
+/* Neither can say CANCELED in a flag. */
+TEST_F(mixed, cancel_ends_a_blocked_read_with_ecanceled)
+{
+	struct blocked me = { .fd = self->p.r.fd };
+
+	zt_spawn(&me.thread, block, &me);
+	zt_await_reader(&self->p.w);
+	ASSERT_EQ(0, zt_cancel(&self->p.w, ZPIPE_CANCEL_READ));
+	zt_join(me.thread);
+	EXPECT_EQ(-1, me.ret);
+	EXPECT_EQ(ECANCELED, me.error);
+	ASSERT_EQ(0, zt_put(&self->p.w, 10));
+	EXPECT_EQ(10, read(self->p.r.fd, self->buffer, 100));
+}
+
+TEST_F(mixed, cancel_ends_a_blocked_write_with_ecanceled)
+{
+	struct blocked me = { .fd = self->p.w.fd, .write = true };
+
+	ASSERT_EQ(0, zt_put(&self->p.w, 4 * ZT_PAGE));
+	zt_spawn(&me.thread, block, &me);
+	zt_await_starved(&self->p.r);
+	ASSERT_EQ(0, zt_cancel(&self->p.r, ZPIPE_CANCEL_FLUSH));
+	zt_join(me.thread);
+	EXPECT_EQ(-1, me.ret);
+	EXPECT_EQ(ECANCELED, me.error);
+	EXPECT_EQ(0, zt_take(&self->p.r, 4 * ZT_PAGE));
+}
+
 TEST_HARNESS_MAIN

@@ -267,4 +267,22 @@ TEST_F(read, arming_is_seen_by_a_mapped_writer_who_then_wakes_it)
 	EXPECT_EQ(30, args.out_end);
 }
 
+TEST_F(read, reread_shows_what_was_examined_and_kept)
+{
+	ASSERT_EQ(0, zt_put(&self->p.w, 10));
+	ASSERT_EQ(0, zt_read(&self->p.r, 1, 0, &self->view));
+	ASSERT_EQ(0, zt_advance(&self->p.r, 4, 10));
+	EXPECT_EQ(-EAGAIN, zt_read(&self->p.r, 1, 0, &self->view));
+	ASSERT_EQ(0, zt_read(&self->p.r, 1, ZPIPE_READ_F_REREAD, &self->view));
+	EXPECT_EQ(4, self->view.args.out_start);
+	EXPECT_EQ(10, self->view.args.out_end);
+	zt_check_view(&self->p.r, &self->view);
+	EXPECT_EQ(0, zt_advance(&self->p.r, 10, 10));
+}
+
+TEST_F(read, reread_with_nothing_held_eagain)
+{
+	EXPECT_EQ(-EAGAIN, zt_read(&self->p.r, 1, ZPIPE_READ_F_REREAD, &self->view));
+}
+
 TEST_HARNESS_MAIN

@@ -166,15 +166,15 @@ TEST_F(rw, write_without_a_reader_epipe)
 
 TEST_F(rw, write_without_a_reader_sends_sigpipe)
 {
-	pid_t child = fork();
+	pid_t child;
 
-	if (!child) {
-		signal(SIGPIPE, SIG_DFL);
-		close(self->reader);
-		_exit(write(self->writer, "x", 1) == 1);
-	}
 	close(self->reader);
 	self->reader = -1;
+	child = fork();
+	if (!child) {
+		signal(SIGPIPE, SIG_DFL);
+		_exit(write(self->writer, "x", 1) == 1);
+	}
 	EXPECT_EQ(128 + SIGPIPE, zt_wait_child(child));
 }
 

@@ -59,6 +59,17 @@ static void *copy_in(void *arg)
 	return NULL;
 }
 
+/* A writer of records, which must all go whole. */
+static void *copy_records(void *arg)
+{
+	struct copier *me = arg;
+
+	copy_in(me);
+	if (me->ret != (ssize_t)me->len)
+		zt_die("write of %zu: %zd, %s", me->len, me->ret, strerror(me->error));
+	return NULL;
+}
+
 static void *copy_out(void *arg)
 {
 	struct copier *me = arg;
@@ -80,7 +91,7 @@ static void race_records(struct zt_pipe *p, size_t len, int times)
 		memset(records[k], 'a' + k, len);
 		writers[k] = (struct copier){ .fd = p->w.fd, .buffer = records[k], .len = len,
 					      .times = times };
-		zt_spawn(&writers[k].thread, copy_in, &writers[k]);
+		zt_spawn(&writers[k].thread, copy_records, &writers[k]);
 	}
 	for (k = 0; k < NR_WRITERS * times; k++) {
 		size_t got = 0, i;
@@ -237,6 +248,32 @@ TEST_F(rw_more, stalled_writer_does_not_block_the_reader)
 	zt_join(writer.thread);
 	EXPECT_EQ(100, writer.ret);
 	EXPECT_EQ(100, read(self->p.r.fd, buffer, sizeof(buffer)));
+}
+
+/* The copy holds a segment for a moment: that is a reason to wait, not the writer's own doing. */
+TEST_F(rw_more, full_pipe_beside_a_stalled_reader_is_eagain_and_not_enobufs)
+{
+	struct copier reader = { .fd = self->p.r.fd, .len = ZT_PAGE };
+	struct zpipe_alloc_args grant;
+	int uffd;
+
+	reader.buffer = stalling_memory(&uffd);
+	if (!reader.buffer)
+		SKIP(return, "no userfaultfd");
+	zt_pipe_close(&self->p);
+	ASSERT_EQ(0, zt_pipe_open(&self->p, ZT_ARGS(ZT_PAGE, ZT_PAGE)));
+	reader.fd = self->p.r.fd;
+	ASSERT_EQ(0, zt_put(&self->p.w, ZT_PAGE));
+	zt_spawn(&reader.thread, copy_out, &reader);
+	await_stall(&reader);
+	EXPECT_EQ(-EAGAIN, zt_alloc(&self->p.w, ZT_PAGE, 1, 1, &grant));
+	ASSERT_EQ(0, fcntl(self->p.w.fd, F_SETFL, O_RDWR | O_NONBLOCK));
+	EXPECT_EQ(-1, write(self->p.w.fd, "x", 1));
+	EXPECT_EQ(EAGAIN, errno);
+	resolve_stall(uffd, reader.buffer);
+	zt_join(reader.thread);
+	EXPECT_EQ(ZT_PAGE, reader.ret);
+	EXPECT_EQ(0, zt_alloc(&self->p.w, ZT_PAGE, 1, 1, &grant));
 }
 
 TEST_F(rw_more, second_nonblocking_writer_behind_a_stalled_one_eagain)

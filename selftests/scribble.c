@@ -73,7 +73,7 @@ struct share {
 static bool known(int error)
 {
 	static const int contract[] = { 0, EINVAL, EAGAIN, EBUSY, EPROTO, EPIPE, ENOBUFS, EMSGSIZE,
-					ETIMEDOUT, ESHUTDOWN, EINTR };
+					ETIMEDOUT, ESHUTDOWN, EINTR, ECANCELED };
 	size_t k;
 
 	for (k = 0; k < sizeof(contract) / sizeof(*contract); k++)
