@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# SPDX-License-Identifier: MIT
+# SPDX-License-Identifier: GPL-2.0-only
 #
 # run.sh DIR [PATTERN]... - run the test programs of a folder on a machine with /dev/zpipe
 #
