@@ -376,8 +376,9 @@ int zpipe_pipe_look_locked(struct zpipe_pipe *pipe, u32 role)
 	int ret = 0;
 
 	lockdep_assert_held(&pipe->lock);
-	/* Pair with the reader's release of consumed (C in uapi/linux/zpipe.h). */
+	/* Pairs with the reader's release of consumed (C in uapi/linux/zpipe.h). */
 	consumed = smp_load_acquire(&pipe->reader_page->consumed);
+	/* And with that of examined: the reader stores it first, so it is loaded second. */
 	examined = smp_load_acquire(&pipe->reader_page->examined);
 	/* Pairs with the writer's release of published (A in uapi/linux/zpipe.h). */
 	published = smp_load_acquire(&pipe->writer_page->published);

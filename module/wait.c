@@ -129,6 +129,7 @@ void zpipe_wait_wake_writer_locked(struct zpipe_pipe *pipe)
 	clear(&pipe->wake_examined);
 	clear(&pipe->wake_consumed);
 	zpipe_wait_share_locked(pipe);
+	/* Sleepers join the queue before they take the lock. */
 	if (!waitqueue_active(&pipe->writer_wait))
 		return;
 	pipe->stats.writer_wakes++;
