@@ -33,22 +33,25 @@ static const size_t sizes[] = { 64, 1024, 4096, 65536, 1048576 };
 
 static struct options {
 	bool icount;
+	bool alone;
 	bool idle;
 	bool no_header;
 	unsigned int reps;
 	unsigned int spins;
 	double target;			/* nanoseconds */
-	const char *csv, *only, *kernel;
+	const char *csv, *only, *mode, *kernel;
 	size_t size;
 } options = { .reps = BENCH_REPS, .spins = BENCH_SPINS };
 
 static const struct argp_option known[] = {
 	{ "icount", 'i', NULL, 0, "The clock counts instructions (scripts/vm --icount)", 0 },
+	{ "alone", 'a', NULL, 0, "Also one process that is both ends (--icount does so anyway)", 0 },
 	{ "idle", 'd', NULL, 0, "Only weigh idle pipes", 0 },
 	{ "reps", 'r', "N", 0, "Runs of each cell, at most 5", 0 },
 	{ "target", 't', "MS", 0, "Length of a run (300; with --icount 50)", 0 },
 	{ "spins", 's', "N", 0, "Polls before sleeping, on two processors (500)", 0 },
 	{ "only", 'o', "SYSTEM", 0, "This system only; may be a part of its name", 0 },
+	{ "mode", 'm', "MODE", 0, "This mode only", 0 },
 	{ "size", 'z', "BYTES", 0, "Messages of this size only", 0 },
 	{ "csv", 'c', "FILE", 0, "Write the rows there", 0 },
 	{ "no-header", 'n', NULL, 0, "... without the line of column names", 0 },
@@ -61,6 +64,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'i':
 		options.icount = true;
+		break;
+	case 'a':
+		options.alone = true;
 		break;
 	case 'd':
 		options.idle = true;
@@ -78,6 +84,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case 'o':
 		options.only = arg;
+		break;
+	case 'm':
+		options.mode = arg;
 		break;
 	case 'z':
 		options.size = strtoul(arg, NULL, 0);
@@ -103,6 +112,7 @@ static void add(struct bench_results *results, const struct bench_system *system
 	struct bench_cell *cell = &results->cells[results->nr_cells];
 
 	if ((options.only && !strstr(system->name, options.only)) ||
+	    (options.mode && strcmp(options.mode, label)) ||
 	    (options.size && options.size != message) ||
 	    (system->zpipe && access("/dev/zpipe", F_OK)))
 		return;
@@ -135,9 +145,10 @@ static void plan(struct bench_results *results)
 	for (size_t s = 0; s < NR_SYSTEMS && spins; s++)
 		if (systems[s]->spins)
 			add(results, systems[s], BENCH_PINGPONG, "pingpong-nospin", 64, 0);
-	for (size_t z = 0; z < NR_SIZES && icount; z++)
+	for (size_t z = 0; z < NR_SIZES && (icount || options.alone); z++)
 		for (size_t s = 0; s < NR_SYSTEMS; s++)
-			add(results, systems[s], BENCH_ALONE, "icount-1p", sizes[z], 0);
+			add(results, systems[s], BENCH_ALONE, icount ? "icount-1p" : "alone", sizes[z],
+			    0);
 }
 
 static int run(struct bench_results *results)
@@ -187,7 +198,7 @@ int main(int argc, char **argv)
 		return 2;
 	report_table(&results);
 	missed = report_verdicts(&results);
-	if (!options.icount && !options.only && !options.size && !access("/dev/zpipe", F_OK))
+	if (!options.icount && !options.only && !options.mode && !options.size && !access("/dev/zpipe", F_OK))
 		missed += idle_report();
 	if (options.csv) {
 		csv = fopen(options.csv, "w");

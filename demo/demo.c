@@ -8,7 +8,7 @@
  * The last line is made for machines.
  */
 #include <errno.h>
-#include <limits.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -65,6 +65,21 @@ static void ask_sha256sum(char *path, char digest[DEMO_DIGEST])
 		fail("sha256sum %s does not work", path);
 	digest_from(out, digest);
 	close(out);
+}
+
+/* Reads the file once, so that both ways find it in the page cache and its disk is not measured. */
+static void read_ahead(const char *path)
+{
+	static char buffer[1 << 20];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t got;
+
+	do
+		got = read(fd, buffer, sizeof(buffer));
+	while (got > 0);
+	if (got < 0)
+		fail("%s: %s", path, strerror(errno));
+	close(fd);
 }
 
 static pid_t start(struct demo_shared *shared, int who, int fd, int other, const char *path)
@@ -230,6 +245,8 @@ int main(int argc, char **argv)
 	printf("kernel %s, %s, %.1f MB, sha256sum %s\n", machine.release, argv[1],
 	       (double)file.st_size / 1e6, expected);
 
+	fflush(stdout);
+	read_ahead(argv[1]);
 	per_mib = move_in_place(argv[1], (uint64_t)file.st_size, expected);
 	move_unmodified(argv[1], (uint64_t)file.st_size, expected);
 	printf("demo: PASS bytes=%llu copied=0 syscalls_per_mib=%.2f\n",

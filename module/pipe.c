@@ -297,6 +297,19 @@ void zpipe_pipe_freed_locked(struct zpipe_pipe *pipe, u32 slots)
 }
 
 /**
+ * zpipe_pipe_discard_locked - drop what a reader who is gone will not read
+ * @pipe: the pipe; its reader has ended
+ *
+ * Not while a read(2) of another thread still copies: it does so as it leaves.
+ */
+void zpipe_pipe_discard_locked(struct zpipe_pipe *pipe)
+{
+	lockdep_assert_held(&pipe->lock);
+	if (!(pipe->busy & ZPIPE_BUSY_READ2))
+		zpipe_pipe_freed_locked(pipe, zpipe_chain_discard(&pipe->chain));
+}
+
+/**
  * zpipe_pipe_pause_locked - bring the paused state up to date
  * @pipe: the pipe
  * @may_pause: the writer asks, so it may be paused now
@@ -349,7 +362,9 @@ static void wake_reached_locked(struct zpipe_pipe *pipe)
  *
  * The words are loaded consumed first, published last, as the two sides store
  * them the other way round (rule R4). A word that has ended its service - the
- * end has completed, or was found out - is not read any more.
+ * end has completed, or was found out - is not read any more, and while
+ * read(2) copies, only its end moves consumed: a word scribbled meanwhile must
+ * not free what is being copied.
  *
  * Return: 0, or -EPROTO when the caller's own word is bad; it may mend it and
  * call again. The peer's bad word ends the pipe for both.
@@ -375,8 +390,9 @@ int zpipe_pipe_look_locked(struct zpipe_pipe *pipe, u32 role)
 			zpipe_pipe_accuse_locked(pipe, ZPIPE_ROLE_WRITER);
 	}
 	if (pipe->reader_ended) {
-		zpipe_pipe_freed_locked(pipe, zpipe_chain_discard(chain));
+		zpipe_pipe_discard_locked(pipe);
 	} else if (!ret && pipe->guilty != ZPIPE_ROLE_READER &&
+		   !(pipe->busy & ZPIPE_BUSY_READ2) &&
 		   zpipe_chain_accept_reader(chain, consumed, examined)) {
 		if (role == ZPIPE_ROLE_READER)
 			ret = zpipe_pipe_reject_locked(pipe, ZPIPE_NR_ADVANCE, consumed, -EPROTO);
@@ -403,7 +419,7 @@ void zpipe_pipe_publish_locked(struct zpipe_pipe *pipe, u64 position)
 	/* Pairs with the reader's load-acquire of published (A). */
 	smp_store_release(&pipe->writer_page->published, position);
 	if (pipe->reader_ended)
-		zpipe_pipe_freed_locked(pipe, zpipe_chain_discard(&pipe->chain));
+		zpipe_pipe_discard_locked(pipe);
 }
 
 /**

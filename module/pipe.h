@@ -17,6 +17,7 @@ struct zpipe_pipe *zpipe_pipe_create(const struct zpipe_create_args *args);
 void zpipe_pipe_put(struct zpipe_pipe *pipe);
 int zpipe_pipe_thresholds(u64 *pause, u64 *resume, u64 capacity);
 void zpipe_pipe_accuse_locked(struct zpipe_pipe *pipe, u32 role);
+void zpipe_pipe_discard_locked(struct zpipe_pipe *pipe);
 void zpipe_pipe_freed_locked(struct zpipe_pipe *pipe, u32 slots);
 
 int zpipe_pipe_look_locked(struct zpipe_pipe *pipe, u32 role);

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * zpipe.h - libzpipe: pipes between processes whose bytes are read in place
+ *
+ * A pipe has a writer fd and a reader fd; each is opened (mapped) by the
+ * process that uses it. Bytes are named by stream positions, 64-bit counts
+ * since the pipe was made:
+ *
+ *	granted >= committed >= published >= examined >= consumed
+ *
+ *	zpipe/types.h	constants, structs
+ *	zpipe/writer.h	zp_alloc, zp_commit, zp_flush, zp_write
+ *	zpipe/reader.h	zp_read, zp_advance
+ *	zpipe/view.h	spans, slices, search
+ *
+ * Rules that hold everywhere. Functions return 0, a positive set of flags
+ * where that is said, or a negative errno; nothing is printed, errno is not
+ * set. Positions and lengths are bytes. Deadlines are absolute CLOCK_MONOTONIC
+ * nanoseconds, 0 for ever (zp_deadline() makes one). A handle is used by one
+ * thread at a time; functions that take an fd may be called by any thread.
+ * The memory is shared: the process at the other end can change published
+ * bytes while they are read, so copy before you validate, unless you trust it.
+ *
+ * A pipe and its mappings are inherited over fork(); fds are close-on-exec.
+ */
+#ifndef ZPIPE_H
+#define ZPIPE_H
+
+#include <zpipe/types.h>
+#include <zpipe/view.h>
+#include <zpipe/writer.h>
+#include <zpipe/reader.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * zp_version() - version of the library at run time
+ *
+ * Return: major * 10000 + minor * 100 + patch, as ZP_VERSION_* at build time.
+ */
+ZP_API unsigned int zp_version(void);
+
+/**
+ * zp_create() - make a pipe
+ * @opts: NULL for the defaults
+ * @writer_fd: out: the writer end, close-on-exec, the caller's
+ * @reader_fd: out: the reader end, close-on-exec, the caller's
+ *
+ * Return: 0; -EINVAL, -E2BIG: @opts; -ENOENT, -ENODEV, -ENXIO: the module is
+ * not loaded; -EACCES: no right to the device; -EMFILE, -ENFILE; -EDQUOT,
+ * -ENOMEM: a per-user limit, or memory.
+ */
+ZP_API int zp_create(const struct zp_create_opts *opts, int *writer_fd, int *reader_fd);
+
+/**
+ * zp_query() - what an fd is, and the geometry of its pipe
+ * @fd: any fd; nothing is mapped
+ * @info: out; info->sz is set by the caller
+ *
+ * Return: 0; -EBADF: not an fd of zpipe; -EPROTO: answers that make no sense;
+ * -EPROTONOSUPPORT: a later version of the interface; -EINVAL: info->sz.
+ */
+ZP_API int zp_query(int fd, struct zp_info *info);
+
+/**
+ * zp_stat() - positions and counters
+ * @fd: either end
+ * @stat: out; stat->sz is set by the caller
+ *
+ * Return: 0; -EBADF: not an fd of zpipe; -EINVAL: stat->sz.
+ */
+ZP_API int zp_stat(int fd, struct zp_stat *stat);
+
+/**
+ * zp_cancel() - return a pending operation, or the next one
+ * @fd: either end
+ * @what: ZP_CANCEL_READ: a read. ZP_CANCEL_FLUSH: a flush, or an alloc that
+ *	waits
+ *
+ * May be called from any thread or process. One-shot; two cancels before the
+ * operation are one. The result has ZP_CANCELED and is no error (zp_alloc(),
+ * which would have nothing to return, says -ECANCELED).
+ * Source: PipeReader.CancelPendingRead, PipeWriter.CancelPendingFlush.
+ *
+ * Return: 0; -EBADF: not an fd of zpipe; -EINVAL: @what.
+ */
+ZP_API int zp_cancel(int fd, unsigned int what);
+
+/**
+ * zp_set_thresholds() - change when the writer pauses
+ * @fd: either end
+ * @pause: bytes unexamined; 0 leaves it, ZP_NEVER for never
+ * @resume: bytes unexamined; 0 leaves it
+ *
+ * A writer that is not waiting notices with its next segment at the latest.
+ *
+ * Return: 0; -EBADF: not an fd of zpipe; -EINVAL: @resume above @pause.
+ */
+ZP_API int zp_set_thresholds(int fd, uint64_t pause, uint64_t resume);
+
+/**
+ * zp_reset() - use a pipe again whose ends have both completed
+ * @fd: either end; handles opened before must be closed (ZP_KEEP_FD) first
+ *
+ * Return: 0; -EBUSY: an end has not completed; -ESHUTDOWN: one was closed;
+ * -EBADF: not an fd of zpipe.
+ */
+ZP_API int zp_reset(int fd);
+
+/**
+ * zp_deadline() - a deadline from a timeout
+ * @timeout_ns: nanoseconds from now
+ *
+ * Return: absolute CLOCK_MONOTONIC nanoseconds, never 0.
+ */
+ZP_API uint64_t zp_deadline(uint64_t timeout_ns);
+
+/**
+ * zp_send_fd() - pass an end to another process
+ * @sock: a connected Unix socket
+ * @fd: the end; it stays open here
+ *
+ * Return: 0; negative errno of sendmsg(2).
+ */
+ZP_API int zp_send_fd(int sock, int fd);
+
+/**
+ * zp_recv_fd() - receive what zp_send_fd() sent
+ * @sock: a connected Unix socket
+ * @fd: out: the fd, close-on-exec, the caller's. Opening it (zp_reader_open(),
+ *	zp_writer_open()) checks that it is what it should be
+ *
+ * Return: 0; -ECONNRESET: the peer closed the socket; -EBADMSG: a message
+ * without exactly one fd; else the negative errno of recvmsg(2).
+ */
+ZP_API int zp_recv_fd(int sock, int *fd);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* ZPIPE_H */

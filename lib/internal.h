@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * internal - what the files of libzpipe share
+ *
+ * Four layers, each using only those above it: raw calls (sys.c), the mapping
+ * of an fd (map.c), the chain of descriptors in it (chain.c, pure), and the
+ * two handles (writer.c, reader.c). A handle begins with the public struct
+ * that the inline functions use; what follows here may grow.
+ *
+ * Trust: the kernel is believed once INFO was checked, though nothing it
+ * answers is used as an index or a length without a look. Words that the
+ * peer's process writes (the other cursor page) are hints: read once, bounded
+ * by the kernel's words, then used.
+ */
+#ifndef ZPIPE_INTERNAL_H
+#define ZPIPE_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/zpipe.h>
+
+#include "zpipe.h"
+
+#define ZP_MAX(a, b)	((a) > (b) ? (a) : (b))
+#define ZP_MIN(a, b)	((a) < (b) ? (a) : (b))
+
+/* Every raw call returns 0, or what the kernel returned, or a negative errno. */
+int zp_sys_create(int fd, struct zpipe_create_args *args);
+int zp_sys_info(int fd, struct zpipe_info_args *args);
+int zp_sys_stat(int fd, struct zpipe_stat_args *args);
+int zp_sys_alloc(int fd, struct zpipe_alloc_args *args);
+int zp_sys_flush(int fd, struct zpipe_flush_args *args);
+int zp_sys_read(int fd, struct zpipe_read_args *args);
+int zp_sys_advance(int fd, struct zpipe_advance_args *args);
+int zp_sys_complete(int fd, struct zpipe_complete_args *args);
+int zp_sys_cancel(int fd, struct zpipe_cancel_args *args);
+int zp_sys_set(int fd, struct zpipe_set_args *args);
+int zp_sys_reset(int fd, struct zpipe_reset_args *args);
+
+/* opts.c: structs that begin with their size */
+int zp_opts_get(void *known, size_t known_size, const void *from);
+int zp_opts_put(void *to, const void *known, size_t known_size);
+
+/**
+ * struct zp_map - an fd and the regions mapped from it
+ * @fd: the end
+ * @keep_fd: unmapping leaves it open
+ * @nonblock: it had O_NONBLOCK when it was opened
+ * @state: state region
+ * @writer: writer region
+ * @reader: reader region
+ * @data: data window, mapped twice back to back
+ * @info: the checked geometry
+ */
+struct zp_map {
+	int fd;
+	bool keep_fd;
+	bool nonblock;
+	unsigned char *state;
+	unsigned char *writer;
+	unsigned char *reader;
+	unsigned char *data;
+	struct zpipe_info_args info;
+};
+
+int zp_map_check(const struct zpipe_info_args *info, size_t page_size);
+int zp_map_info(int fd, struct zpipe_info_args *info);
+int zp_map_open(struct zp_map *map, int fd, uint32_t role, uint32_t flags);
+void zp_map_close(struct zp_map *map);
+unsigned int zp_map_spin(const struct zp_map *map, int32_t wish);
+
+/* A shared word of a checked geometry. */
+static inline uint64_t *zp_map_word(unsigned char *region, uint32_t at)
+{
+	return (uint64_t *)(void *)(region + at);
+}
+
+static inline uint64_t zp_load(const uint64_t *word)
+{
+	return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+
+static inline uint64_t zp_load_acquire(const uint64_t *word)
+{
+	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+
+static inline void zp_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ __volatile__("yield" : : : "memory");
+#else
+	__asm__ __volatile__("" : : : "memory");
+#endif
+}
+
+/**
+ * struct zp_chain - where to find the descriptors
+ * @table: in the state region
+ * @mask: entries - 1
+ * @opened: the shared word
+ * @window: bytes
+ * @data: the first of the two mappings
+ */
+struct zp_chain {
+	const struct zpipe_descriptor *table;
+	uint64_t mask;
+	const uint64_t *opened;
+	uint64_t window;
+	unsigned char *data;
+};
+
+/**
+ * struct zp_walk - a range of the stream and where it lies
+ * @index: in: an entry at or before the one of the first byte, and not before
+ *	the one of the last byte consumed; out: the one of the first byte
+ * @nr_entries: out: entries the range lies in
+ * @ends: room for mask + 1: where each of them ends; all ones if not known
+ * @nr_spans: out
+ * @spans: room for mask + 1
+ */
+struct zp_walk {
+	uint64_t index;
+	uint32_t nr_entries;
+	uint32_t nr_spans;
+	uint64_t *ends;
+	struct zp_span *spans;
+};
+
+void zp_chain_init(struct zp_chain *chain, const struct zp_map *map);
+int zp_chain_walk(const struct zp_chain *chain, uint64_t from, uint64_t to, struct zp_walk *walk);
+uint64_t zp_walk_entry(const struct zp_walk *walk, uint64_t consumed);
+int zp_walk_init(struct zp_walk *walk, const struct zp_chain *chain);
+void zp_walk_exit(struct zp_walk *walk);
+int zp_chain_find(const struct zp_chain *chain, uint64_t position, uint64_t *index);
+uint64_t zp_chain_open_start(const struct zp_chain *chain);
+
+#endif /* ZPIPE_INTERNAL_H */

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: MIT
+/*
+ * reader - the out-of-line half of the reader end
+ *
+ * Reached when the bytes wanted are not there, when they do not simply continue
+ * the span of the last view, when the kernel has something to say, and for
+ * what is not hot. `published` is a word that the writer's process writes: it
+ * is read once, and believed up to the kernel's `granted`, no further.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "internal.h"
+
+/* A value `opened` never has: the inline path does not continue the span. */
+#define NO_ENTRY	UINT64_MAX
+
+/**
+ * struct reader - a reader end
+ * @hot: what the inline functions use; the handle
+ * @map: the mapping
+ * @chain: the descriptors in it
+ * @spin: polls before a call that would wait
+ * @loose: the outstanding view is empty or cancelled: an advance may follow,
+ *	but another read may too
+ * @done: this end has completed
+ * @nothing: what @hot.published points at once it has
+ * @walk: of the view
+ */
+struct reader {
+	struct zp_reader hot;
+	struct zp_map map;
+	struct zp_chain chain;
+	unsigned int spin;
+	bool loose;
+	bool done;
+	uint64_t nothing;
+	struct zp_walk walk;
+};
+
+static struct reader *reader_of(struct zp_reader *r)
+{
+	return (struct reader *)(void *)r;
+}
+
+int zp_reader_open(struct zp_reader **r, int fd, const struct zp_open_opts *opts)
+{
+	const struct zpipe_info_args *info;
+	struct zp_open_opts o;
+	struct reader *rd;
+	struct zp_reader *hot;
+	int ret;
+
+	ret = zp_opts_get(&o, sizeof(o), opts);
+	if (ret)
+		return ret;
+	rd = calloc(1, sizeof(*rd));
+	if (!rd)
+		return -ENOMEM;
+	ret = zp_map_open(&rd->map, fd, ZPIPE_ROLE_READER, o.flags);
+	if (ret)
+		goto err_free;
+
+	info = &rd->map.info;
+	zp_chain_init(&rd->chain, &rd->map);
+	ret = zp_walk_init(&rd->walk, &rd->chain);
+	if (ret)
+		goto err_unmap;
+	hot = &rd->hot;
+	hot->published = zp_map_word(rd->map.writer, info->out_published_at);
+	hot->opened = zp_map_word(rd->map.state, info->out_opened_at);
+	hot->granted = zp_map_word(rd->map.state, info->out_granted_at);
+	hot->events = (const void *)(rd->map.state + info->out_reader_events_at);
+	hot->examined_word = zp_map_word(rd->map.reader, info->out_examined_at);
+	hot->consumed_word = zp_map_word(rd->map.reader, info->out_consumed_at);
+	hot->writer_wake_examined = zp_map_word(rd->map.state, info->out_writer_wake_examined_at);
+	hot->writer_wake_consumed = zp_map_word(rd->map.state, info->out_writer_wake_consumed_at);
+	hot->consumed = info->out_consumed;
+	/*
+	 * Not what was examined: that was another reader, which may have died
+	 * before it consumed. The first read shows all there is (rule R7); the
+	 * shared word is not moved back, zp_advance() sees to that.
+	 */
+	hot->examined = info->out_consumed;
+	hot->first_end = info->out_consumed;
+	hot->expect = NO_ENTRY;
+	hot->more = rd->walk.spans + 1;
+	rd->walk.index = info->out_index;
+	rd->spin = zp_map_spin(&rd->map, o.spin);
+	*r = hot;
+	return 0;
+
+err_unmap:
+	rd->map.keep_fd = true;
+	zp_map_close(&rd->map);
+err_free:
+	free(rd);
+	return ret;
+}
+
+void zp_reader_close(struct zp_reader *r)
+{
+	struct reader *rd = reader_of(r);
+
+	if (!r)
+		return;
+	zp_map_close(&rd->map);
+	zp_walk_exit(&rd->walk);
+	free(rd);
+}
+
+int zp_reader_fd(const struct zp_reader *r)
+{
+	return ((const struct reader *)(const void *)r)->map.fd;
+}
+
+void zp_reader_set_spin(struct zp_reader *r, unsigned int polls)
+{
+	reader_of(r)->spin = polls;
+}
+
+/*
+ * Make the bytes from consumed to @end the outstanding view. @end is at most
+ * an acquired published.
+ */
+static int show(struct reader *rd, uint64_t end, uint32_t flags)
+{
+	struct zp_reader *r = &rd->hot;
+	struct zp_walk *walk = &rd->walk;
+	int ret;
+
+	if (end < r->consumed)
+		return -EPROTO;
+	r->expect = NO_ENTRY;
+	r->ready = 0;
+	r->nr_spans = 0;
+	r->first_end = r->consumed;
+	if (end > r->consumed) {
+		ret = zp_chain_walk(&rd->chain, r->consumed, end, walk);
+		if (ret)
+			return ret;
+		r->nr_spans = walk->nr_spans;
+		r->bias = (uintptr_t)walk->spans[0].data - (uintptr_t)r->consumed;
+		r->first_end = r->consumed + walk->spans[0].len;
+		r->last = walk->spans[walk->nr_spans - 1].len;
+	}
+	rd->loose = end == r->consumed || flags & ZP_CANCELED;
+	/* the fast path may serve the next read, unless that has to end @loose */
+	if (!rd->loose) {
+		r->ready = end;
+		if (walk->nr_spans == 1)
+			r->expect = walk->index + walk->nr_entries;
+	}
+	r->shown = end + 1;
+	return (int)flags;
+}
+
+/* Can a read be answered without the kernel? Then up to where? */
+static bool look(const struct reader *rd, uint64_t min, uint64_t *end)
+{
+	const struct zp_reader *r = &rd->hot;
+
+	if (__atomic_load_n(r->events, __ATOMIC_RELAXED))
+		return false;
+	*end = zp_load_acquire(r->published);
+	return *end > r->examined && *end - r->consumed >= min && *end <= zp_load(r->granted);
+}
+
+int zp_inline_read(struct zp_reader *r, uint64_t min, unsigned int flags, uint64_t deadline)
+{
+	struct reader *rd = reader_of(r);
+	struct zpipe_read_args args = { 0 };
+	unsigned int i;
+	uint64_t end;
+	int ret;
+
+	if (flags & ~(unsigned int)ZP_NOWAIT)
+		return -EOPNOTSUPP;
+	if (rd->done)
+		return -ESHUTDOWN;
+	if (r->shown && !rd->loose)
+		return -EBUSY;
+	r->shown = 0;
+	rd->loose = false;
+	if (!min)
+		min = 1;
+
+	/* the entries before this one may be written anew: forget them */
+	rd->walk.index = zp_walk_entry(&rd->walk, r->consumed);
+	rd->walk.nr_entries = 0;
+
+	for (i = 0; ; i++) {
+		if (look(rd, min, &end)) {
+			ret = show(rd, end, 0);
+			if (ret != -EPROTO)
+				return ret;
+			/* the table makes no sense from here: let the kernel say where */
+			break;
+		}
+		if (flags & ZP_NOWAIT || i >= rd->spin ||
+		    __atomic_load_n(r->events, __ATOMIC_RELAXED))
+			break;
+		zp_relax();
+	}
+
+	args.min = min;
+	args.deadline = deadline;
+	args.flags = flags | ZPIPE_READ_F_SHARED;
+	/* what a reader before this one examined is new to us */
+	if (r->examined < zp_load(r->examined_word))
+		args.flags |= ZPIPE_READ_F_REREAD;
+	ret = zp_sys_read(rd->map.fd, &args);
+	if (ret < 0)
+		return ret;
+	rd->walk.index = args.out_index;
+	return show(rd, args.out_end, args.out_flags & INT32_MAX);
+}
+
+/* What the inline path refused: an error, or ZP_KEEP. */
+int zp_inline_advance(struct zp_reader *r, uint64_t consumed, uint64_t examined)
+{
+	if (reader_of(r)->done)
+		return -ESHUTDOWN;
+	if (!r->shown)
+		return -EPROTO;
+	if (consumed == ZP_KEEP)
+		consumed = r->consumed;
+	if (examined == ZP_KEEP)
+		examined = consumed;
+	if (consumed < r->consumed || examined < consumed || examined >= r->shown)
+		return -EINVAL;
+	return zp_inline_move(r, consumed, examined);
+}
+
+/* The words are stored: the kernel looks at them and wakes. */
+int zp_inline_wake_writer(struct zp_reader *r)
+{
+	struct reader *rd = reader_of(r);
+	struct zpipe_advance_args args = {
+		.consumed = r->consumed,
+		.examined = r->examined,
+		.flags = ZPIPE_ADVANCE_F_SHARED,
+	};
+	int ret;
+
+	ret = zp_sys_advance(rd->map.fd, &args);
+	return ret < 0 ? ret : 0;
+}
+
+int zp_reader_complete(struct zp_reader *r, int error)
+{
+	struct reader *rd = reader_of(r);
+	struct zpipe_complete_args args = { .error = error };
+	int ret;
+
+	ret = zp_sys_complete(rd->map.fd, &args);
+	if (ret < 0)
+		return ret;
+	/* no fast path any more: nothing ready, and nothing ever published */
+	rd->done = true;
+	r->shown = 0;
+	r->ready = 0;
+	r->expect = NO_ENTRY;
+	r->published = &rd->nothing;
+	return 0;
+}

@@ -1,0 +1,90 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# check_abi.sh - what the library exports, and that it works where it is installed
+#
+# Called by `make check-host` with OUT (the build directory), CC, CXX, VERSION.
+# Speaks TAP.
+set -u
+
+nr=0
+bad=0
+
+# result NAME STATUS
+result() {
+  nr=$((nr + 1))
+  if [ "$2" -eq 0 ]; then
+    echo "ok $nr $1"
+  else
+    echo "not ok $nr $1"
+    bad=1
+  fi
+}
+
+so=$OUT/libzpipe.so.0
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+
+echo "TAP version 13"
+echo "1..9"
+
+sed -n 's/^\t\t\(zp_[a-z_]*\);$/\1/p' libzpipe.map | sort > "$scratch/map"
+readelf --dyn-syms --wide "$so" | grep -o '[^ ]*@@LIBZPIPE_[0-9.]*' | sed 's/@@.*//' | sort \
+  > "$scratch/exported"
+diff "$scratch/map" "$scratch/exported" | sed 's/^/# /'
+cmp -s "$scratch/map" "$scratch/exported"
+result "map.equals_the_exported_symbols" $?
+
+cat include/zpipe.h include/zpipe/*.h | tr '\n' ' ' | grep -o 'ZP_API [^;]*(' |
+  grep -o 'zp_[a-z_]*(' | tr -d '(' | grep -v likely | sort -u > "$scratch/declared"
+diff "$scratch/map" "$scratch/declared" | sed 's/^/# /'
+cmp -s "$scratch/map" "$scratch/declared"
+result "map.equals_the_declared_functions" $?
+
+readelf -d "$so" | grep -q 'SONAME.*\[libzpipe.so.0\]'
+result "soname.is_libzpipe.so.0" $?
+
+warn="-Wall -Wextra -Wpedantic -Wconversion -Werror"
+# shellcheck disable=SC2086 # lists of options
+{
+  $CC -std=c11 $warn -Iinclude -c -o "$scratch/h.o" tests/header.c &&
+    $CC -std=gnu11 $warn -O2 -Iinclude -c -o "$scratch/h.o" tests/header.c
+} 2>&1 | sed 's/^/# /'
+test -s "$scratch/h.o"
+result "header.compiles_as_c11" $?
+
+rm -f "$scratch/h.o"
+# shellcheck disable=SC2086
+$CXX -x c++ -std=c++17 $warn -O2 -Iinclude -c -o "$scratch/h.o" tests/header.c 2>&1 |
+  sed 's/^/# /'
+test -s "$scratch/h.o"
+result "header.compiles_as_c++17" $?
+
+grep -q "^#define ZP_VERSION_MAJOR.${VERSION%%.*}\$" include/zpipe/types.h &&
+  v=${VERSION#*.} &&
+  grep -q "^#define ZP_VERSION_MINOR.${v%%.*}\$" include/zpipe/types.h &&
+  grep -q "^#define ZP_VERSION_PATCH.${v#*.}\$" include/zpipe/types.h
+result "version.of_the_header_is_that_of_the_tree" $?
+
+MAKEFLAGS='' make -s install DESTDIR="$scratch/root" PREFIX=/usr > "$scratch/log" 2>&1
+export PKG_CONFIG_PATH="$scratch/root/usr/lib/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$scratch/root"
+pkg-config --validate libzpipe 2>> "$scratch/log" &&
+  [ "$(pkg-config --modversion libzpipe 2>> "$scratch/log")" = "$VERSION" ]
+result "pkg-config.file_is_valid" $?
+
+# shellcheck disable=SC2046
+$CC -o "$scratch/c" tests/header.c $(pkg-config --cflags --libs libzpipe) >> "$scratch/log" 2>&1 &&
+  LD_LIBRARY_PATH="$scratch/root/usr/lib" "$scratch/c" &&
+  $CXX -x c++ -o "$scratch/cxx" tests/header.c $(pkg-config --cflags --libs libzpipe) \
+    >> "$scratch/log" 2>&1 &&
+  LD_LIBRARY_PATH="$scratch/root/usr/lib" "$scratch/cxx" &&
+  $CC -o "$scratch/s" tests/header.c -I"$scratch/root/usr/include" \
+    "$scratch/root/usr/lib/libzpipe.a" >> "$scratch/log" 2>&1 && "$scratch/s"
+result "install.then_compile_link_and_run" $?
+
+MAKEFLAGS='' make -s uninstall DESTDIR="$scratch/root" PREFIX=/usr >> "$scratch/log" 2>&1
+[ -z "$(find "$scratch/root" ! -type d)" ]
+result "uninstall.leaves_nothing" $?
+
+[ $bad -eq 0 ] || sed 's/^/# /' "$scratch/log"
+exit $bad

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+#
+# Host tests: the library without sys.c, over tests/fake.c. Each program is
+# built and run under the address and undefined-behaviour sanitizers by every
+# compiler of SAN_CC, the two-thread program under the thread sanitizer too.
+
+SAN_CC ?= gcc clang
+TEST_DIR := $(OUT)/tests
+TESTS := t_chain t_fdpass t_map t_random t_reader t_threads t_view t_writer
+TEST_SRC := $(filter-out sys.c,$(SRC)) tests/fake.c
+TEST_DEPS := $(SRC) $(DEPS) tests/fake.c tests/fake.h tests/bytes.h tests/ends.h tests/tap.h
+TEST_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -g -O1 $(ZP_CPPFLAGS) -I. -Itests
+ASAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+
+SAN_BIN := $(foreach cc,$(SAN_CC),$(TESTS:%=$(TEST_DIR)/%.$(cc)))
+TSAN_BIN := $(SAN_CC:%=$(TEST_DIR)/t_threads.tsan.%)
+
+define san_rule
+$(TEST_DIR)/%.$(1): tests/%.c $(TEST_DEPS) | $(OUT)/tests
+	$$(say) CC tests/$$(notdir $$@)
+	$$(Q)$(1) $(TEST_CFLAGS) $(ASAN) -o $$@ $$< $(TEST_SRC) -lpthread
+
+$(TEST_DIR)/t_threads.tsan.$(1): tests/t_threads.c tests/fake_mmap.c $(TEST_DEPS) | $(OUT)/tests
+	$$(say) CC tests/$$(notdir $$@)
+	$$(Q)$(1) $(TEST_CFLAGS) -Wno-missing-prototypes -fsanitize=thread -o $$@ $$< \
+		tests/fake_mmap.c $(TEST_SRC) -Wl,--wrap=mmap,--wrap=munmap -lpthread
+endef
+$(foreach cc,$(SAN_CC),$(eval $(call san_rule,$(cc))))
+
+# every program runs, whatever the one before it said
+check-host: all $(SAN_BIN) $(TSAN_BIN)
+	$(Q)bad=0; for t in $(SAN_BIN) $(TSAN_BIN); do \
+		echo "# $$(basename $$t)"; timeout 300 $$t || bad=1; done; \
+	echo "# check_abi.sh"; \
+	OUT=$(OUT) CC="$(CC)" CXX="$(CXX)" VERSION=$(VERSION) tests/check_abi.sh || bad=1; \
+	if [ $$bad = 0 ]; then echo "# check-host: all passed"; else echo "# check-host: FAILED"; fi; \
+	exit $$bad
+
+# Programs that need the module, for selftests/run.sh and scripts/vm.
+VM_TESTS := $(patsubst tests/vm_%.c,$(VM_OUT)/lib_%,$(wildcard tests/vm_*.c))
+
+$(VM_OUT)/lib_%: tests/vm_%.c tests/vm.h tests/bytes.h tests/tap.h $(OUT)/libzpipe.a | $(VM_OUT)
+	$(say) CC selftests/$(notdir $@)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $(ZP_CPPFLAGS) $(CFLAGS) -Itests -o $@ $< \
+		$(OUT)/libzpipe.a -lpthread
+
+.PHONY: vm-tests
+vm-tests: $(VM_TESTS)
