@@ -131,11 +131,17 @@ static ssize_t write_some(struct zpipe_pipe *pipe, struct iov_iter *from, bool n
 		return -EFAULT;
 	spin_lock(&pipe->lock);
 	zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER);
-	zpipe_pipe_publish_locked(pipe, plan.position + count);
-	pipe->stats.copied_write += count;
-	if (pipe->chain.published >= zpipe_wake_at(&pipe->wake_reader))
+	/* It may have been completed by another thread while this copied. */
+	ret = zpipe_writer_check_locked(pipe);
+	if (!ret) {
+		zpipe_pipe_publish_locked(pipe, plan.position + count);
+		pipe->stats.copied_write += count;
+		/* Each write is an edge for epoll, as it is with pipe(2). */
 		zpipe_wait_wake_reader_locked(pipe);
+	}
 	spin_unlock(&pipe->lock);
+	if (ret)
+		return ret;
 	trace_zpipe_copy(pipe->id, plan.position, count, ZPIPE_COPY_WRITE);
 	return count;
 }
@@ -205,7 +211,11 @@ static ssize_t read_some(struct zpipe_pipe *pipe, struct iov_iter *to)
 	ret = copy_bytes(pipe->pool, span.offset, span.length, to, false);
 
 	spin_lock(&pipe->lock);
-	if (ret)
+	/* What a mapped thread of this end has stored meanwhile counts again. */
+	pipe->busy &= ~ZPIPE_BUSY_READ2;
+	zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_READER);
+	pipe->busy |= ZPIPE_BUSY_READ2;
+	if (chain->consumed < position + ret)
 		zpipe_pipe_advance_locked(pipe, position + ret, position + ret);
 	pipe->stats.copied_read += ret;
 	spin_unlock(&pipe->lock);
