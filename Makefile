@@ -4,30 +4,90 @@
 
 V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
-KREL ?= $(shell uname -r)
-KDIR ?= /lib/modules/$(KREL)/build
+S := $(if $(filter 1,$(V)),,-s)
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all modules modules-6.1 modules-6.12 clean distclean help
-all: modules-6.1 modules-6.12
+BUILD := $(CURDIR)/build
+KREL ?= $(shell uname -r)
+KDIR ?= /lib/modules/$(KREL)/build
+KSFT ?= $(shell scripts/ksrc)/tools/testing/selftests
+# The module for this kernel where it can be built, for the stock kernels elsewhere.
+MODULES := $(if $(wildcard $(KDIR)/Makefile),modules,modules-6.1 modules-6.12)
 
+# $(call part,FOLDER[,TARGET]): make that part, once it exists
+part = $(if $(wildcard $1/Makefile),$(Q)$(MAKE) -C $1 BUILD=$(BUILD) V=$(V) $2,@:)
+
+.PHONY: all modules modules-6.1 modules-6.12 lib tools examples selftests demo bench check run_tests
+.PHONY: install modules_install uninstall clean distclean help
+all: $(MODULES) lib tools examples
+
+# Kbuild leaves its products beside the sources, so it gets a tree of links.
 modules:
-	$(Q)$(MAKE) $(if $(filter 1,$(V)),,-s) -C $(KDIR) M=$(CURDIR) modules
+	@test -e $(KDIR)/Makefile || { echo 'make: $(KDIR) has no kernel headers; KDIR=... names others,' \
+		'modules-6.1 and modules-6.12 need none'; exit 1; }
+	$(Q)mkdir -p $(BUILD)/module
+	$(Q)cp -asf $(CURDIR)/Kbuild $(CURDIR)/module $(CURDIR)/uapi $(BUILD)/module/
+	$(Q)$(MAKE) $(S) -C $(KDIR) M=$(BUILD)/module modules
 
 modules-6.1 modules-6.12: modules-%:
-	$(Q)V=$(V) scripts/build-module $*
+	$(Q)MAKEFLAGS= V=$(V) scripts/build-module $* -j$(shell nproc)
+
+lib:
+	+$(call part,lib)
+
+tools: lib
+	+$(call part,tools)
+
+examples: lib
+	+$(call part,examples)
+
+selftests:
+	$(Q)$(MAKE) -C selftests BUILD=$(BUILD) V=$(V) KSFT=$(KSFT)
+
+run_tests: selftests
+	$(Q)selftests/run.sh $(BUILD)/selftests $(TESTS)
+
+demo bench:
+	$(Q)$@/run.sh
+
+check:
+	$(Q)scripts/check
+
+install:
+	+$(call part,lib,install)
+	+$(call part,tools,install)
+
+modules_install: modules
+	$(Q)$(MAKE) $(S) -C $(KDIR) M=$(BUILD)/module INSTALL_MOD_PATH=$(INSTALL_MOD_PATH) modules_install
+
+uninstall:
+	+$(call part,tools,uninstall)
+	+$(call part,lib,uninstall)
 
 clean:
-	$(Q)rm -rf build/module-* build/lib build/selftests
-	$(Q)find Kbuild module \( -name '*.o' -o -name '*.ko' -o -name '*.mod' -o -name '*.mod.c' \
-		-o -name '.*.cmd' \) -delete 2>/dev/null || true
-	$(Q)rm -f *.o *.ko *.mod *.mod.c .*.cmd Module.symvers modules.order
+	$(Q)rm -rf $(BUILD)/module* $(BUILD)/lib $(BUILD)/tools $(BUILD)/examples $(BUILD)/selftests \
+		$(BUILD)/demo $(BUILD)/bench $(BUILD)/host $(BUILD)/readme
 
+# Also what a bare Kbuild run may have left in the sources. Downloads are kept: see scripts/common.sh.
 distclean: clean
-	$(Q)rm -rf build
+	$(Q)rm -rf $(BUILD) Module.symvers modules.order .tmp_versions
+	$(Q)find . -path ./.git -prune -o \( -name '*.o' -o -name '*.ko' -o -name '*.mod' \
+		-o -name '*.mod.c' -o -name '.*.cmd' \) -exec rm -f {} +
 
 help:
-	@echo 'make modules-6.1 modules-6.12   the module for the stock kernels (downloaded when missing)'
-	@echo 'make modules [KDIR=...]         the module for this kernel'
-	@echo 'make clean | distclean'
-	@echo 'V=1 shows every command'
+	@echo 'On any Debian 12, in a virtual machine; what is missing is installed:'
+	@echo '  make demo [FILE=...] [K=6.1|6.12]   move a real file, prove that nothing was copied'
+	@echo '  make check [QUICK=1]                every test; the last line is the count'
+	@echo '  make bench [K=6.1|6.12]             measure, compare with pipe(2) and others'
+	@echo '  make modules-6.1 modules-6.12       the module for the stock kernels'
+	@echo
+	@echo 'On a machine that loads the module:'
+	@echo '  make [all]                          module, library, examples'
+	@echo '  make modules [KDIR=...]             the module for this kernel'
+	@echo '  make modules_install [INSTALL_MOD_PATH=...]'
+	@echo '  make install [PREFIX=/usr/local] [DESTDIR=...]    library, headers, pkg-config file'
+	@echo '  make uninstall                      takes away what install has put there'
+	@echo "  make run_tests [TESTS='abi rw*']    the tests of the kernel interface, as root"
+	@echo '  make demo NATIVE=1, make bench NATIVE=1'
+	@echo
+	@echo 'make clean, make distclean; V=1 shows every command; scripts/vm runs anything in a guest'

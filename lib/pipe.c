@@ -139,6 +139,7 @@ int zp_stat(int fd, struct zp_stat *stat)
 		.reader_wakes = args.out_reader_wakes,
 		.writer_wakes = args.out_writer_wakes,
 		.rejects = args.out_rejects,
+		.replaced_pages = args.out_replaced_pages,
 	};
 	return zp_opts_put(stat, &out, sizeof(out));
 }

@@ -214,8 +214,6 @@ int zp_inline_alloc(struct zp_writer *w, size_t min, unsigned int flags, uint64_
 		spin_for_memory(wr, min);
 
 	args.want = ZP_MAX(wr->want, min);
-	/* a request that leaves the open segment ends it, even one that fails */
-	drop_grant(wr);
 	ret = zp_sys_alloc(wr->map.fd, &args);
 	if (ret < 0)
 		return ret;

@@ -25,10 +25,10 @@ static bool is_nowait(const struct kiocb *iocb)
 }
 
 /* One caller at a time, in the order they come; busy says so to the ioctls. */
-static int enter(struct zpipe_pipe *pipe, struct mutex *mutex, u32 busy, u32 excludes,
-		 bool nowait)
+static int enter(struct zpipe_end *end, struct mutex *mutex, u32 busy, u32 excludes, bool nowait)
 {
-	int ret = 0;
+	struct zpipe_pipe *pipe = end->pipe;
+	int ret;
 
 	if (nowait) {
 		if (!mutex_trylock(mutex))
@@ -37,9 +37,10 @@ static int enter(struct zpipe_pipe *pipe, struct mutex *mutex, u32 busy, u32 exc
 		return -ERESTARTSYS;
 	}
 	spin_lock(&pipe->lock);
-	if (pipe->busy & excludes)
+	ret = zpipe_pipe_look_locked(pipe, end->role);
+	if (!ret && (pipe->busy & excludes))
 		ret = -EBUSY;
-	else
+	if (!ret)
 		pipe->busy |= busy;
 	spin_unlock(&pipe->lock);
 	if (ret)
@@ -49,9 +50,21 @@ static int enter(struct zpipe_pipe *pipe, struct mutex *mutex, u32 busy, u32 exc
 
 static void leave(struct zpipe_pipe *pipe, struct mutex *mutex, u32 busy)
 {
+	bool late;
+
 	spin_lock(&pipe->lock);
 	pipe->busy &= ~busy;
+	/* The reader completed while its read(2) was copying. */
+	late = busy == ZPIPE_BUSY_READ2 && pipe->reader_ended;
+	if (late)
+		zpipe_pipe_discard_locked(pipe);
 	spin_unlock(&pipe->lock);
+	if (late) {
+		zpipe_pool_trim(pipe->pool, &pipe->lock);
+		spin_lock(&pipe->lock);
+		zpipe_wait_wake_all_locked(pipe);
+		spin_unlock(&pipe->lock);
+	}
 	mutex_unlock(mutex);
 }
 
@@ -91,18 +104,14 @@ static ssize_t write_some(struct zpipe_pipe *pipe, struct iov_iter *from, bool n
 		.want = count,
 	};
 	struct zpipe_plan plan;
-	bool gone;
 	int ret;
 
-	ret = zpipe_writer_unpause(pipe, nowait);
+	spin_lock(&pipe->lock);
+	ret = zpipe_writer_unpause_locked(pipe, nowait);
+	args.position = pipe->chain.published;
+	spin_unlock(&pipe->lock);
 	if (ret)
 		return ret;
-	spin_lock(&pipe->lock);
-	args.position = pipe->chain.published;
-	gone = pipe->reader_ended;
-	spin_unlock(&pipe->lock);
-	if (gone)
-		return -EPIPE;
 	ret = zpipe_writer_grant(pipe, &args, nowait, &plan);
 	if (ret == ZPIPE_GRANT_CANCELED) {
 		spin_lock(&pipe->lock);
@@ -112,6 +121,9 @@ static ssize_t write_some(struct zpipe_pipe *pipe, struct iov_iter *from, bool n
 	}
 	if (ret)
 		return ret;
+	/* It may have left while this waited, which is what made room. */
+	if (READ_ONCE(pipe->reader_ended))
+		return -EPIPE;
 
 	/* The chain holds the slots: unpublished memory is nobody else's. */
 	count = copy_bytes(pipe->pool, plan.offset, min_t(u64, count, plan.length), from, true);
@@ -151,7 +163,7 @@ ssize_t zpipe_copy_write(struct kiocb *iocb, struct iov_iter *from)
 		return -EBADF;
 	if (!iov_iter_count(from))
 		return 0;
-	ret = enter(pipe, &pipe->write_mutex, ZPIPE_BUSY_WRITE2,
+	ret = enter(end, &pipe->write_mutex, ZPIPE_BUSY_WRITE2,
 		    ZPIPE_BUSY_ALLOC | ZPIPE_BUSY_FLUSH, nowait);
 	if (ret)
 		return ret;
@@ -173,10 +185,8 @@ ssize_t zpipe_copy_write(struct kiocb *iocb, struct iov_iter *from)
 static ssize_t read_some(struct zpipe_pipe *pipe, struct iov_iter *to)
 {
 	struct zpipe_chain *chain = &pipe->chain;
-	struct zpipe_slots *slots = &pipe->pool->slots;
 	struct zpipe_span span;
 	u64 position;
-	u32 first, nr;
 	ssize_t ret;
 
 	spin_lock(&pipe->lock);
@@ -188,19 +198,14 @@ static ssize_t read_some(struct zpipe_pipe *pipe, struct iov_iter *to)
 		spin_unlock(&pipe->lock);
 		return ret;
 	}
-	span.length = min_t(u64, span.length, iov_iter_count(to));
-	/* A scribbled consumed word must not free what is being copied. */
-	first = span.offset >> chain->shift;
-	nr = ((span.offset + span.length - 1) >> chain->shift) - first + 1;
-	zpipe_slots_get(slots, first, nr);
 	spin_unlock(&pipe->lock);
 
+	/* Being busy keeps consumed, and so the segments, where they are. */
+	span.length = min_t(u64, span.length, iov_iter_count(to));
 	ret = copy_bytes(pipe->pool, span.offset, span.length, to, false);
 
 	spin_lock(&pipe->lock);
-	zpipe_slots_put(slots, first, nr);
-	if (ret && !zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_READER) && !pipe->reader_ended &&
-	    chain->consumed <= position + ret)
+	if (ret)
 		zpipe_pipe_advance_locked(pipe, position + ret, position + ret);
 	pipe->stats.copied_read += ret;
 	spin_unlock(&pipe->lock);
@@ -212,24 +217,20 @@ static ssize_t read_some(struct zpipe_pipe *pipe, struct iov_iter *to)
 static int wait_for_bytes(struct zpipe_pipe *pipe, bool nowait)
 {
 	struct zpipe_read_args args = {};
-	bool over;
 	int ret;
 
 	spin_lock(&pipe->lock);
-	over = pipe->writer_ended && (pipe->closed_abort || !pipe->writer_error) &&
-	       !zpipe_chain_held(&pipe->chain);
-	spin_unlock(&pipe->lock);
-	if (over)
-		return 1;
-	ret = zpipe_reader_wait(pipe, &args, nowait);
-	if (ret == -ECONNRESET && READ_ONCE(pipe->closed_abort))
-		return 1;
-	if (!ret && (args.out_flags & ZPIPE_RES_CANCELED)) {
-		spin_lock(&pipe->lock);
-		zpipe_reader_cancel_locked(pipe);
-		spin_unlock(&pipe->lock);
-		ret = -ECANCELED;
+	if (pipe->writer_ended && (pipe->closed_abort || !pipe->writer_error) &&
+	    !zpipe_chain_held(&pipe->chain)) {
+		ret = 1;
+	} else {
+		ret = zpipe_reader_wait_locked(pipe, &args, nowait);
+		if (ret == -ECONNRESET && pipe->closed_abort)
+			ret = 1;
+		else if (!ret && zpipe_reader_cancel_locked(pipe))
+			ret = -ECANCELED;
 	}
+	spin_unlock(&pipe->lock);
 	return ret;
 }
 
@@ -252,7 +253,7 @@ ssize_t zpipe_copy_read(struct kiocb *iocb, struct iov_iter *to)
 		return -EBADF;
 	if (!iov_iter_count(to))
 		return 0;
-	ret = enter(pipe, &pipe->read_mutex, ZPIPE_BUSY_READ2, ZPIPE_BUSY_READ, nowait);
+	ret = enter(end, &pipe->read_mutex, ZPIPE_BUSY_READ2, ZPIPE_BUSY_READ, nowait);
 	if (ret)
 		return ret;
 	if (READ_ONCE(pipe->read_open)) {

@@ -43,7 +43,7 @@ static void end_reader(struct zpipe_pipe *pipe, int error)
 	pipe->reader_ended = true;
 	pipe->reader_error = error;
 	pipe->read_open = false;
-	zpipe_pipe_freed_locked(pipe, zpipe_chain_discard(&pipe->chain));
+	zpipe_pipe_discard_locked(pipe);
 	spin_unlock(&pipe->lock);
 
 	zpipe_pool_trim(pipe->pool, &pipe->lock);

@@ -6,6 +6,7 @@
  * it does not look at the shared words, so reading it changes nothing.
  */
 #include <linux/fs.h>
+#include <linux/string_helpers.h>
 
 #include "fdinfo.h"
 #include "pool.h"
@@ -13,7 +14,7 @@
 
 static const char *wait_of(u64 position)
 {
-	return position == ZPIPE_UNARMED ? "no" : "yes";
+	return str_yes_no(position != ZPIPE_UNARMED);
 }
 
 /**
@@ -40,7 +41,7 @@ void zpipe_fdinfo_show(struct seq_file *seq, struct file *file)
 	seq_printf(seq, "zpipe-published:\t%llu\n", chain->published);
 	seq_printf(seq, "zpipe-examined:\t%llu\n", chain->examined);
 	seq_printf(seq, "zpipe-consumed:\t%llu\n", chain->consumed);
-	seq_printf(seq, "zpipe-paused:\t%s\n", pipe->paused ? "yes" : "no");
+	seq_printf(seq, "zpipe-paused:\t%s\n", str_yes_no(pipe->paused));
 	seq_printf(seq, "zpipe-reader-waits:\t%s\n", wait_of(zpipe_wake_at(&pipe->wake_reader)));
 	seq_printf(seq, "zpipe-writer-waits:\t%s\n",
 		   wait_of(min(zpipe_wake_at(&pipe->wake_examined),

@@ -2,7 +2,7 @@
 /*
  * pipe - the life of a pipe: create, look at the cursors, put, free
  *
- * ends.c has how an end finishes. Here is what all verbs share: taking over
+ * ends.c has how an end finishes, info.c what one can ask. Here is what all verbs share: taking over
  * the shared words, publishing and advancing for those who do it by ioctl, and
  * pausing the writer.
  */
@@ -141,11 +141,6 @@ static int alloc_control(struct zpipe_pipe *pipe, struct zpipe_pool *pool)
 	return 0;
 }
 
-static unsigned long control_pages(const struct zpipe_pipe *pipe)
-{
-	return pipe->state_size / PAGE_SIZE + 2;
-}
-
 /**
  * zpipe_pipe_create - make a pipe with a private pool
  * @args: checked for flags and reserved words
@@ -193,7 +188,7 @@ struct zpipe_pipe *zpipe_pipe_create(const struct zpipe_create_args *args)
 	ret = alloc_control(pipe, pipe->pool);
 	if (ret)
 		goto err_put_pool;
-	ret = zpipe_user_add_pages(user, control_pages(pipe), exempt);
+	ret = zpipe_user_add_pages(user, zpipe_pipe_control_pages(pipe), exempt);
 	if (ret)
 		goto err_free_control;
 
@@ -229,7 +224,7 @@ static void pipe_free(struct kref *kref)
 	struct zpipe_user *user = pipe->pool->user;
 
 	trace_zpipe_destroy(pipe->id, pipe->chain.published, zpipe_chain_held(&pipe->chain), 0);
-	zpipe_user_sub_pages(user, control_pages(pipe));
+	zpipe_user_sub_pages(user, zpipe_pipe_control_pages(pipe));
 	zpipe_user_sub_pipe(user);
 	free_control(pipe);
 	zpipe_pool_put(pipe->pool);
@@ -297,6 +292,19 @@ void zpipe_pipe_freed_locked(struct zpipe_pipe *pipe, u32 slots)
 }
 
 /**
+ * zpipe_pipe_discard_locked - drop what a reader who is gone will not read
+ * @pipe: the pipe; its reader has ended
+ *
+ * Not while a read(2) of another thread still copies: it does so as it leaves.
+ */
+void zpipe_pipe_discard_locked(struct zpipe_pipe *pipe)
+{
+	lockdep_assert_held(&pipe->lock);
+	if (!(pipe->busy & ZPIPE_BUSY_READ2))
+		zpipe_pipe_freed_locked(pipe, zpipe_chain_discard(&pipe->chain));
+}
+
+/**
  * zpipe_pipe_pause_locked - bring the paused state up to date
  * @pipe: the pipe
  * @may_pause: the writer asks, so it may be paused now
@@ -349,7 +357,9 @@ static void wake_reached_locked(struct zpipe_pipe *pipe)
  *
  * The words are loaded consumed first, published last, as the two sides store
  * them the other way round (rule R4). A word that has ended its service - the
- * end has completed, or was found out - is not read any more.
+ * end has completed, or was found out - is not read any more, and while
+ * read(2) copies, only its end moves consumed: a word scribbled meanwhile must
+ * not free what is being copied.
  *
  * Return: 0, or -EPROTO when the caller's own word is bad; it may mend it and
  * call again. The peer's bad word ends the pipe for both.
@@ -361,8 +371,9 @@ int zpipe_pipe_look_locked(struct zpipe_pipe *pipe, u32 role)
 	int ret = 0;
 
 	lockdep_assert_held(&pipe->lock);
-	/* Pair with the reader's release of consumed (C in uapi/linux/zpipe.h). */
+	/* Pairs with the reader's release of consumed (C in uapi/linux/zpipe.h). */
 	consumed = smp_load_acquire(&pipe->reader_page->consumed);
+	/* And with that of examined: the reader stores it first, so it is loaded second. */
 	examined = smp_load_acquire(&pipe->reader_page->examined);
 	/* Pairs with the writer's release of published (A in uapi/linux/zpipe.h). */
 	published = smp_load_acquire(&pipe->writer_page->published);
@@ -375,8 +386,9 @@ int zpipe_pipe_look_locked(struct zpipe_pipe *pipe, u32 role)
 			zpipe_pipe_accuse_locked(pipe, ZPIPE_ROLE_WRITER);
 	}
 	if (pipe->reader_ended) {
-		zpipe_pipe_freed_locked(pipe, zpipe_chain_discard(chain));
+		zpipe_pipe_discard_locked(pipe);
 	} else if (!ret && pipe->guilty != ZPIPE_ROLE_READER &&
+		   !(pipe->busy & ZPIPE_BUSY_READ2) &&
 		   zpipe_chain_accept_reader(chain, consumed, examined)) {
 		if (role == ZPIPE_ROLE_READER)
 			ret = zpipe_pipe_reject_locked(pipe, ZPIPE_NR_ADVANCE, consumed, -EPROTO);
@@ -403,7 +415,7 @@ void zpipe_pipe_publish_locked(struct zpipe_pipe *pipe, u64 position)
 	/* Pairs with the reader's load-acquire of published (A). */
 	smp_store_release(&pipe->writer_page->published, position);
 	if (pipe->reader_ended)
-		zpipe_pipe_freed_locked(pipe, zpipe_chain_discard(&pipe->chain));
+		zpipe_pipe_discard_locked(pipe);
 }
 
 /**
@@ -425,108 +437,4 @@ void zpipe_pipe_advance_locked(struct zpipe_pipe *pipe, u64 consumed, u64 examin
 	/* Pairs with the writer's load-acquire of consumed (C). */
 	smp_store_release(&pipe->reader_page->consumed, consumed);
 	wake_reached_locked(pipe);
-}
-
-/**
- * zpipe_pipe_info - geometry, where everything is, and where a reader starts
- * @end: either
- * @args: filled
- *
- * Return: 0.
- */
-int zpipe_pipe_info(struct zpipe_end *end, struct zpipe_info_args *args)
-{
-	struct zpipe_pipe *pipe = end->pipe;
-	const struct zpipe_chain *chain = &pipe->chain;
-	u64 window = zpipe_pool_window(pipe->pool);
-
-	args->out_role = end->role;
-	args->out_magic = ZPIPE_MAGIC;
-	args->out_features = ZPIPE_FEAT_CONTIG | ZPIPE_FEAT_RW;
-	args->out_id = pipe->id;
-	args->out_version = ZPIPE_UAPI_VERSION;
-	args->out_flags = pipe->flags;
-	args->out_capacity = window;
-	args->out_window = window;
-	args->out_segment_size = pipe->state->segment_size;
-	args->out_nr_segments = pipe->pool->slots.nr;
-	args->out_state = (struct zpipe_region){ ZPIPE_OFF_STATE, pipe->state_size };
-	args->out_writer = (struct zpipe_region){ ZPIPE_OFF_WRITER, PAGE_SIZE };
-	args->out_reader = (struct zpipe_region){ ZPIPE_OFF_READER, PAGE_SIZE };
-	args->out_data = (struct zpipe_region){ ZPIPE_OFF_DATA, window };
-	args->out_opened_at = offsetof(struct zpipe_state, opened);
-	args->out_granted_at = offsetof(struct zpipe_state, granted);
-	args->out_reader_wake_at = offsetof(struct zpipe_state, reader_wake_at);
-	args->out_pause_at = offsetof(struct zpipe_state, pause);
-	args->out_writer_wake_examined_at = offsetof(struct zpipe_state, writer_wake_examined);
-	args->out_writer_wake_consumed_at = offsetof(struct zpipe_state, writer_wake_consumed);
-	args->out_reader_events_at = offsetof(struct zpipe_state, reader_events);
-	args->out_table_at = offsetof(struct zpipe_state, table);
-	args->out_table_entries = pipe->state->table_entries;
-	args->out_published_at = offsetof(struct zpipe_writer_page, published);
-	args->out_examined_at = offsetof(struct zpipe_reader_page, examined);
-	args->out_consumed_at = offsetof(struct zpipe_reader_page, consumed);
-
-	spin_lock(&pipe->lock);
-	zpipe_pipe_look_locked(pipe, end->role);
-	args->out_pause = pipe->pause;
-	args->out_resume = pipe->resume;
-	args->out_generation = pipe->generation;
-	args->out_granted = chain->granted;
-	args->out_published = chain->published;
-	args->out_examined = chain->examined;
-	args->out_consumed = chain->consumed;
-	args->out_index = zpipe_chain_index(chain);
-	spin_unlock(&pipe->lock);
-	return 0;
-}
-
-/**
- * zpipe_pipe_stat - positions and counters
- * @end: either
- * @args: filled
- *
- * Return: 0.
- */
-int zpipe_pipe_stat(struct zpipe_end *end, struct zpipe_stat_args *args)
-{
-	struct zpipe_pipe *pipe = end->pipe;
-	const struct zpipe_stats *stats = &pipe->stats;
-	const struct zpipe_pool *pool = pipe->pool;
-
-	args->out_data_pages = atomic_long_read(&pool->pages);
-	args->out_replaced_pages = atomic_long_read(&pool->replaced);
-	args->out_control_bytes = control_pages(pipe) * PAGE_SIZE + sizeof(*pipe) +
-		(pipe->chain.mask + 1) * sizeof(*pipe->chain.run) + sizeof(*pool) +
-		pool->slots.nr * (sizeof(*pool->slots.slot) + sizeof(*pool->segment)) +
-		2 * (sizeof(struct zpipe_end) + sizeof(struct file) + sizeof(struct dentry)) +
-		sizeof(struct inode);
-
-	spin_lock(&pipe->lock);
-	zpipe_pipe_look_locked(pipe, end->role);
-	args->out_granted = pipe->chain.granted;
-	args->out_published = pipe->chain.published;
-	args->out_examined = pipe->chain.examined;
-	args->out_consumed = pipe->chain.consumed;
-	args->out_copied_write = stats->copied_write;
-	args->out_copied_read = stats->copied_read;
-	args->out_segments_opened = stats->segments_opened;
-	args->out_segments_freed = stats->segments_freed;
-	args->out_allocs = stats->allocs;
-	args->out_flushes = stats->flushes;
-	args->out_reads = stats->reads;
-	args->out_advances = stats->advances;
-	args->out_pauses = stats->pauses;
-	args->out_paused_ns = stats->paused_ns;
-	if (pipe->paused)
-		args->out_paused_ns += ktime_get_ns() - pipe->paused_at;
-	args->out_writer_waits = stats->writer_waits;
-	args->out_writer_wait_ns = stats->writer_wait_ns;
-	args->out_reader_waits = stats->reader_waits;
-	args->out_reader_wait_ns = stats->reader_wait_ns;
-	args->out_reader_wakes = stats->reader_wakes;
-	args->out_writer_wakes = stats->writer_wakes;
-	args->out_rejects = stats->rejects;
-	spin_unlock(&pipe->lock);
-	return 0;
 }

@@ -17,6 +17,7 @@ struct zpipe_pipe *zpipe_pipe_create(const struct zpipe_create_args *args);
 void zpipe_pipe_put(struct zpipe_pipe *pipe);
 int zpipe_pipe_thresholds(u64 *pause, u64 *resume, u64 capacity);
 void zpipe_pipe_accuse_locked(struct zpipe_pipe *pipe, u32 role);
+void zpipe_pipe_discard_locked(struct zpipe_pipe *pipe);
 void zpipe_pipe_freed_locked(struct zpipe_pipe *pipe, u32 slots);
 
 int zpipe_pipe_look_locked(struct zpipe_pipe *pipe, u32 role);
@@ -25,7 +26,10 @@ void zpipe_pipe_advance_locked(struct zpipe_pipe *pipe, u64 consumed, u64 examin
 bool zpipe_pipe_pause_locked(struct zpipe_pipe *pipe, bool may_pause);
 int zpipe_pipe_reject_locked(struct zpipe_pipe *pipe, u32 verb, u64 position, int ret);
 
-int zpipe_pipe_info(struct zpipe_end *end, struct zpipe_info_args *args);
-int zpipe_pipe_stat(struct zpipe_end *end, struct zpipe_stat_args *args);
+/* Pages of both ends besides the data. */
+static inline unsigned long zpipe_pipe_control_pages(const struct zpipe_pipe *pipe)
+{
+	return pipe->state_size / PAGE_SIZE + 2;
+}
 
 #endif /* ZPIPE_PIPE_H */

@@ -31,7 +31,7 @@ static_assert(sizeof(struct zpipe_set_args) == 24, "set");
 static_assert(sizeof(struct zpipe_reset_args) == 24, "reset");
 static_assert(offsetof(struct zpipe_create_args, out_id) == 48, "create.out_id");
 static_assert(offsetof(struct zpipe_info_args, out_index) == 232, "info.out_index");
-static_assert(offsetof(struct zpipe_stat_args, out_rejects) == 184, "stat.out_rejects");
+static_assert(offsetof(struct zpipe_stat_args, out_replaced_pages) == 192, "stat");
 static_assert(offsetof(struct zpipe_alloc_args, out_length) == 48, "alloc.out_length");
 static_assert(offsetof(struct zpipe_flush_args, out_consumed) == 32, "flush.out_consumed");
 static_assert(offsetof(struct zpipe_read_args, out_index) == 56, "read.out_index");
@@ -163,7 +163,7 @@ TEST_F(abi, numbers_are_the_published_ones)
 {
 	EXPECT_EQ(0xc0387a81U, (unsigned int)ZPIPE_IOC_CREATE);
 	EXPECT_EQ(0xc0f07a82U, (unsigned int)ZPIPE_IOC_INFO);
-	EXPECT_EQ(0xc0c07a83U, (unsigned int)ZPIPE_IOC_STAT);
+	EXPECT_EQ(0xc0c87a83U, (unsigned int)ZPIPE_IOC_STAT);
 	EXPECT_EQ(0xc0387a84U, (unsigned int)ZPIPE_IOC_ALLOC);
 	EXPECT_EQ(0xc0287a85U, (unsigned int)ZPIPE_IOC_FLUSH);
 	EXPECT_EQ(0xc0407a86U, (unsigned int)ZPIPE_IOC_READ);

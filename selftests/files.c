@@ -149,8 +149,32 @@ TEST_F(files, splice_out_gives_the_bytes_or_einval)
 		return;
 	}
 	ASSERT_EQ(100, n);
-	ASSERT_EQ(100, read(pipefd[0], buffer, 100));
+	ASSERT_EQ(100, read(pipefd[0], buffer, 100))
+		TH_LOG("%s", strerror(errno));
 	EXPECT_EQ(-1, zt_mismatch(buffer, 0, 100));
+}
+
+TEST_F(files, spliced_bytes_stay_what_they_were)
+{
+	unsigned char buffer[3 * ZT_PAGE];
+	struct zpipe_alloc_args grant;
+	int pipefd[2];
+	ssize_t n;
+
+	ASSERT_EQ(0, pipe(pipefd));
+	ASSERT_EQ(0, zt_put(&self->p.w, 4 * ZT_PAGE));
+	n = splice(self->p.r.fd, NULL, pipefd[1], NULL, sizeof(buffer), SPLICE_F_NONBLOCK);
+	if (n < 0) {
+		EXPECT_EQ(EINVAL, errno);
+		return;
+	}
+	ASSERT_EQ(n, (ssize_t)zt_consumed(&self->p.w));
+	ASSERT_EQ(0, zt_take(&self->p.r, 4 * ZT_PAGE - n));
+	ASSERT_EQ(0, zt_alloc(&self->p.w, 4 * ZT_PAGE, 4 * ZT_PAGE, 0, &grant));
+	memset(self->p.w.data + grant.out_offset, 0xbb, 4 * ZT_PAGE);
+	ASSERT_EQ(n, read(pipefd[0], buffer, sizeof(buffer)))
+		TH_LOG("%s", strerror(errno));
+	EXPECT_EQ(-1, zt_mismatch(buffer, 0, n));
 }
 
 TEST_F(files, splice_in_takes_the_bytes_or_einval)

@@ -223,6 +223,71 @@ TEST_F(pages, vmsplice_lends_pages_that_stay_valid_after_the_end)
 	close(pipefd[1]);
 }
 
+/* The writer's next turn on a lent page gets a fresh one; the holder keeps what it was lent. */
+TEST_F(pages, lent_pages_are_not_written_over)
+{
+	struct iovec iov = { .iov_base = self->p.r.data, .iov_len = 2 * ZT_PAGE };
+	unsigned char buffer[2 * ZT_PAGE];
+	struct zpipe_alloc_args grant;
+	int pipefd[2];
+
+	ASSERT_EQ(0, pipe(pipefd));
+	ASSERT_EQ(2 * ZT_PAGE, vmsplice(pipefd[1], &iov, 1, 0));
+	EXPECT_EQ(0, zt_stat(&self->p.w).out_replaced_pages);
+	ASSERT_EQ(0, zt_take(&self->p.r, SIZE));
+	ASSERT_EQ(0, zt_alloc(&self->p.w, SIZE, SIZE, 0, &grant));
+	EXPECT_EQ(2, zt_stat(&self->p.w).out_replaced_pages);
+	EXPECT_EQ(SIZE / ZT_PAGE, zt_stat(&self->p.w).out_data_pages);
+	memset(self->p.w.data + grant.out_offset, 0xbb, SIZE);
+	ASSERT_EQ(2 * ZT_PAGE, read(pipefd[0], buffer, sizeof(buffer)));
+	EXPECT_EQ(-1, zt_mismatch(buffer, 0, sizeof(buffer)));
+	zt_fill_grant(&self->p.w, &grant, SIZE);
+	ASSERT_EQ(0, zt_flush(&self->p.w, 2 * SIZE, 0, NULL));
+	EXPECT_EQ(0, zt_take(&self->p.r, SIZE));
+	close(pipefd[0]);
+	close(pipefd[1]);
+}
+
+TEST_F(pages, pages_that_were_given_back_in_time_are_used_again)
+{
+	struct iovec iov = { .iov_base = self->p.r.data, .iov_len = SIZE };
+	unsigned char buffer[SIZE];
+	struct zpipe_alloc_args grant;
+	int pipefd[2];
+
+	ASSERT_EQ(0, pipe(pipefd));
+	ASSERT_EQ(SIZE, vmsplice(pipefd[1], &iov, 1, 0));
+	ASSERT_EQ(SIZE, read(pipefd[0], buffer, SIZE));
+	ASSERT_EQ(0, zt_take(&self->p.r, SIZE));
+	ASSERT_EQ(0, zt_alloc(&self->p.w, SIZE, SIZE, 0, &grant));
+	EXPECT_EQ(0, zt_stat(&self->p.w).out_replaced_pages);
+	close(pipefd[0]);
+	close(pipefd[1]);
+}
+
+TEST_F(pages, many_mappings_and_processes_are_no_loan)
+{
+	unsigned char *more = mmap(NULL, SIZE, PROT_READ, MAP_SHARED, self->p.r.fd,
+				   ZPIPE_OFF_DATA);
+	struct zpipe_alloc_args grant;
+	pid_t child;
+
+	ASSERT_NE(MAP_FAILED, more);
+	EXPECT_EQ(-1, zt_mismatch(more, 0, SIZE));
+	child = fork();
+	if (!child) {
+		if (zt_mismatch(self->p.r.data, 0, SIZE) >= 0)
+			_exit(1);
+		pause();
+	}
+	zt_await_asleep(child);
+	ASSERT_EQ(0, zt_take(&self->p.r, SIZE));
+	ASSERT_EQ(0, zt_alloc(&self->p.w, SIZE, SIZE, 0, &grant));
+	EXPECT_EQ(0, zt_stat(&self->p.w).out_replaced_pages);
+	kill(child, SIGKILL);
+	zt_wait_child(child);
+}
+
 TEST_F(pages, send_from_the_mapping_over_a_socket)
 {
 	unsigned char buffer[SIZE];

@@ -104,7 +104,8 @@ ZP_API int zp_set_thresholds(int fd, uint64_t pause, uint64_t resume);
  * zp_reset() - use a pipe again whose ends have both completed
  * @fd: either end; handles opened before must be closed (ZP_KEEP_FD) first
  *
- * Return: 0; -EBUSY: an end has not completed; -EBADF: not an fd of zpipe.
+ * Return: 0; -EBUSY: an end has not completed; -ESHUTDOWN: one was closed;
+ * -EBADF: not an fd of zpipe.
  */
 ZP_API int zp_reset(int fd);
 

@@ -8,7 +8,7 @@ SAN_CC ?= gcc clang
 TEST_DIR := $(OUT)/tests
 TESTS := t_chain t_fdpass t_map t_random t_reader t_threads t_view t_writer
 TEST_SRC := $(filter-out sys.c,$(SRC)) tests/fake.c
-TEST_DEPS := $(SRC) $(DEPS) tests/fake.c tests/fake.h tests/ends.h tests/tap.h
+TEST_DEPS := $(SRC) $(DEPS) tests/fake.c tests/fake.h tests/bytes.h tests/ends.h tests/tap.h
 TEST_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -g -O1 $(ZP_CPPFLAGS) -I. -Itests
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
@@ -35,3 +35,14 @@ check-host: all $(SAN_BIN) $(TSAN_BIN)
 	OUT=$(OUT) CC="$(CC)" CXX="$(CXX)" VERSION=$(VERSION) tests/check_abi.sh || bad=1; \
 	if [ $$bad = 0 ]; then echo "# check-host: all passed"; else echo "# check-host: FAILED"; fi; \
 	exit $$bad
+
+# Programs that need the module, for selftests/run.sh and scripts/vm.
+VM_TESTS := $(patsubst tests/vm_%.c,$(VM_OUT)/lib_%,$(wildcard tests/vm_*.c))
+
+$(VM_OUT)/lib_%: tests/vm_%.c tests/vm.h tests/bytes.h tests/tap.h $(OUT)/libzpipe.a | $(VM_OUT)
+	$(say) CC selftests/$(notdir $@)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $(ZP_CPPFLAGS) $(CFLAGS) -Itests -o $@ $< \
+		$(OUT)/libzpipe.a -lpthread
+
+.PHONY: vm-tests
+vm-tests: $(VM_TESTS)

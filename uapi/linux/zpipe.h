@@ -547,7 +547,8 @@ struct zpipe_reset_args {
 #define ZPIPE_IOC_FLUSH		_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_FLUSH, struct zpipe_flush_args)
 #define ZPIPE_IOC_READ		_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_READ, struct zpipe_read_args)
 #define ZPIPE_IOC_ADVANCE	_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_ADVANCE, struct zpipe_advance_args)
-#define ZPIPE_IOC_COMPLETE	_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_COMPLETE, struct zpipe_complete_args)
+#define ZPIPE_IOC_COMPLETE	_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_COMPLETE, \
+				      struct zpipe_complete_args)
 #define ZPIPE_IOC_CANCEL	_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_CANCEL, struct zpipe_cancel_args)
 #define ZPIPE_IOC_SET		_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_SET, struct zpipe_set_args)
 #define ZPIPE_IOC_RESET		_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_RESET, struct zpipe_reset_args)

@@ -165,6 +165,8 @@ struct zp_info {
  * @reader_wakes: wake-ups sent to the reader side
  * @writer_wakes: wake-ups sent to the writer side
  * @rejects: calls refused because of their arguments or a shared word
+ * @replaced_pages: pages given fresh to a segment because somebody (a vmsplice,
+ *	a zero-copy send, a disk) still referred to the old ones
  */
 struct zp_stat {
 	size_t sz;
@@ -191,6 +193,7 @@ struct zp_stat {
 	uint64_t reader_wakes;
 	uint64_t writer_wakes;
 	uint64_t rejects;
+	uint64_t replaced_pages;
 };
 
 /**
@@ -256,7 +259,7 @@ struct zp_writer {
  * struct zp_reader - a mapped reader end
  * @consumed: private: given back
  * @examined: private: looked at
- * @ready: private: published as last seen, while that can be shown as it is
+ * @ready: private: up to where the first span can be shown as it is
  * @shown: private: end of the outstanding view plus one; 0 for none
  * @first_end: private: end of the first span
  * @bias: private: address of a position of the first span is @bias + position

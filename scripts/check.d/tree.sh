@@ -1,0 +1,146 @@
+# shellcheck shell=bash disable=SC2154
+# SPDX-License-Identifier: MIT
+#
+# tree.sh - gates about the tree: texts, scripts, licences, version, and that building keeps it clean
+
+# extract_examples: write build/readme/NAME.c for each block of README.md that is marked as an example.
+extract_examples() {
+	mkdir -p build/readme
+	rm -f build/readme/*
+	awk '
+		/^<!-- example: [a-z0-9_-]+ -->$/ { name = $3; next }
+		/^```c$/ && name { inside = name; name = ""; next }
+		/^```$/ && inside { inside = ""; next }
+		inside { print > ("build/readme/" inside ".c"); next }
+		NF { name = "" }' README.md
+}
+
+gate_readme() {
+	[[ -f README.md ]] || skip "there is no README.md yet"
+	local target example found=0
+	(($(wc -l <README.md) < 200)) || fail "README.md has $(wc -l <README.md) lines"
+	while IFS= read -r target; do
+		[[ -e $target ]] || { echo "README.md: there is no $target"; found=1; }
+	done < <(grep -oE '\]\([^):#]+' README.md | cut -c3-)
+	while IFS= read -r target; do
+		grep -qE "^[a-z_ .0-9-]*\b$target\b[a-z_ .0-9-]*:" Makefile ||
+			{ echo "README.md: make $target does not exist"; found=1; }
+	done < <(grep -E '^ {4}' README.md | grep -oE '\bmake [a-z_]+' | cut -d' ' -f2 | sort -u)
+	if [[ -f lib/Makefile ]]; then
+		extract_examples
+		make -s -C lib BUILD="$scratch" all
+		for example in build/readme/*.c; do
+			[[ -e $example ]] || fail "README.md has no example"
+			gcc -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror "${includes[@]}" "$example" \
+				"$scratch/lib/libzpipe.a" -o "${example%.c}" || found=1
+		done
+	fi
+	((!found))
+}
+
+gate_man() {
+	local pages
+	pages=$(sources 'man/*.[1-8]')
+	[[ $pages ]] || skip "there is no man/ yet"
+	# shellcheck disable=SC2086 # names without blanks
+	mandoc -T lint -W warning $pages
+}
+
+scripts_of_tree() {
+	local file
+	sources '*' | while IFS= read -r file; do
+		case $(head -c 64 "$file" | head -n 1 | tr -d '\0') in
+		'#!'*sh | '# shellcheck shell='*) printf '%s\n' "$file" ;;
+		esac
+	done
+}
+
+gate_shell() {
+	local scripts
+	mapfile -t scripts < <(scripts_of_tree)
+	((${#scripts[@]} > 5)) || fail "only ${#scripts[@]} scripts were found"
+	shellcheck -x "${scripts[@]}"
+}
+
+gate_spelling() {
+	local files
+	mapfile -t files < <(sources '*' | grep -v '^LICENSES/')
+	# A macro of mdoc, a function of the kernel, a field of modinfo.
+	codespell -q 3 --ignore-words-list=nd,iput,parm "${files[@]}"
+}
+
+gate_text() {
+	local files found=0
+	mapfile -t files < <(sources '*' | grep -vE '^LICENSES/|\.(png|svg|gz)$')
+	! grep -nE '^(<{7}|>{7}|={7})( |$)' "${files[@]}" || found=1
+	! grep -nE '[[:blank:]]+$' "${files[@]}" || found=1
+	! grep -nF -e "$top/" -e "$cache" "${files[@]}" || found=1
+	((!found))
+}
+
+# Folders, and what their files must be under.
+gate_licences() {
+	local file id wanted found=0
+	while IFS= read -r file; do
+		case $file in
+		*.md | LICENSE | LICENSES/* | VERSION | MAINTAINERS | *.csv | *.svg | debian/*) continue ;;
+		esac
+		id=$(head -n 3 "$file" | sed -nE 's/.*SPDX-License-Identifier: ([^*]*[^* ]).*/\1/p')
+		case $file in
+		module/* | Kbuild) wanted='GPL-2.0-only' ;;
+		uapi/*) wanted='GPL-2.0-only WITH Linux-syscall-note' ;;
+		lib/* | demo/* | bench/* | examples/* | tools/* | scripts/check* | Makefile) wanted=MIT ;;
+		*) wanted='*' ;;
+		esac
+		# shellcheck disable=SC2053 # a pattern is what it is
+		if [[ ! $id || $id != $wanted ]]; then
+			echo "$file: licence '$id' instead of '$wanted'"
+			found=1
+		fi
+		for id in ${id// WITH / }; do
+			[[ -s LICENSES/$id.txt ]] || { echo "$file: there is no LICENSES/$id.txt"; found=1; }
+		done
+	done < <(sources '*')
+	((!found))
+}
+
+gate_version() {
+	local version other
+	version=$(cat VERSION)
+	[[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || fail "VERSION is '$version'"
+	other=$(sed -nE 's/^MODULE_VERSION\("(.*)"\);/\1/p' module/main.c)
+	[[ $other == "$version" ]] || fail "module/main.c says '$other', not $version"
+	other=$(sed -nE 's/^PACKAGE_VERSION="(.*)"/\1/p' dkms.conf)
+	[[ $other == "$version" ]] || fail "dkms.conf says '$other', not $version"
+	grep -qF "## $version" CHANGELOG.md || fail "CHANGELOG.md has no section for $version"
+	if [[ -f lib/include/zpipe.h ]]; then
+		other=$(sed -nE 's/^#define[[:space:]]+ZP_VERSION_(MAJOR|MINOR|PATCH)[[:space:]]+([0-9]+).*/\2/p' \
+			lib/include/zpipe.h lib/include/zpipe/*.h | paste -sd.)
+		[[ ! $other || $other == "$version" ]] || fail "the library's header says $other, not $version"
+	fi
+}
+
+# Builds a copy of the tree, as somebody would who has just got it.
+gate_tree() {
+	local git=(git -C "$scratch/tree" -c user.name=x -c user.email=x -c safe.directory='*')
+	mkdir "$scratch/tree"
+	sources '*' | cpio --quiet -pdm "$scratch/tree"
+	"${git[@]}" init -q
+	"${git[@]}" add -A
+	"${git[@]}" commit -qm x
+	(
+		cd "$scratch/tree" || exit
+		eval "$(scripts/kernels 6.12)"
+		make -s modules modules_install KDIR="$KDIR" INSTALL_MOD_PATH="$scratch/root" \
+			>"$scratch/log" 2>&1 || { cat "$scratch/log"; exit 1; }
+		make -s modules-6.12 lib tools examples selftests
+		for part in demo bench; do
+			[[ ! -f lib/Makefile || ! -f $part/Makefile ]] || make -s -C "$part" BUILD="$PWD/build"
+		done
+	)
+	[[ $(find "$scratch/root" -name 'zpipe.ko*') ]] || fail "modules_install installs no module"
+	"${git[@]}" status --porcelain --ignored >"$scratch/status"
+	diff <(echo '!! build/') "$scratch/status" || fail "the build leaves more than build/"
+	make -s -C "$scratch/tree" distclean
+	quietly "${git[@]}" status --porcelain --ignored || fail "distclean leaves something"
+}

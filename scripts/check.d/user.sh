@@ -1,0 +1,126 @@
+# shellcheck shell=bash disable=SC2154
+# SPDX-License-Identifier: MIT
+#
+# user.sh - gates about the library and the programs: compilers, analyzers, what gets installed
+
+warnings='-O2 -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion -Werror'
+
+# In folders of their own, so that gates do not meet.
+lib_with() {
+	need_part lib
+	make -s -C lib CC="$1" CFLAGS="$warnings" BUILD="$scratch" all
+	[[ -e $scratch/lib/libzpipe.so && -e $scratch/lib/libzpipe.a ]]
+}
+gate_lib_gcc() { lib_with gcc; }
+gate_lib_clang() { lib_with clang; }
+
+gate_programs_gcc() {
+	need_part lib
+	local part
+	scripts/deps demo
+	for part in demo bench examples tools; do
+		[[ ! -f $part/Makefile ]] || make -s -C "$part" CC=gcc BUILD="$scratch"
+	done
+	make -s -C selftests CC=gcc BUILD="$scratch" KSFT="$(scripts/ksrc)/tools/testing/selftests"
+	make -s -C selftests/host CC=gcc BUILD="$scratch"
+}
+
+# Not the selftests: their harness is written for gcc.
+gate_programs_clang() {
+	need_part lib
+	local part
+	scripts/deps demo
+	for part in demo bench examples tools; do
+		[[ ! -f $part/Makefile ]] || make -s -C "$part" CC=clang BUILD="$scratch"
+	done
+}
+
+user_files() {
+	need_part lib
+	sources 'lib/*.c' 'tools/*.c' 'demo/*.c' 'examples/*.c' | grep -v '^lib/tests/'
+}
+
+gate_analyzer() {
+	local file files found=0
+	files=$(user_files) || skip "there is no lib/ yet"
+	for file in $files; do
+		gcc -std=gnu11 -D_GNU_SOURCE -O1 -fanalyzer -Werror "${includes[@]}" -c -o "$scratch/x.o" "$file" ||
+			found=1
+	done
+	((!found))
+}
+
+gate_scan_build() {
+	need_part lib
+	# The compiler comes from the environment: on the command line it would bypass the analyzer.
+	env -u CC scan-build --status-bugs --use-cc=clang -o "$scratch/report" \
+		make -s -C lib BUILD="$scratch" all
+	[[ -e $scratch/lib/libzpipe.a ]]
+}
+
+gate_clang_tidy() {
+	local files checks='-*,clang-analyzer-*,bugprone-*,-bugprone-easily-swappable-parameters,misc-*'
+	checks+=',-misc-unused-parameters,cert-*,concurrency-*,portability-*'
+	files=$(user_files) || skip "there is no lib/ yet"
+	# shellcheck disable=SC2086 # names without blanks
+	clang-tidy --quiet --warnings-as-errors='*' --checks="$checks" $files -- \
+		-std=gnu11 -D_GNU_SOURCE "${includes[@]}"
+}
+
+gate_cppcheck() {
+	local parts=() part
+	for part in lib tools demo bench examples selftests/host; do
+		[[ ! -d $part ]] || parts+=("$part")
+	done
+	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
+		--suppress=missingIncludeSystem --error-exitcode=1 "${includes[@]}" "${parts[@]}"
+}
+
+# The map, the shared object and the headers must name the same functions.
+gate_symbols() {
+	need_part lib
+	local name
+	make -s -C lib BUILD="$scratch" all
+	sed -nE 's/^[[:space:]]+(zp_[a-z0-9_]+);$/\1/p' lib/libzpipe.map | sort >"$scratch/map"
+	[[ -s $scratch/map ]] || fail "the map names nothing"
+	readelf --dyn-syms --wide "$scratch/lib/libzpipe.so" |
+		sed -nE 's/.* ([^ ]+)@@LIBZPIPE_[0-9.]+.*/\1/p' | grep -v '^LIBZPIPE_' | sort >"$scratch/exported"
+	diff "$scratch/map" "$scratch/exported" || fail "the map (<) and the library (>) differ"
+	while read -r name; do
+		grep -rqw "$name" lib/include || fail "$name is in no header"
+	done <"$scratch/map"
+	# A function of the headers that nobody exports: the linker finds it.
+	grep -rhoE '\bzp_[a-z0-9_]+\(' lib/include | tr -d '(' | sort -u >"$scratch/declared"
+	nm --defined-only "$scratch/lib/libzpipe.a" | awk '$2 == "T" && $3 ~ /^zp_/ { print $3 }' |
+		sort -u | comm -12 - "$scratch/declared" | comm -23 - "$scratch/map" >"$scratch/lost"
+	[[ ! -s $scratch/lost ]] || fail "public, but not in the map: $(xargs <"$scratch/lost")"
+}
+
+gate_install() {
+	need_part lib
+	local root=$scratch/root cc flags left
+	make -s install BUILD="$scratch/build" DESTDIR="$root" PREFIX=/usr
+	export PKG_CONFIG_PATH=$root/usr/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$root
+	pkg-config --validate libzpipe
+	[[ $(pkg-config --modversion libzpipe) == "$(cat VERSION)" ]] || fail "libzpipe.pc: wrong version"
+	[[ -f $root/usr/include/linux/zpipe.h ]] || fail "linux/zpipe.h is not installed"
+	! grep -q _UAPI_ "$root/usr/include/linux/zpipe.h" || fail "linux/zpipe.h: guard of the source tree"
+	cat >"$scratch/use.c" <<-END
+		#include <zpipe.h>
+		#include <linux/zpipe.h>
+		int main(void) { return zp_version() == 0; }
+	END
+	cp "$scratch/use.c" "$scratch/use.cc"
+	read -ra flags < <(pkg-config --cflags --libs libzpipe)
+	for cc in "gcc -std=c11 -D_GNU_SOURCE" "clang -std=gnu11" "g++ -std=c++17" "clang++ -std=c++20"; do
+		local source=$scratch/use.c
+		[[ $cc != *++* ]] || source=$scratch/use.cc
+		# shellcheck disable=SC2086 # a command and its option
+		$cc -Wall -Wextra -Wpedantic -Werror "$source" "${flags[@]}" -o "$scratch/use" || fail "with $cc"
+		LD_LIBRARY_PATH=$root/usr/lib "$scratch/use" || fail "zp_version() does not work with $cc"
+		readelf -d "$scratch/use" | grep -q 'NEEDED.*libzpipe\.so\.[0-9]*\]' || fail "no soname with $cc"
+	done
+	make -s uninstall BUILD="$scratch/build" DESTDIR="$root" PREFIX=/usr
+	left=$(find "$root" -type f -o -type l)
+	[[ ! $left ]] || fail "uninstall leaves $left"
+}
