@@ -36,6 +36,12 @@ int zpipe_writer_check_locked(const struct zpipe_pipe *pipe)
 	return -pipe->reader_error;
 }
 
+/* How every verb of the writer begins. */
+static int enter_locked(struct zpipe_pipe *pipe)
+{
+	return zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER) ?: zpipe_writer_check_locked(pipe);
+}
+
 /**
  * zpipe_writer_cancel_locked - use up a CANCEL of the writer's operations
  * @pipe: the pipe
@@ -78,9 +84,7 @@ static int try_grant_locked(struct zpipe_pipe *pipe, const struct zpipe_alloc_ar
 	int ret;
 
 	lockdep_assert_held(&pipe->lock);
-	ret = zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER);
-	if (!ret)
-		ret = zpipe_writer_check_locked(pipe);
+	ret = enter_locked(pipe);
 	if (ret)
 		return ret;
 	zpipe_pipe_freed_locked(pipe, zpipe_chain_reclaim(chain));
@@ -244,9 +248,7 @@ static int publish_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_args
 	int ret;
 
 	lockdep_assert_held(&pipe->lock);
-	ret = zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER);
-	if (!ret)
-		ret = zpipe_writer_check_locked(pipe);
+	ret = enter_locked(pipe);
 	if (ret)
 		return ret;
 	if (args->position > chain->granted)
@@ -407,9 +409,7 @@ int zpipe_writer_unpause_locked(struct zpipe_pipe *pipe, bool nowait)
 	int ret;
 
 	lockdep_assert_held(&pipe->lock);
-	ret = zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER);
-	if (!ret)
-		ret = zpipe_writer_check_locked(pipe);
+	ret = enter_locked(pipe);
 	if (ret || !must_wait_locked(pipe, &args))
 		return ret;
 	ret = wait_flush_locked(pipe, &args, nowait);
