@@ -112,7 +112,6 @@ int zp_map_info(int fd, struct zpipe_info_args *info)
 	case -ENOTTY:
 	case -EINVAL:
 	case -EOPNOTSUPP:
-	case -ENOSYS:
 	case -EPERM:
 		/* what files say that are not ours */
 		return -EBADF;

@@ -24,6 +24,7 @@
  * @loose: the outstanding view is empty or cancelled: an advance may follow,
  *	but another read may too
  * @done: this end has completed
+ * @inherited: up to here a reader before this one had examined
  * @nothing: what @hot.published points at once it has
  * @walk: of the view
  */
@@ -34,6 +35,7 @@ struct reader {
 	unsigned int spin;
 	bool loose;
 	bool done;
+	uint64_t inherited;
 	uint64_t nothing;
 	struct zp_walk walk;
 };
@@ -78,11 +80,12 @@ int zp_reader_open(struct zp_reader **r, int fd, const struct zp_open_opts *opts
 	hot->consumed = info->out_consumed;
 	/*
 	 * Not what was examined: that was another reader, which may have died
-	 * before it consumed. The first read shows all there is (rule R7); the
-	 * shared word is not moved back, zp_advance() sees to that.
+	 * before it consumed. The first read shows all there is (rule R7). The
+	 * shared word may go back for that, which the kernel takes for nothing.
 	 */
 	hot->examined = info->out_consumed;
 	hot->first_end = info->out_consumed;
+	rd->inherited = info->out_examined;
 	hot->expect = NO_ENTRY;
 	hot->more = rd->walk.spans + 1;
 	rd->walk.index = info->out_index;
@@ -147,7 +150,7 @@ static int show(struct reader *rd, uint64_t end, uint32_t flags)
 	rd->loose = end == r->consumed || flags & ZP_CANCELED;
 	/* the fast path may serve the next read, unless that has to end @loose */
 	if (!rd->loose) {
-		r->ready = end;
+		r->ready = r->first_end;
 		if (walk->nr_spans == 1)
 			r->expect = walk->index + walk->nr_entries;
 	}
@@ -207,7 +210,7 @@ int zp_inline_read(struct zp_reader *r, uint64_t min, unsigned int flags, uint64
 	args.deadline = deadline;
 	args.flags = flags | ZPIPE_READ_F_SHARED;
 	/* what a reader before this one examined is new to us */
-	if (r->examined < zp_load(r->examined_word))
+	if (r->examined < rd->inherited)
 		args.flags |= ZPIPE_READ_F_REREAD;
 	ret = zp_sys_read(rd->map.fd, &args);
 	if (ret < 0)

@@ -106,12 +106,12 @@ static ssize_t write_some(struct zpipe_pipe *pipe, struct iov_iter *from, bool n
 	struct zpipe_plan plan;
 	int ret;
 
-	ret = zpipe_writer_unpause(pipe, nowait);
-	if (ret)
-		return ret;
 	spin_lock(&pipe->lock);
+	ret = zpipe_writer_unpause_locked(pipe, nowait);
 	args.position = pipe->chain.published;
 	spin_unlock(&pipe->lock);
+	if (ret)
+		return ret;
 	ret = zpipe_writer_grant(pipe, &args, nowait, &plan);
 	if (ret == ZPIPE_GRANT_CANCELED) {
 		spin_lock(&pipe->lock);
@@ -131,11 +131,17 @@ static ssize_t write_some(struct zpipe_pipe *pipe, struct iov_iter *from, bool n
 		return -EFAULT;
 	spin_lock(&pipe->lock);
 	zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER);
-	zpipe_pipe_publish_locked(pipe, plan.position + count);
-	pipe->stats.copied_write += count;
-	if (pipe->chain.published >= zpipe_wake_at(&pipe->wake_reader))
+	/* It may have been completed by another thread while this copied. */
+	ret = zpipe_writer_check_locked(pipe);
+	if (!ret) {
+		zpipe_pipe_publish_locked(pipe, plan.position + count);
+		pipe->stats.copied_write += count;
+		/* Each write is an edge for epoll, as it is with pipe(2). */
 		zpipe_wait_wake_reader_locked(pipe);
+	}
 	spin_unlock(&pipe->lock);
+	if (ret)
+		return ret;
 	trace_zpipe_copy(pipe->id, plan.position, count, ZPIPE_COPY_WRITE);
 	return count;
 }
@@ -205,7 +211,11 @@ static ssize_t read_some(struct zpipe_pipe *pipe, struct iov_iter *to)
 	ret = copy_bytes(pipe->pool, span.offset, span.length, to, false);
 
 	spin_lock(&pipe->lock);
-	if (ret)
+	/* What a mapped thread of this end has stored meanwhile counts again. */
+	pipe->busy &= ~ZPIPE_BUSY_READ2;
+	zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_READER);
+	pipe->busy |= ZPIPE_BUSY_READ2;
+	if (chain->consumed < position + ret)
 		zpipe_pipe_advance_locked(pipe, position + ret, position + ret);
 	pipe->stats.copied_read += ret;
 	spin_unlock(&pipe->lock);
@@ -217,24 +227,20 @@ static ssize_t read_some(struct zpipe_pipe *pipe, struct iov_iter *to)
 static int wait_for_bytes(struct zpipe_pipe *pipe, bool nowait)
 {
 	struct zpipe_read_args args = {};
-	bool over;
 	int ret;
 
 	spin_lock(&pipe->lock);
-	over = pipe->writer_ended && (pipe->closed_abort || !pipe->writer_error) &&
-	       !zpipe_chain_held(&pipe->chain);
-	spin_unlock(&pipe->lock);
-	if (over)
-		return 1;
-	ret = zpipe_reader_wait(pipe, &args, nowait);
-	if (ret == -ECONNRESET && READ_ONCE(pipe->closed_abort))
-		return 1;
-	if (!ret && (args.out_flags & ZPIPE_RES_CANCELED)) {
-		spin_lock(&pipe->lock);
-		zpipe_reader_cancel_locked(pipe);
-		spin_unlock(&pipe->lock);
-		ret = -ECANCELED;
+	if (pipe->writer_ended && (pipe->closed_abort || !pipe->writer_error) &&
+	    !zpipe_chain_held(&pipe->chain)) {
+		ret = 1;
+	} else {
+		ret = zpipe_reader_wait_locked(pipe, &args, nowait);
+		if (ret == -ECONNRESET && pipe->closed_abort)
+			ret = 1;
+		else if (!ret && zpipe_reader_cancel_locked(pipe))
+			ret = -ECANCELED;
 	}
+	spin_unlock(&pipe->lock);
 	return ret;
 }
 

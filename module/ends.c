@@ -27,8 +27,22 @@ static void end_writer_locked(struct zpipe_pipe *pipe, int error, bool drain)
 	pipe->memory_wait = ZPIPE_UNARMED;
 	WRITE_ONCE(pipe->state->writer_error, error);
 	WRITE_ONCE(pipe->state->writer_ended, 1);
+	if (pipe->reader_ended)
+		zpipe_pipe_discard_locked(pipe);
 	zpipe_wait_wake_all_locked(pipe);
 	trace_zpipe_complete(pipe->id, pipe->chain.published, ZPIPE_ROLE_WRITER, error);
+}
+
+/* After the second end has ended nobody has a use for the memory. */
+static void trim_if_over(struct zpipe_pipe *pipe)
+{
+	bool over;
+
+	spin_lock(&pipe->lock);
+	over = pipe->writer_ended && pipe->reader_ended;
+	spin_unlock(&pipe->lock);
+	if (over)
+		zpipe_pool_trim(pipe->pool, &pipe->lock);
 }
 
 /* Takes and leaves the lock, to give pages back before the writer hears. */
@@ -101,6 +115,7 @@ void zpipe_ends_close(struct zpipe_end *end)
 		end_writer_locked(pipe, pipe->grants ? ECONNRESET : 0, true);
 	}
 	spin_unlock(&pipe->lock);
+	trim_if_over(pipe);
 }
 
 /**
@@ -142,6 +157,7 @@ int zpipe_ends_complete(struct zpipe_end *end, struct zpipe_complete_args *args)
 	end_writer_locked(pipe, args->error, args->flags & ZPIPE_COMPLETE_F_DRAIN);
 out_unlock:
 	spin_unlock(&pipe->lock);
+	trim_if_over(pipe);
 	return ret;
 }
 

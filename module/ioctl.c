@@ -13,6 +13,7 @@
 #include <asm/ioctls.h>
 
 #include "ends.h"
+#include "info.h"
 #include "ioctl.h"
 #include "pipe.h"
 #include "reader.h"
@@ -64,14 +65,14 @@ static int do_info(struct file *file, union verb_args *args)
 {
 	if (args->info.flags)
 		return -EOPNOTSUPP;
-	return zpipe_pipe_info(file->private_data, &args->info);
+	return zpipe_info_get(file->private_data, &args->info);
 }
 
 static int do_stat(struct file *file, union verb_args *args)
 {
 	if (args->stat.flags || args->stat.__reserved)
 		return -EOPNOTSUPP;
-	return zpipe_pipe_stat(file->private_data, &args->stat);
+	return zpipe_info_stat(file->private_data, &args->stat);
 }
 
 static int do_alloc(struct file *file, union verb_args *args)
@@ -205,7 +206,7 @@ static long call(struct file *file, unsigned int command, unsigned long address,
 {
 	void __user *user = (void __user *)address;
 	u32 size = _IOC_SIZE(command);
-	union verb_args args = {};
+	union verb_args args;
 	int ret;
 
 	if (size < verb->min)

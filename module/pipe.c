@@ -2,7 +2,7 @@
 /*
  * pipe - the life of a pipe: create, look at the cursors, put, free
  *
- * ends.c has how an end finishes. Here is what all verbs share: taking over
+ * ends.c has how an end finishes, info.c what one can ask. Here is what all verbs share: taking over
  * the shared words, publishing and advancing for those who do it by ioctl, and
  * pausing the writer.
  */
@@ -141,11 +141,6 @@ static int alloc_control(struct zpipe_pipe *pipe, struct zpipe_pool *pool)
 	return 0;
 }
 
-static unsigned long control_pages(const struct zpipe_pipe *pipe)
-{
-	return pipe->state_size / PAGE_SIZE + 2;
-}
-
 /**
  * zpipe_pipe_create - make a pipe with a private pool
  * @args: checked for flags and reserved words
@@ -193,7 +188,7 @@ struct zpipe_pipe *zpipe_pipe_create(const struct zpipe_create_args *args)
 	ret = alloc_control(pipe, pipe->pool);
 	if (ret)
 		goto err_put_pool;
-	ret = zpipe_user_add_pages(user, control_pages(pipe), exempt);
+	ret = zpipe_user_add_pages(user, zpipe_pipe_control_pages(pipe), exempt);
 	if (ret)
 		goto err_free_control;
 
@@ -229,7 +224,7 @@ static void pipe_free(struct kref *kref)
 	struct zpipe_user *user = pipe->pool->user;
 
 	trace_zpipe_destroy(pipe->id, pipe->chain.published, zpipe_chain_held(&pipe->chain), 0);
-	zpipe_user_sub_pages(user, control_pages(pipe));
+	zpipe_user_sub_pages(user, zpipe_pipe_control_pages(pipe));
 	zpipe_user_sub_pipe(user);
 	free_control(pipe);
 	zpipe_pool_put(pipe->pool);
@@ -300,12 +295,17 @@ void zpipe_pipe_freed_locked(struct zpipe_pipe *pipe, u32 slots)
  * zpipe_pipe_discard_locked - drop what a reader who is gone will not read
  * @pipe: the pipe; its reader has ended
  *
- * Not while a read(2) of another thread still copies: it does so as it leaves.
+ * Once the writer has ended too, its unpublished grant goes with it. Not while
+ * a read(2) of another thread still copies: it does so as it leaves.
  */
 void zpipe_pipe_discard_locked(struct zpipe_pipe *pipe)
 {
 	lockdep_assert_held(&pipe->lock);
-	if (!(pipe->busy & ZPIPE_BUSY_READ2))
+	if (pipe->busy & ZPIPE_BUSY_READ2)
+		return;
+	if (pipe->writer_ended && !(pipe->busy & ZPIPE_BUSY_WRITER))
+		zpipe_pipe_freed_locked(pipe, zpipe_chain_reset(&pipe->chain));
+	else
 		zpipe_pipe_freed_locked(pipe, zpipe_chain_discard(&pipe->chain));
 }
 
@@ -373,6 +373,7 @@ int zpipe_pipe_look_locked(struct zpipe_pipe *pipe, u32 role)
 {
 	struct zpipe_chain *chain = &pipe->chain;
 	u64 consumed, examined, published;
+	u64 was = chain->examined;
 	int ret = 0;
 
 	lockdep_assert_held(&pipe->lock);
@@ -400,6 +401,8 @@ int zpipe_pipe_look_locked(struct zpipe_pipe *pipe, u32 role)
 		else
 			zpipe_pipe_accuse_locked(pipe, ZPIPE_ROLE_READER);
 	}
+	if (chain->examined != was)
+		pipe->read_want = 0;
 	wake_reached_locked(pipe);
 	return ret;
 }
@@ -436,114 +439,11 @@ void zpipe_pipe_advance_locked(struct zpipe_pipe *pipe, u64 consumed, u64 examin
 	struct zpipe_chain *chain = &pipe->chain;
 
 	lockdep_assert_held(&pipe->lock);
+	pipe->read_want = 0;
 	chain->examined = max(chain->examined, examined);
 	chain->consumed = consumed;
 	WRITE_ONCE(pipe->reader_page->examined, chain->examined);
 	/* Pairs with the writer's load-acquire of consumed (C). */
 	smp_store_release(&pipe->reader_page->consumed, consumed);
 	wake_reached_locked(pipe);
-}
-
-/**
- * zpipe_pipe_info - geometry, where everything is, and where a reader starts
- * @end: either
- * @args: filled
- *
- * Return: 0.
- */
-int zpipe_pipe_info(struct zpipe_end *end, struct zpipe_info_args *args)
-{
-	struct zpipe_pipe *pipe = end->pipe;
-	const struct zpipe_chain *chain = &pipe->chain;
-	u64 window = zpipe_pool_window(pipe->pool);
-
-	args->out_role = end->role;
-	args->out_magic = ZPIPE_MAGIC;
-	args->out_features = ZPIPE_FEAT_CONTIG | ZPIPE_FEAT_RW;
-	args->out_id = pipe->id;
-	args->out_version = ZPIPE_UAPI_VERSION;
-	args->out_flags = pipe->flags;
-	args->out_capacity = window;
-	args->out_window = window;
-	args->out_segment_size = pipe->state->segment_size;
-	args->out_nr_segments = pipe->pool->slots.nr;
-	args->out_state = (struct zpipe_region){ ZPIPE_OFF_STATE, pipe->state_size };
-	args->out_writer = (struct zpipe_region){ ZPIPE_OFF_WRITER, PAGE_SIZE };
-	args->out_reader = (struct zpipe_region){ ZPIPE_OFF_READER, PAGE_SIZE };
-	args->out_data = (struct zpipe_region){ ZPIPE_OFF_DATA, window };
-	args->out_opened_at = offsetof(struct zpipe_state, opened);
-	args->out_granted_at = offsetof(struct zpipe_state, granted);
-	args->out_reader_wake_at = offsetof(struct zpipe_state, reader_wake_at);
-	args->out_pause_at = offsetof(struct zpipe_state, pause);
-	args->out_writer_wake_examined_at = offsetof(struct zpipe_state, writer_wake_examined);
-	args->out_writer_wake_consumed_at = offsetof(struct zpipe_state, writer_wake_consumed);
-	args->out_reader_events_at = offsetof(struct zpipe_state, reader_events);
-	args->out_table_at = offsetof(struct zpipe_state, table);
-	args->out_table_entries = pipe->state->table_entries;
-	args->out_published_at = offsetof(struct zpipe_writer_page, published);
-	args->out_examined_at = offsetof(struct zpipe_reader_page, examined);
-	args->out_consumed_at = offsetof(struct zpipe_reader_page, consumed);
-
-	spin_lock(&pipe->lock);
-	zpipe_pipe_look_locked(pipe, end->role);
-	args->out_pause = pipe->pause;
-	args->out_resume = pipe->resume;
-	args->out_generation = pipe->generation;
-	args->out_granted = chain->granted;
-	args->out_published = chain->published;
-	args->out_examined = chain->examined;
-	args->out_consumed = chain->consumed;
-	args->out_index = zpipe_chain_index(chain);
-	spin_unlock(&pipe->lock);
-	return 0;
-}
-
-/**
- * zpipe_pipe_stat - positions and counters
- * @end: either
- * @args: filled
- *
- * Return: 0.
- */
-int zpipe_pipe_stat(struct zpipe_end *end, struct zpipe_stat_args *args)
-{
-	struct zpipe_pipe *pipe = end->pipe;
-	const struct zpipe_stats *stats = &pipe->stats;
-	const struct zpipe_pool *pool = pipe->pool;
-
-	args->out_data_pages = atomic_long_read(&pool->pages);
-	args->out_replaced_pages = atomic_long_read(&pool->replaced);
-	args->out_control_bytes = control_pages(pipe) * PAGE_SIZE + sizeof(*pipe) +
-		(pipe->chain.mask + 1) * sizeof(*pipe->chain.run) + sizeof(*pool) +
-		pool->slots.nr * (sizeof(*pool->slots.slot) + sizeof(*pool->segment)) +
-		2 * (sizeof(struct zpipe_end) + sizeof(struct file) + sizeof(struct dentry)) +
-		sizeof(struct inode);
-
-	spin_lock(&pipe->lock);
-	zpipe_pipe_look_locked(pipe, end->role);
-	args->out_granted = pipe->chain.granted;
-	args->out_published = pipe->chain.published;
-	args->out_examined = pipe->chain.examined;
-	args->out_consumed = pipe->chain.consumed;
-	args->out_copied_write = stats->copied_write;
-	args->out_copied_read = stats->copied_read;
-	args->out_segments_opened = stats->segments_opened;
-	args->out_segments_freed = stats->segments_freed;
-	args->out_allocs = stats->allocs;
-	args->out_flushes = stats->flushes;
-	args->out_reads = stats->reads;
-	args->out_advances = stats->advances;
-	args->out_pauses = stats->pauses;
-	args->out_paused_ns = stats->paused_ns;
-	if (pipe->paused)
-		args->out_paused_ns += ktime_get_ns() - pipe->paused_at;
-	args->out_writer_waits = stats->writer_waits;
-	args->out_writer_wait_ns = stats->writer_wait_ns;
-	args->out_reader_waits = stats->reader_waits;
-	args->out_reader_wait_ns = stats->reader_wait_ns;
-	args->out_reader_wakes = stats->reader_wakes;
-	args->out_writer_wakes = stats->writer_wakes;
-	args->out_rejects = stats->rejects;
-	spin_unlock(&pipe->lock);
-	return 0;
 }

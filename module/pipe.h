@@ -26,7 +26,10 @@ void zpipe_pipe_advance_locked(struct zpipe_pipe *pipe, u64 consumed, u64 examin
 bool zpipe_pipe_pause_locked(struct zpipe_pipe *pipe, bool may_pause);
 int zpipe_pipe_reject_locked(struct zpipe_pipe *pipe, u32 verb, u64 position, int ret);
 
-int zpipe_pipe_info(struct zpipe_end *end, struct zpipe_info_args *args);
-int zpipe_pipe_stat(struct zpipe_end *end, struct zpipe_stat_args *args);
+/* Pages of both ends besides the data. */
+static inline unsigned long zpipe_pipe_control_pages(const struct zpipe_pipe *pipe)
+{
+	return pipe->state_size / PAGE_SIZE + 2;
+}
 
 #endif /* ZPIPE_PIPE_H */

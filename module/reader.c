@@ -110,73 +110,81 @@ static void arm_read_locked(struct zpipe_pipe *pipe, u64 target, bool sleep)
 	zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_READER);
 }
 
+/* One turn: 1 when a READ can return, 0 when it is armed and may sleep, or an errno. */
+static int try_read_locked(struct zpipe_pipe *pipe, struct zpipe_read_args *args, bool sleep,
+			   u64 *target)
+{
+	const struct zpipe_chain *chain = &pipe->chain;
+	u64 seen;
+	int ret;
+
+	lockdep_assert_held(&pipe->lock);
+	ret = zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_READER);
+	if (ret)
+		return ret;
+	seen = args->flags & ZPIPE_READ_F_REREAD ? chain->consumed : chain->examined;
+	*target = max(chain->consumed + (args->min ?: 1), seen + 1);
+	ret = judge_locked(pipe, *target, seen, &args->out_flags);
+	if (ret)
+		return ret;
+	arm_read_locked(pipe, *target, sleep);
+	/* What came before the arming wakes a sleeper at once; others look here. */
+	return sleep ? 0 : judge_locked(pipe, *target, seen, &args->out_flags);
+}
+
 /**
- * zpipe_reader_wait - wait until a READ can return
- * @pipe: the pipe; the caller has marked it busy
+ * zpipe_reader_wait_locked - wait until a READ can return
+ * @pipe: the pipe, unlocked while asleep; the caller has marked it busy
  * @args: min, deadline and REREAD are used; out_flags is set
  * @nowait: -EAGAIN instead of waiting
  *
  * Context: may sleep.
  * Return: 0 or an errno.
  */
-int zpipe_reader_wait(struct zpipe_pipe *pipe, struct zpipe_read_args *args, bool nowait)
+int zpipe_reader_wait_locked(struct zpipe_pipe *pipe, struct zpipe_read_args *args, bool nowait)
 {
-	u64 need = args->min ?: 1;
 	bool expired = false;
-	u64 target, seen;
-	int ret, err;
+	DEFINE_WAIT(wait);
+	u64 target = 0;
+	int ret;
 
-	do {
-		DEFINE_WAIT(wait);
-
-		prepare_to_wait(&pipe->reader_wait, &wait, TASK_INTERRUPTIBLE);
-		spin_lock(&pipe->lock);
-		zpipe_wait_disarm_locked(pipe, &pipe->wake_reader);
-		ret = zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_READER);
-		seen = args->flags & ZPIPE_READ_F_REREAD ? pipe->chain.consumed :
-							   pipe->chain.examined;
-		target = max(pipe->chain.consumed + need, seen + 1);
+	lockdep_assert_held(&pipe->lock);
+	if (nowait) {
+		ret = try_read_locked(pipe, args, false, &target);
 		if (!ret)
-			ret = judge_locked(pipe, target, seen, &args->out_flags);
+			pipe->read_want = target;
+		return ret ? min(ret, 0) : -EAGAIN;
+	}
+	for (;;) {
+		prepare_to_wait(&pipe->reader_wait, &wait, TASK_INTERRUPTIBLE);
+		ret = try_read_locked(pipe, args, true, &target);
 		if (!ret && expired)
 			ret = -ETIMEDOUT;
-		if (!ret) {
-			arm_read_locked(pipe, target, !nowait);
-			if (nowait) {
-				pipe->read_want = target;
-				ret = judge_locked(pipe, target, seen, &args->out_flags) ?: -EAGAIN;
-			}
-		}
-		spin_unlock(&pipe->lock);
-		if (!ret) {
-			err = zpipe_wait_sleep(pipe, ZPIPE_ROLE_READER, target, args->deadline);
-			expired = err == -ETIMEDOUT;
-			if (err && !expired)
-				ret = err;
-		}
-		finish_wait(&pipe->reader_wait, &wait);
-	} while (!ret);
-	spin_lock(&pipe->lock);
+		if (ret)
+			break;
+		ret = zpipe_wait_sleep_locked(pipe, &wait, ZPIPE_ROLE_READER, target,
+					      args->deadline);
+		zpipe_wait_disarm_locked(pipe, &pipe->wake_reader);
+		expired = ret == -ETIMEDOUT;
+		if (ret && !expired)
+			break;
+	}
+	finish_wait(&pipe->reader_wait, &wait);
 	zpipe_wait_disarm_locked(pipe, &pipe->wake_reader);
-	spin_unlock(&pipe->lock);
 	return min(ret, 0);
 }
 
-static int enter_read(struct zpipe_pipe *pipe, const struct zpipe_read_args *args)
+static int enter_read_locked(struct zpipe_pipe *pipe, const struct zpipe_read_args *args)
 {
-	int ret = 0;
-
-	spin_lock(&pipe->lock);
-	if (args->min > zpipe_chain_window(&pipe->chain))
-		ret = zpipe_pipe_reject_locked(pipe, ZPIPE_NR_READ, args->min, -EMSGSIZE);
-	else if ((pipe->busy & (ZPIPE_BUSY_READ | ZPIPE_BUSY_READ2)) ||
-		 (pipe->read_open && !(args->flags & ZPIPE_READ_F_SHARED)))
-		ret = -EBUSY;
-	else
-		pipe->busy |= ZPIPE_BUSY_READ;
+	lockdep_assert_held(&pipe->lock);
 	pipe->stats.reads++;
-	spin_unlock(&pipe->lock);
-	return ret;
+	if (args->min > zpipe_chain_window(&pipe->chain))
+		return zpipe_pipe_reject_locked(pipe, ZPIPE_NR_READ, args->min, -EMSGSIZE);
+	if (pipe->busy & (ZPIPE_BUSY_READ | ZPIPE_BUSY_READ2))
+		return -EBUSY;
+	if (pipe->read_open && !(args->flags & ZPIPE_READ_F_SHARED))
+		return -EBUSY;
+	return 0;
 }
 
 /**
@@ -199,15 +207,16 @@ int zpipe_reader_read(struct zpipe_end *end, struct zpipe_read_args *args,
 	if (args->flags & ~READ_FLAGS)
 		return -EOPNOTSUPP;
 	nowait = nowait || (args->flags & ZPIPE_READ_F_NOWAIT);
-	ret = enter_read(pipe, args);
-	if (ret)
-		goto out;
-
-	ret = zpipe_reader_wait(pipe, args, nowait);
 	spin_lock(&pipe->lock);
+	ret = enter_read_locked(pipe, args);
+	if (ret)
+		goto out_unlock;
+	pipe->busy |= ZPIPE_BUSY_READ;
+	ret = zpipe_reader_wait_locked(pipe, args, nowait);
 	pipe->busy &= ~ZPIPE_BUSY_READ;
 	if (ret)
 		goto out_unlock;
+
 	args->out_start = chain->consumed;
 	args->out_end = chain->published;
 	args->out_index = zpipe_chain_index(chain);
@@ -222,7 +231,6 @@ int zpipe_reader_read(struct zpipe_end *end, struct zpipe_read_args *args,
 	}
 out_unlock:
 	spin_unlock(&pipe->lock);
-out:
 	trace_zpipe_read(pipe->id, ret ? 0 : args->out_start,
 			 ret ? args->min : args->out_end - args->out_start, ret);
 	return ret;

@@ -179,6 +179,8 @@ enum zpipe_busy {
 	ZPIPE_BUSY_READ		= 4,
 	ZPIPE_BUSY_WRITE2	= 8,	/* write(2): excludes ALLOC and FLUSH */
 	ZPIPE_BUSY_READ2	= 16,	/* read(2): excludes READ and ADVANCE */
+
+	ZPIPE_BUSY_WRITER	= ZPIPE_BUSY_ALLOC | ZPIPE_BUSY_WRITE2,
 };
 
 /**

@@ -10,6 +10,7 @@
  */
 #include <linux/hrtimer.h>
 #include <linux/poll.h>
+#include <linux/sched/clock.h>
 #include <linux/sched/signal.h>
 
 #include "wait.h"
@@ -66,8 +67,8 @@ void zpipe_wait_share_locked(struct zpipe_pipe *pipe)
  * @position: what the peer's cursor must reach
  * @sleep: the caller is about to sleep, rather than to return EAGAIN
  *
- * The caller must look at the cursors once more after this, and for a sleeper
- * prepare_to_wait() must have come before it.
+ * The caller must look at the cursors once more after this, and a sleeper must
+ * be on its queue before.
  */
 void zpipe_wait_arm_locked(struct zpipe_pipe *pipe, struct zpipe_wake *wake, u64 position,
 			   bool sleep)
@@ -152,20 +153,28 @@ void zpipe_wait_wake_all_locked(struct zpipe_pipe *pipe)
 }
 
 /**
- * zpipe_wait_sleep - sleep until a wake-up, a signal or the deadline
- * @pipe: the pipe, not locked; the caller is on one of its queues
- * @role: which
+ * zpipe_wait_sleep_locked - sleep until a wake-up, a signal or the deadline
+ * @pipe: the pipe; unlocked while asleep
+ * @wait: the caller's entry of its queue, from zpipe_wait_join_locked()
+ * @role: whose queue
  * @position: for the trace
  * @deadline: CLOCK_MONOTONIC nanoseconds, 0 for none
+ *
+ * Wake-ups come under the lock, so one that happens between arming and
+ * sleeping finds the caller on the queue.
  *
  * Context: sleeps, interruptibly.
  * Return: 0 to look again, -ETIMEDOUT, -ERESTARTSYS.
  */
-int zpipe_wait_sleep(struct zpipe_pipe *pipe, u32 role, u64 position, u64 deadline)
+int zpipe_wait_sleep_locked(struct zpipe_pipe *pipe, struct wait_queue_entry *wait, u32 role,
+			    u64 position, u64 deadline)
+	__releases(&pipe->lock) __acquires(&pipe->lock)
 {
-	u64 begin = ktime_get_ns();
+	s64 begin = local_clock();
 	int ret = 0;
 
+	lockdep_assert_held(&pipe->lock);
+	spin_unlock(&pipe->lock);
 	trace_zpipe_wait_begin(pipe->id, position, 0, role);
 	if (signal_pending(current)) {
 		ret = -ERESTARTSYS;
@@ -177,7 +186,8 @@ int zpipe_wait_sleep(struct zpipe_pipe *pipe, u32 role, u64 position, u64 deadli
 		if (!schedule_hrtimeout(&expires, HRTIMER_MODE_ABS))
 			ret = -ETIMEDOUT;
 	}
-	begin = ktime_get_ns() - begin;
+	__set_current_state(TASK_RUNNING);
+	begin = max_t(s64, local_clock() - begin, 0);
 	trace_zpipe_wait_end(pipe->id, position, begin, role);
 
 	spin_lock(&pipe->lock);
@@ -188,6 +198,5 @@ int zpipe_wait_sleep(struct zpipe_pipe *pipe, u32 role, u64 position, u64 deadli
 		pipe->stats.writer_waits++;
 		pipe->stats.writer_wait_ns += begin;
 	}
-	spin_unlock(&pipe->lock);
 	return ret;
 }

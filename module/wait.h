@@ -21,7 +21,8 @@ void zpipe_wait_disarm_locked(struct zpipe_pipe *pipe, struct zpipe_wake *wake);
 void zpipe_wait_wake_reader_locked(struct zpipe_pipe *pipe);
 void zpipe_wait_wake_writer_locked(struct zpipe_pipe *pipe);
 void zpipe_wait_wake_all_locked(struct zpipe_pipe *pipe);
-int zpipe_wait_sleep(struct zpipe_pipe *pipe, u32 role, u64 position, u64 deadline);
+int zpipe_wait_sleep_locked(struct zpipe_pipe *pipe, struct wait_queue_entry *wait, u32 role,
+			    u64 position, u64 deadline);
 
 static inline u64 zpipe_wake_at(const struct zpipe_wake *wake)
 {

@@ -90,43 +90,36 @@ static int try_grant_locked(struct zpipe_pipe *pipe, const struct zpipe_alloc_ar
 	return ret;
 }
 
-static int sleep_for_memory(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *args,
-			    struct zpipe_plan *plan)
+static int sleep_for_memory_locked(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *args,
+				   struct zpipe_plan *plan)
 {
 	bool expired = false;
+	DEFINE_WAIT(wait);
 	int ret;
 
-	do {
-		DEFINE_WAIT(wait);
-
+	lockdep_assert_held(&pipe->lock);
+	for (;;) {
 		prepare_to_wait(&pipe->writer_wait, &wait, TASK_INTERRUPTIBLE);
-		spin_lock(&pipe->lock);
 		ret = try_grant_locked(pipe, args, plan);
-		if (ret == -EAGAIN && pipe->cancel_flush)
-			ret = ZPIPE_GRANT_CANCELED;
-		else if (ret == -EAGAIN && expired)
-			ret = -ETIMEDOUT;
-		else if (ret == -EAGAIN)
-			wait_for_memory_locked(pipe, plan->wait, true);
-		spin_unlock(&pipe->lock);
-		if (ret == -EAGAIN) {
-			int err = zpipe_wait_sleep(pipe, ZPIPE_ROLE_WRITER, plan->wait,
-						   args->deadline);
-
-			expired = err == -ETIMEDOUT;
-			if (err && !expired)
-				ret = err;
+		if (ret != -EAGAIN)
+			break;
+		if (pipe->cancel_flush || expired) {
+			ret = pipe->cancel_flush ? ZPIPE_GRANT_CANCELED : -ETIMEDOUT;
+			break;
 		}
-		finish_wait(&pipe->writer_wait, &wait);
-	} while (ret == -EAGAIN);
-
-	spin_lock(&pipe->lock);
+		wait_for_memory_locked(pipe, plan->wait, true);
+		ret = zpipe_wait_sleep_locked(pipe, &wait, ZPIPE_ROLE_WRITER, plan->wait,
+					      args->deadline);
+		expired = ret == -ETIMEDOUT;
+		if (ret && !expired)
+			break;
+	}
+	finish_wait(&pipe->writer_wait, &wait);
 	pipe->memory_wait = ZPIPE_UNARMED;
 	zpipe_wait_disarm_locked(pipe, &pipe->wake_consumed);
 	/* A FLUSH that waits for consumed shares the word: it arms again. */
 	if (pipe->busy & ZPIPE_BUSY_FLUSH)
 		zpipe_wait_wake_writer_locked(pipe);
-	spin_unlock(&pipe->lock);
 	return ret;
 }
 
@@ -188,12 +181,10 @@ int zpipe_writer_grant(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *a
 	}
 	if (!ret)
 		pipe->memory_wait = ZPIPE_UNARMED;
-	spin_unlock(&pipe->lock);
 	if (ret == -EAGAIN && !nowait)
-		ret = sleep_for_memory(pipe, args, plan);
-	if (ret)
-		return ret;
-	return commit_grant(pipe, plan);
+		ret = sleep_for_memory_locked(pipe, args, plan);
+	spin_unlock(&pipe->lock);
+	return ret ?: commit_grant(pipe, plan);
 }
 
 /**
@@ -308,38 +299,48 @@ static void arm_flush_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_a
  * The half of FLUSH that waits. Returns 0 when it need not any more, or is
  * canceled; publishing is done whatever comes out.
  */
-static int wait_flush(struct zpipe_pipe *pipe, struct zpipe_flush_args *args, bool nowait)
+static int wait_flush_locked(struct zpipe_pipe *pipe, struct zpipe_flush_args *args, bool nowait)
 {
 	bool expired = false;
+	DEFINE_WAIT(wait);
 	int ret;
 
-	do {
-		DEFINE_WAIT(wait);
-
-		prepare_to_wait(&pipe->writer_wait, &wait, TASK_INTERRUPTIBLE);
-		spin_lock(&pipe->lock);
+	lockdep_assert_held(&pipe->lock);
+	for (;;) {
+		if (!nowait)
+			prepare_to_wait(&pipe->writer_wait, &wait, TASK_INTERRUPTIBLE);
 		zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER);
 		ret = zpipe_writer_check_locked(pipe);
-		if (!ret && zpipe_writer_cancel_locked(pipe))
+		if (ret)
+			break;
+		if (zpipe_writer_cancel_locked(pipe)) {
 			args->out_flags |= ZPIPE_RES_CANCELED;
-		else if (!ret && must_wait_locked(pipe, args))
-			ret = expired ? -ETIMEDOUT : -EAGAIN;
-		if (ret == -EAGAIN) {
-			arm_flush_locked(pipe, args, !nowait);
-			if (nowait && !must_wait_locked(pipe, args))
-				ret = 0;
+			break;
 		}
-		spin_unlock(&pipe->lock);
-		if (ret == -EAGAIN && !nowait) {
-			int err = zpipe_wait_sleep(pipe, ZPIPE_ROLE_WRITER, args->position,
-						   args->deadline);
-
-			expired = err == -ETIMEDOUT;
-			if (err && !expired)
-				ret = err;
+		if (!must_wait_locked(pipe, args))
+			break;
+		if (expired) {
+			ret = -ETIMEDOUT;
+			break;
 		}
-		finish_wait(&pipe->writer_wait, &wait);
-	} while (ret == -EAGAIN && !nowait);
+		arm_flush_locked(pipe, args, !nowait);
+		if (nowait) {
+			ret = must_wait_locked(pipe, args) ? -EAGAIN : 0;
+			break;
+		}
+		ret = zpipe_wait_sleep_locked(pipe, &wait, ZPIPE_ROLE_WRITER, args->position,
+					      args->deadline);
+		expired = ret == -ETIMEDOUT;
+		if (ret && !expired)
+			break;
+	}
+	finish_wait(&pipe->writer_wait, &wait);
+	zpipe_wait_disarm_locked(pipe, &pipe->wake_examined);
+	if (args->flags & ZPIPE_FLUSH_F_WAIT_CONSUMED)
+		zpipe_wait_disarm_locked(pipe, &pipe->wake_consumed);
+	/* An ALLOC that waits shares that word: it arms again. */
+	if (pipe->busy & ZPIPE_BUSY_ALLOC)
+		zpipe_wait_wake_writer_locked(pipe);
 	return ret;
 }
 
@@ -379,17 +380,8 @@ int zpipe_writer_flush(struct zpipe_end *end, struct zpipe_flush_args *args, boo
 	pipe->busy |= ZPIPE_BUSY_FLUSH;
 	ret = publish_locked(pipe, args);
 	if (!ret && !(args->flags & ZPIPE_FLUSH_F_NOWAKE) &&
-	    (pipe->cancel_flush || must_wait_locked(pipe, args))) {
-		spin_unlock(&pipe->lock);
-		ret = wait_flush(pipe, args, nowait);
-		spin_lock(&pipe->lock);
-		zpipe_wait_disarm_locked(pipe, &pipe->wake_examined);
-		if (args->flags & ZPIPE_FLUSH_F_WAIT_CONSUMED)
-			zpipe_wait_disarm_locked(pipe, &pipe->wake_consumed);
-		/* An ALLOC that waits shares that word: it arms again. */
-		if (pipe->busy & ZPIPE_BUSY_ALLOC)
-			zpipe_wait_wake_writer_locked(pipe);
-	}
+	    (pipe->cancel_flush || must_wait_locked(pipe, args)))
+		ret = wait_flush_locked(pipe, args, nowait);
 	pipe->busy &= ~ZPIPE_BUSY_FLUSH;
 	if (pipe->reader_ended)
 		args->out_flags |= ZPIPE_RES_COMPLETED;
@@ -402,33 +394,27 @@ int zpipe_writer_flush(struct zpipe_end *end, struct zpipe_flush_args *args, boo
 }
 
 /**
- * zpipe_writer_unpause - wait until the writer may go on, for write(2)
- * @pipe: the pipe
+ * zpipe_writer_unpause_locked - wait until the writer may go on, for write(2)
+ * @pipe: the pipe, unlocked while asleep
  * @nowait: do not
  *
  * Context: may sleep.
  * Return: 0, -EAGAIN, -ERESTARTSYS, -ECANCELED, or why the writer may not.
  */
-int zpipe_writer_unpause(struct zpipe_pipe *pipe, bool nowait)
+int zpipe_writer_unpause_locked(struct zpipe_pipe *pipe, bool nowait)
 {
 	struct zpipe_flush_args args = {};
-	bool paused;
 	int ret;
 
-	spin_lock(&pipe->lock);
+	lockdep_assert_held(&pipe->lock);
 	ret = zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER);
 	if (!ret)
 		ret = zpipe_writer_check_locked(pipe);
-	paused = !ret && must_wait_locked(pipe, &args);
-	spin_unlock(&pipe->lock);
-	if (!paused)
+	if (ret || !must_wait_locked(pipe, &args))
 		return ret;
-	ret = wait_flush(pipe, &args, nowait);
+	ret = wait_flush_locked(pipe, &args, nowait);
 	if (!ret && (args.out_flags & ZPIPE_RES_CANCELED))
 		ret = -ECANCELED;
-	spin_lock(&pipe->lock);
-	zpipe_wait_disarm_locked(pipe, &pipe->wake_examined);
-	spin_unlock(&pipe->lock);
 	return ret;
 }
 

@@ -17,7 +17,7 @@ int zpipe_writer_check_locked(const struct zpipe_pipe *pipe);
 bool zpipe_writer_cancel_locked(struct zpipe_pipe *pipe);
 int zpipe_writer_grant(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *args,
 		       bool nowait, struct zpipe_plan *plan);
-int zpipe_writer_unpause(struct zpipe_pipe *pipe, bool nowait);
+int zpipe_writer_unpause_locked(struct zpipe_pipe *pipe, bool nowait);
 int zpipe_writer_alloc(struct zpipe_end *end, struct zpipe_alloc_args *args, bool nowait);
 int zpipe_writer_flush(struct zpipe_end *end, struct zpipe_flush_args *args, bool nowait);
 __poll_t zpipe_writer_poll(struct zpipe_pipe *pipe);

@@ -31,7 +31,7 @@ static_assert(sizeof(struct zpipe_set_args) == 24, "set");
 static_assert(sizeof(struct zpipe_reset_args) == 24, "reset");
 static_assert(offsetof(struct zpipe_create_args, out_id) == 48, "create.out_id");
 static_assert(offsetof(struct zpipe_info_args, out_index) == 232, "info.out_index");
-static_assert(offsetof(struct zpipe_stat_args, out_replaced_pages) == 192, "stat.out_replaced_pages");
+static_assert(offsetof(struct zpipe_stat_args, out_replaced_pages) == 192, "stat");
 static_assert(offsetof(struct zpipe_alloc_args, out_length) == 48, "alloc.out_length");
 static_assert(offsetof(struct zpipe_flush_args, out_consumed) == 32, "flush.out_consumed");
 static_assert(offsetof(struct zpipe_read_args, out_index) == 56, "read.out_index");

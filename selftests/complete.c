@@ -295,6 +295,40 @@ TEST_F(complete, own_sleeping_read_is_ended)
 	EXPECT_EQ(-ESHUTDOWN, zt_bg_join(&bg));
 }
 
+TEST_F(complete, own_sleeping_alloc_is_ended)
+{
+	struct zpipe_alloc_args args = { .position = 4 * ZT_PAGE, .min = 1 };
+	struct zt_bg bg;
+
+	ASSERT_EQ(0, zt_put(&self->p.w, 4 * ZT_PAGE));
+	zt_bg_start(&bg, self->p.w.fd, ZPIPE_IOC_ALLOC, &args);
+	zt_await_starved(&self->p.w);
+	ASSERT_EQ(0, zt_complete(&self->p.w, 0, 0, 0));
+	EXPECT_EQ(-ESHUTDOWN, zt_bg_join(&bg));
+}
+
+TEST_F(complete, own_paused_flush_is_ended)
+{
+	struct zpipe_flush_args args = { .position = 10 };
+	struct zt_bg bg;
+
+	ASSERT_EQ(0, zt_set(&self->p.w, 5, 1));
+	ASSERT_EQ(0, zt_alloc(&self->p.w, 0, 10, 10, &self->grant));
+	zt_bg_start(&bg, self->p.w.fd, ZPIPE_IOC_FLUSH, &args);
+	zt_await_paused(&self->p.w);
+	ASSERT_EQ(0, zt_complete(&self->p.w, 0, 0, 0));
+	EXPECT_EQ(-ESHUTDOWN, zt_bg_join(&bg));
+}
+
+TEST_F(complete, both_finished_hold_no_data_whatever_was_granted)
+{
+	ASSERT_EQ(0, zt_put(&self->p.w, ZT_PAGE + 100));
+	ASSERT_EQ(0, zt_alloc(&self->p.w, ZT_PAGE + 100, ZT_PAGE, 0, &self->grant));
+	ASSERT_EQ(0, zt_complete(&self->p.r, 0, 0, 0));
+	ASSERT_EQ(0, zt_complete(&self->p.w, 0, 0, 0));
+	EXPECT_EQ(0, zt_stat(&self->p.w).out_data_pages);
+}
+
 TEST_F(complete, wake_word_is_zero_for_a_mapped_writer_after_the_reader_finished)
 {
 	ASSERT_EQ(0, zt_put(&self->p.w, 10));

@@ -109,6 +109,17 @@ TEST_F(poll, remembers_the_minimum_of_a_read_that_would_block)
 	EXPECT_EQ(POLLIN, now(&self->p.r));
 }
 
+TEST_F(poll, minimum_is_forgotten_when_read2_takes_what_there_is)
+{
+	char buffer[100];
+
+	ASSERT_EQ(0, zt_put(&self->p.w, 10));
+	EXPECT_EQ(-EAGAIN, zt_read(&self->p.r, 100, 0, &self->view));
+	ASSERT_EQ(10, read(self->p.r.fd, buffer, sizeof(buffer)));
+	ASSERT_EQ(0, zt_put(&self->p.w, 1));
+	EXPECT_EQ(POLLIN, now(&self->p.r));
+}
+
 TEST_F(poll, readable_while_a_cancel_is_pending)
 {
 	ASSERT_EQ(0, zt_cancel(&self->p.w, ZPIPE_CANCEL_READ));

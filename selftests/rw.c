@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
@@ -247,6 +248,21 @@ TEST_F(rw, bad_destination_efault_and_nothing_lost)
 	EXPECT_EQ(EFAULT, errno);
 	ASSERT_EQ(100, read(self->reader, self->buffer, 200));
 	EXPECT_EQ(-1, zt_mismatch(self->buffer, 0, 100));
+}
+
+/* Programs depend on it: 3a34b13a88ca in the kernel's history put it back. */
+TEST_F(rw, edge_triggered_epoll_sees_every_write)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLET };
+	int ep = epoll_create1(EPOLL_CLOEXEC), i;
+
+	ASSERT_LE(0, ep);
+	ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, self->reader, &ev));
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(1, put(self->writer, i, 1));
+		EXPECT_EQ(1, epoll_wait(ep, &ev, 1, 100));
+	}
+	close(ep);
 }
 
 struct copier {

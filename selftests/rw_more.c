@@ -276,6 +276,56 @@ TEST_F(rw_more, full_pipe_beside_a_stalled_reader_is_eagain_and_not_enobufs)
 	EXPECT_EQ(0, zt_alloc(&self->p.w, ZT_PAGE, 1, 1, &grant));
 }
 
+/* The reader's words move past what read(2) is copying: whoever waits for that memory gets it. */
+TEST_F(rw_more, memory_that_a_stalled_read_held_wakes_the_writer_afterwards)
+{
+	struct copier reader = { .fd = -1, .len = 100 };
+	struct zpipe_alloc_args grant = { .position = ZT_PAGE, .min = 1 };
+	struct zt_bg bg;
+	int uffd;
+
+	reader.buffer = stalling_memory(&uffd);
+	if (!reader.buffer)
+		SKIP(return, "no userfaultfd");
+	zt_pipe_close(&self->p);
+	ASSERT_EQ(0, zt_pipe_open(&self->p, ZT_ARGS(ZT_PAGE, ZT_PAGE)));
+	reader.fd = self->p.r.fd;
+	ASSERT_EQ(0, zt_put(&self->p.w, ZT_PAGE));
+	zt_spawn(&reader.thread, copy_out, &reader);
+	await_stall(&reader);
+	zt_store_examined(&self->p.r, ZT_PAGE);
+	zt_store_consumed(&self->p.r, ZT_PAGE);
+	zt_bg_start(&bg, self->p.w.fd, ZPIPE_IOC_ALLOC, &grant);
+	zt_bg_sleeps(&bg);
+	resolve_stall(uffd, reader.buffer);
+	zt_join(reader.thread);
+	EXPECT_EQ(0, zt_bg_join(&bg));
+}
+
+/* The end of a stream is its end: a write that was still copying comes too late. */
+TEST_F(rw_more, stalled_write_adds_nothing_after_complete)
+{
+	struct copier writer = { .fd = self->p.w.fd, .len = 100, .times = 1 };
+	struct zt_view view;
+	int uffd;
+
+	writer.buffer = stalling_memory(&uffd);
+	if (!writer.buffer)
+		SKIP(return, "no userfaultfd");
+	ASSERT_EQ(10, write(self->p.w.fd, "0123456789", 10));
+	zt_spawn(&writer.thread, copy_in, &writer);
+	await_stall(&writer);
+	ASSERT_EQ(0, zt_complete(&self->p.w, 0, 0, 0));
+	ASSERT_EQ(0, zt_read(&self->p.r, 1, ZPIPE_READ_F_SHARED, &view));
+	EXPECT_EQ(ZPIPE_RES_COMPLETED, view.args.out_flags);
+	EXPECT_EQ(10, view.args.out_end);
+	resolve_stall(uffd, writer.buffer);
+	zt_join(writer.thread);
+	EXPECT_EQ(-1, writer.ret);
+	ASSERT_EQ(0, zt_read(&self->p.r, 1, ZPIPE_READ_F_SHARED, &view));
+	EXPECT_EQ(10, view.args.out_end);
+}
+
 TEST_F(rw_more, second_nonblocking_writer_behind_a_stalled_one_eagain)
 {
 	struct copier writer = { .fd = self->p.w.fd, .len = 100, .times = 1 };

@@ -68,6 +68,7 @@ struct zt_bg {
 	void *args;
 	int ret;
 	atomic_int tid;
+	atomic_bool done;
 };
 
 void zt_die(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));

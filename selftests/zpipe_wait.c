@@ -113,6 +113,7 @@ static void *run_call(void *arg)
 
 	atomic_store(&bg->tid, syscall(SYS_gettid));
 	bg->ret = zt_ioctl(bg->fd, bg->cmd, bg->args);
+	atomic_store(&bg->done, true);
 	return NULL;
 }
 
@@ -146,7 +147,7 @@ void zt_bg_start(struct zt_bg *bg, int fd, unsigned long cmd, void *args)
 bool zt_bg_sleeps(struct zt_bg *bg)
 {
 	zt_sleep_ms(ZT_GLANCE_MS);
-	return atomic_load(&bg->tid) && pthread_tryjoin_np(bg->thread, NULL) == EBUSY;
+	return atomic_load(&bg->tid) && !atomic_load(&bg->done);
 }
 
 int zt_bg_join(struct zt_bg *bg)

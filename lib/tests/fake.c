@@ -51,7 +51,7 @@ static struct fake {
 	bool cancel_read, cancel_flush, paused, writer_waits;
 	bool writer_done, reader_done, drain;
 	int writer_error, reader_error;
-	uint64_t pushed;
+	uint64_t pushed, examined;
 	int fail_next;
 	bool overridden;
 	struct zpipe_info_args info;
@@ -167,6 +167,16 @@ static uint64_t get(const uint64_t *word)
 	return __atomic_load_n(word, __ATOMIC_SEQ_CST);
 }
 
+/* The reader's word, which never counts backwards. */
+static uint64_t examined_now(void)
+{
+	uint64_t word = get(fake_examined());
+
+	if (word > fake.examined && word <= get(fake_published()))
+		fake.examined = word;
+	return fake.examined;
+}
+
 static void *map_at(int fd, uint64_t offset, size_t size)
 {
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)offset);
@@ -183,7 +193,7 @@ static void update_events(void)
 	uint32_t events = fake.cancel_read || fake.writer_done ||
 			  (starving && fake.writer_waits &&
 			   get(fake_published()) > get(fake_consumed())) ||
-			  fake.pushed > get(fake_examined());
+			  fake.pushed > examined_now();
 
 	__atomic_store_n(fake_events(), events, __ATOMIC_SEQ_CST);
 	if (fake.cancel_flush || fake.reader_done)
@@ -210,6 +220,7 @@ void fake_start(const struct fake_opts *opts, int *writer_fd, int *reader_fd)
 	fake.writer_done = fake.reader_done = fake.drain = false;
 	fake.writer_error = fake.reader_error = 0;
 	fake.pushed = 0;
+	fake.examined = 0;
 	fake.fail_next = 0;
 	fake.lie = false;
 	fake.overridden = false;
@@ -264,7 +275,7 @@ void fake_info(struct zpipe_info_args *info)
 	info->out_consumed_at = AT_CONSUMED;
 	info->out_granted = fake.granted;
 	info->out_published = get(fake_published());
-	info->out_examined = get(fake_examined());
+	info->out_examined = examined_now();
 	info->out_consumed = get(fake_consumed());
 	info->out_index = fake.first;
 }
@@ -567,7 +578,7 @@ static void wake_reader(void)
 static bool still_paused(void)
 {
 	uint64_t pause = get(state_word(AT_PAUSE));
-	uint64_t unexamined = get(fake_published()) - get(fake_examined());
+	uint64_t unexamined = get(fake_published()) - examined_now();
 	uint64_t wake = get(fake_reader_wake_at());
 
 	if (!pause || fake.reader_done || (wake != ZPIPE_UNARMED && wake > get(fake_published())))
@@ -608,7 +619,7 @@ int zp_sys_flush(int fd, struct zpipe_flush_args *args)
 		set(fake_wake_examined(), args->position - ZP_MAX(fake.opts.resume, 1) + 1);
 		if (args->flags & ZPIPE_FLUSH_F_NOWAIT)
 			ret = -EAGAIN;
-		else if (get(fake_examined()) < get(fake_wake_examined()))
+		else if (examined_now() < get(fake_wake_examined()))
 			pthread_cond_wait(&fake.changed, &fake.lock);
 	}
 	if (!ret) {
@@ -620,7 +631,7 @@ int zp_sys_flush(int fd, struct zpipe_flush_args *args)
 			set(fake_reader_wake_at(), ZPIPE_UNARMED);
 			update_events();
 		}
-		args->out_examined = get(fake_examined());
+		args->out_examined = examined_now();
 		args->out_consumed = get(fake_consumed());
 	}
 	pthread_mutex_unlock(&fake.lock);
@@ -642,7 +653,7 @@ int zp_sys_read(int fd, struct zpipe_read_args *args)
 		ret = -fake.writer_error;
 	while (!ret) {
 		uint64_t published = get(fake_published()), consumed = get(fake_consumed());
-		uint64_t examined = get(fake_examined());
+		uint64_t examined = args->flags & ZPIPE_READ_F_REREAD ? consumed : examined_now();
 		uint64_t wake = ZP_MAX(examined + 1, consumed + ZP_MAX(args->min, 1));
 
 		args->out_flags = fake.writer_done ? ZPIPE_RES_COMPLETED : 0;
@@ -697,7 +708,7 @@ int zp_sys_advance(int fd, struct zpipe_advance_args *args)
 	pthread_mutex_lock(&fake.lock);
 	fake.calls.advances++;
 	ret = take_failure();
-	if (get(fake_examined()) >= get(fake_wake_examined()))
+	if (examined_now() >= get(fake_wake_examined()))
 		set(fake_wake_examined(), ZPIPE_UNARMED);
 	if (get(fake_consumed()) >= get(fake_wake_consumed()))
 		set(fake_wake_consumed(), ZPIPE_UNARMED);

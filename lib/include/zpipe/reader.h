@@ -19,10 +19,10 @@
  * or has ZP_CANCELED needs none.
  *
  * Neither call makes a function call or a system call while there are bytes to
- * show and no writer sleeps. To be quick with small messages the view of a
- * reader that consumed only a part of the last one may end where that one
- * ended, though the writer has published more by now; the rest comes when
- * this is used up, or a minimum asks for it, or nothing was consumed.
+ * show and no writer sleeps. To be quick with small messages, a reader that
+ * consumed a part of its view is shown the rest of the first span first, though
+ * more is there by now; all of it comes when that was looked at, or a minimum
+ * asks for it, or nothing was consumed.
  *
  * A handle is used by one thread at a time. Functions return 0 or a negative
  * errno. Errors not listed at a function:
@@ -130,40 +130,42 @@ static inline int zp_read_flags(struct zp_reader *r, uint64_t min, unsigned int 
 				uint64_t deadline, struct zp_view *view)
 {
 	uint64_t start = r->consumed, end = r->ready;
-	uint32_t result = 0;
 	int ret;
 
 	if (zp_unlikely(r->shown | __atomic_load_n(r->events, __ATOMIC_RELAXED)))
 		goto slow;
-	if (end <= r->examined || end - start < min) {
+	if (end <= r->examined || (min > 1 && end - start < min)) {
 		end = __atomic_load_n(r->published, __ATOMIC_ACQUIRE);
-		if (zp_unlikely(end <= r->examined || end - start < min ||
+		if (zp_unlikely(end <= r->examined || (min > 1 && end - start < min) ||
 				__atomic_load_n(r->opened, __ATOMIC_RELAXED) != r->expect ||
 				end > __atomic_load_n(r->granted, __ATOMIC_RELAXED)))
 			goto slow;
 		/* the one span there was goes on */
 		r->ready = end;
-		r->first_end = end;
 	}
 	r->shown = end + 1;
-out:
 	view->start = start;
 	view->end = end;
-	view->flags = result;
-	view->nr_spans = r->nr_spans;
+	view->flags = 0;
+	view->nr_spans = 1;
 	view->first.data = (void *)(r->bias + (uintptr_t)start);
-	view->first.len = (size_t)(r->first_end - start);
-	view->more = r->more;
-	view->last = r->last;
+	view->first.len = (size_t)(end - start);
+	view->more = NULL;
+	view->last = 0;
 	return 0;
 slow:
 	ret = zp_inline_read(r, min, flags, deadline);
 	if (ret < 0)
 		return ret;
-	result = (uint32_t)ret;
-	start = r->consumed;
-	end = r->shown - 1;
-	goto out;
+	view->start = r->consumed;
+	view->end = r->shown - 1;
+	view->flags = (uint32_t)ret;
+	view->nr_spans = r->nr_spans;
+	view->first.data = (void *)(r->bias + (uintptr_t)view->start);
+	view->first.len = (size_t)(r->first_end - view->start);
+	view->more = r->more;
+	view->last = r->last;
+	return 0;
 }
 
 /**
@@ -209,12 +211,10 @@ static inline int zp_read_min(struct zp_reader *r, uint64_t min, struct zp_view 
  */
 static inline int zp_inline_move(struct zp_reader *r, uint64_t consumed, uint64_t examined)
 {
-	uint64_t seen = __atomic_load_n(r->examined_word, __ATOMIC_RELAXED);
-
-	if (examined < seen)
-		examined = seen;
-	/* look anew: nothing was consumed, or the first span is used up */
-	if (consumed == r->consumed || consumed >= r->first_end)
+	if (examined < r->examined)
+		examined = r->examined;
+	/* a reader that consumed nothing wants to see more than it did */
+	if (consumed == r->consumed)
 		r->ready = 0;
 	r->consumed = consumed;
 	r->examined = examined;

@@ -259,7 +259,7 @@ struct zp_writer {
  * struct zp_reader - a mapped reader end
  * @consumed: private: given back
  * @examined: private: looked at
- * @ready: private: published as last seen, while that can be shown as it is
+ * @ready: private: up to where the first span can be shown as it is
  * @shown: private: end of the outstanding view plus one; 0 for none
  * @first_end: private: end of the first span
  * @bias: private: address of a position of the first span is @bias + position

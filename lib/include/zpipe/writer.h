@@ -111,10 +111,11 @@ ZP_API int zp_inline_write(struct zp_writer *w, const void *buf, size_t n);
  * memory and -EMSGSIZE are a bounded pipe's.
  *
  * Return: 0 or flags (ZP_COMPLETED), and @room is filled. On a negative value
- * nothing changed, and a grant taken before is still there: -EAGAIN: would wait (ZP_NOWAIT or O_NONBLOCK; POLLOUT
- * comes); -ETIMEDOUT; -ECANCELED: a zp_cancel() was used up; -EMSGSIZE: longer
- * than the pipe can ever hold; -ENOBUFS: the memory is full of this writer's
- * own unflushed bytes, flush first; -ENOMEM, -EDQUOT.
+ * nothing changed, and a grant taken before is still there: -EAGAIN: would
+ * wait (ZP_NOWAIT or O_NONBLOCK; POLLOUT comes); -ETIMEDOUT; -ECANCELED:
+ * a zp_cancel() was used up; -EMSGSIZE: longer than the pipe can ever hold;
+ * -ENOBUFS: the memory is full of this writer's own unflushed bytes, flush
+ * first; -ENOMEM, -EDQUOT.
  */
 static inline int zp_alloc_flags(struct zp_writer *w, size_t min, unsigned int flags,
 				 uint64_t deadline, struct zp_span *room)

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * info - what INFO and STAT answer
+ *
+ * INFO tells userspace every size and offset, so that it hard-codes none; STAT
+ * the positions and counters. Both look first, as every verb does.
+ */
+#include <linux/fs.h>
+#include <linux/ktime.h>
+
+#include "info.h"
+#include "pipe.h"
+#include "pool.h"
+
+/**
+ * zpipe_info_get - geometry, where everything is, and where a reader starts
+ * @end: either
+ * @args: filled
+ *
+ * Return: 0.
+ */
+int zpipe_info_get(struct zpipe_end *end, struct zpipe_info_args *args)
+{
+	struct zpipe_pipe *pipe = end->pipe;
+	const struct zpipe_chain *chain = &pipe->chain;
+	u64 window = zpipe_pool_window(pipe->pool);
+
+	args->out_role = end->role;
+	args->out_magic = ZPIPE_MAGIC;
+	args->out_features = ZPIPE_FEAT_CONTIG | ZPIPE_FEAT_RW;
+	args->out_id = pipe->id;
+	args->out_version = ZPIPE_UAPI_VERSION;
+	args->out_flags = pipe->flags;
+	args->out_capacity = window;
+	args->out_window = window;
+	args->out_segment_size = pipe->state->segment_size;
+	args->out_nr_segments = pipe->pool->slots.nr;
+	args->out_state = (struct zpipe_region){ ZPIPE_OFF_STATE, pipe->state_size };
+	args->out_writer = (struct zpipe_region){ ZPIPE_OFF_WRITER, PAGE_SIZE };
+	args->out_reader = (struct zpipe_region){ ZPIPE_OFF_READER, PAGE_SIZE };
+	args->out_data = (struct zpipe_region){ ZPIPE_OFF_DATA, window };
+	args->out_opened_at = offsetof(struct zpipe_state, opened);
+	args->out_granted_at = offsetof(struct zpipe_state, granted);
+	args->out_reader_wake_at = offsetof(struct zpipe_state, reader_wake_at);
+	args->out_pause_at = offsetof(struct zpipe_state, pause);
+	args->out_writer_wake_examined_at = offsetof(struct zpipe_state, writer_wake_examined);
+	args->out_writer_wake_consumed_at = offsetof(struct zpipe_state, writer_wake_consumed);
+	args->out_reader_events_at = offsetof(struct zpipe_state, reader_events);
+	args->out_table_at = offsetof(struct zpipe_state, table);
+	args->out_table_entries = pipe->state->table_entries;
+	args->out_published_at = offsetof(struct zpipe_writer_page, published);
+	args->out_examined_at = offsetof(struct zpipe_reader_page, examined);
+	args->out_consumed_at = offsetof(struct zpipe_reader_page, consumed);
+
+	spin_lock(&pipe->lock);
+	zpipe_pipe_look_locked(pipe, end->role);
+	args->out_pause = pipe->pause;
+	args->out_resume = pipe->resume;
+	args->out_generation = pipe->generation;
+	args->out_granted = chain->granted;
+	args->out_published = chain->published;
+	args->out_examined = chain->examined;
+	args->out_consumed = chain->consumed;
+	args->out_index = zpipe_chain_index(chain);
+	spin_unlock(&pipe->lock);
+	return 0;
+}
+
+/**
+ * zpipe_info_stat - positions and counters
+ * @end: either
+ * @args: filled
+ *
+ * Return: 0.
+ */
+int zpipe_info_stat(struct zpipe_end *end, struct zpipe_stat_args *args)
+{
+	struct zpipe_pipe *pipe = end->pipe;
+	const struct zpipe_stats *stats = &pipe->stats;
+	const struct zpipe_pool *pool = pipe->pool;
+
+	args->out_data_pages = atomic_long_read(&pool->pages);
+	args->out_replaced_pages = atomic_long_read(&pool->replaced);
+	args->out_control_bytes = zpipe_pipe_control_pages(pipe) * PAGE_SIZE + sizeof(*pipe) +
+		(pipe->chain.mask + 1) * sizeof(*pipe->chain.run) + sizeof(*pool) +
+		pool->slots.nr * (sizeof(*pool->slots.slot) + sizeof(*pool->segment)) +
+		2 * (sizeof(struct zpipe_end) + sizeof(struct file) + sizeof(struct dentry)) +
+		sizeof(struct inode);
+
+	spin_lock(&pipe->lock);
+	zpipe_pipe_look_locked(pipe, end->role);
+	args->out_granted = pipe->chain.granted;
+	args->out_published = pipe->chain.published;
+	args->out_examined = pipe->chain.examined;
+	args->out_consumed = pipe->chain.consumed;
+	args->out_copied_write = stats->copied_write;
+	args->out_copied_read = stats->copied_read;
+	args->out_segments_opened = stats->segments_opened;
+	args->out_segments_freed = stats->segments_freed;
+	args->out_allocs = stats->allocs;
+	args->out_flushes = stats->flushes;
+	args->out_reads = stats->reads;
+	args->out_advances = stats->advances;
+	args->out_pauses = stats->pauses;
+	args->out_paused_ns = stats->paused_ns;
+	if (pipe->paused)
+		args->out_paused_ns += ktime_get_ns() - pipe->paused_at;
+	args->out_writer_waits = stats->writer_waits;
+	args->out_writer_wait_ns = stats->writer_wait_ns;
+	args->out_reader_waits = stats->reader_waits;
+	args->out_reader_wait_ns = stats->reader_wait_ns;
+	args->out_reader_wakes = stats->reader_wakes;
+	args->out_writer_wakes = stats->writer_wakes;
+	args->out_rejects = stats->rejects;
+	spin_unlock(&pipe->lock);
+	return 0;
+}

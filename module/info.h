@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * info - what INFO and STAT answer
+ */
+#ifndef ZPIPE_INFO_H
+#define ZPIPE_INFO_H
+
+#include <linux/types.h>
+
+#include "types.h"
+
+int zpipe_info_get(struct zpipe_end *end, struct zpipe_info_args *args);
+int zpipe_info_stat(struct zpipe_end *end, struct zpipe_stat_args *args);
+
+#endif /* ZPIPE_INFO_H */
