@@ -57,7 +57,8 @@ is_accepted() {
 gate_checkpatch() {
 	local ksrc files found=0 line
 	ksrc=$(scripts/ksrc)
-	mapfile -t files < <(sources '*.[ch]' | grep -v '^scripts/cocci/samples/')
+	mapfile -t files < <(sources '*.[ch]' | grep -v '^scripts/cocci/samples/' |
+		grep -E "$([[ ${QUICK-} == 1 ]] && echo '^(module|uapi|lib)/' || echo .)")
 	# It leaves a cache in the folder where it runs. Spelling is a gate by itself, a much faster one.
 	(
 		cd "$scratch" || exit
