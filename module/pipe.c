@@ -194,7 +194,7 @@ struct zpipe_pipe *zpipe_pipe_create(const struct zpipe_create_args *args)
 
 	spin_lock(&pipe->lock);
 	zpipe_wait_share_locked(pipe);
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 	/* The pool holds the same account from here on. */
 	zpipe_user_put(user);
 	trace_zpipe_create(pipe->id, 0, zpipe_pool_window(pipe->pool), 0);

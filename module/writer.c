@@ -103,7 +103,6 @@ static int sleep_for_memory_locked(struct zpipe_pipe *pipe, const struct zpipe_a
 
 	lockdep_assert_held(&pipe->lock);
 	for (;;) {
-		prepare_to_wait(&pipe->writer_wait, &wait, TASK_INTERRUPTIBLE);
 		ret = try_grant_locked(pipe, args, plan);
 		if (ret != -EAGAIN)
 			break;
@@ -111,6 +110,7 @@ static int sleep_for_memory_locked(struct zpipe_pipe *pipe, const struct zpipe_a
 			ret = pipe->cancel_flush ? ZPIPE_GRANT_CANCELED : -ETIMEDOUT;
 			break;
 		}
+		prepare_to_wait(&pipe->writer_wait, &wait, TASK_INTERRUPTIBLE);
 		wait_for_memory_locked(pipe, plan->wait, true);
 		ret = zpipe_wait_sleep_locked(pipe, &wait, ZPIPE_ROLE_WRITER, plan->wait,
 					      args->deadline);
@@ -150,7 +150,7 @@ static int commit_grant(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
 	} else if (plan->nr) {
 		zpipe_chain_unreserve(&pipe->chain, plan);
 	}
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 	return ret;
 }
 
@@ -187,7 +187,7 @@ int zpipe_writer_grant(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *a
 		pipe->memory_wait = ZPIPE_UNARMED;
 	if (ret == -EAGAIN && !nowait)
 		ret = sleep_for_memory_locked(pipe, args, plan);
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 	return ret ?: commit_grant(pipe, plan);
 }
 
@@ -211,12 +211,12 @@ int zpipe_writer_alloc(struct zpipe_end *end, struct zpipe_alloc_args *args, boo
 	nowait = nowait || (args->flags & ZPIPE_ALLOC_F_NOWAIT);
 	spin_lock(&pipe->lock);
 	if (pipe->busy & (ZPIPE_BUSY_ALLOC | ZPIPE_BUSY_WRITE2)) {
-		spin_unlock(&pipe->lock);
+		zpipe_wait_unlock(pipe);
 		return -EBUSY;
 	}
 	pipe->busy |= ZPIPE_BUSY_ALLOC;
 	pipe->stats.allocs++;
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 
 	ret = zpipe_writer_grant(pipe, args, nowait, &plan);
 
@@ -236,7 +236,7 @@ int zpipe_writer_alloc(struct zpipe_end *end, struct zpipe_alloc_args *args, boo
 	} else if (ret == -EINVAL || ret == -EMSGSIZE) {
 		zpipe_pipe_reject_locked(pipe, ZPIPE_NR_ALLOC, args->position, ret);
 	}
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 	trace_zpipe_alloc(pipe->id, args->position, ret ? args->min : args->out_length, ret);
 	return ret;
 }
@@ -309,8 +309,6 @@ static int wait_flush_locked(struct zpipe_pipe *pipe, struct zpipe_flush_args *a
 
 	lockdep_assert_held(&pipe->lock);
 	for (;;) {
-		if (!nowait)
-			prepare_to_wait(&pipe->writer_wait, &wait, TASK_INTERRUPTIBLE);
 		zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER);
 		ret = zpipe_writer_check_locked(pipe);
 		if (ret)
@@ -325,6 +323,8 @@ static int wait_flush_locked(struct zpipe_pipe *pipe, struct zpipe_flush_args *a
 			ret = -ETIMEDOUT;
 			break;
 		}
+		if (!nowait)
+			prepare_to_wait(&pipe->writer_wait, &wait, TASK_INTERRUPTIBLE);
 		arm_flush_locked(pipe, args, !nowait);
 		if (nowait) {
 			ret = must_wait_locked(pipe, args) ? -EAGAIN : 0;
@@ -375,7 +375,7 @@ int zpipe_writer_flush(struct zpipe_end *end, struct zpipe_flush_args *args, boo
 
 	spin_lock(&pipe->lock);
 	if (pipe->busy & (ZPIPE_BUSY_FLUSH | ZPIPE_BUSY_WRITE2)) {
-		spin_unlock(&pipe->lock);
+		zpipe_wait_unlock(pipe);
 		return -EBUSY;
 	}
 	pipe->stats.flushes++;
@@ -390,7 +390,7 @@ int zpipe_writer_flush(struct zpipe_end *end, struct zpipe_flush_args *args, boo
 	args->out_examined = pipe->chain.examined;
 	args->out_consumed = pipe->chain.consumed;
 	unexamined = zpipe_chain_unexamined(&pipe->chain);
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 	trace_zpipe_flush(pipe->id, args->position, unexamined, ret);
 	return ret;
 }
@@ -470,6 +470,6 @@ __poll_t zpipe_writer_poll(struct zpipe_pipe *pipe)
 			break;
 		}
 	}
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 	return mask;
 }
