@@ -6,11 +6,14 @@
  *
  *	link_open, link_close		in the parent, before the fork
  *	attach_writer, attach_reader	in the process of that end
- *	writer_reserve(link, len)	room for one message; NULL and errno
- *	writer_publish(link, len)	the message is complete; 0 or -errno
- *	reader_take(link, &bytes)	what is there, waiting for some: 1 to BENCH_STEP bytes, whole
+ *	writer_reserve(w, len)		room for one message; NULL and errno
+ *	writer_publish(w, len)		the message is complete; 0 or -errno
+ *	reader_take(r, &bytes)		what is there, waiting for some: 1 to BENCH_STEP bytes, whole
  *					words; 0 at the end; -errno
- *	reader_release(link, len)	the words were read; 0 or -errno
+ *	reader_release(r, len)		the words were read; 0 or -errno
+ *
+ * w and r are what a program would hold in a variable: the link, unless LINK_WRITER and LINK_READER
+ * say otherwise.
  *
  * The producer stores every word and the consumer adds up every word, eight to a turn of the loop
  * because a message is whole cache lines. The build turns off vectorisation, so that this part is
@@ -23,6 +26,11 @@
 #include <stdint.h>
 
 #include "bench.h"
+
+#ifndef LINK_WRITER
+#define LINK_WRITER(link)	(link)
+#define LINK_READER(link)	(link)
+#endif
 
 static inline uint64_t fill_words(uint64_t *to, size_t words, uint64_t next)
 {
@@ -53,18 +61,19 @@ static inline uint64_t add_words(const uint64_t *from, size_t words, uint64_t su
 static inline int send_messages(struct bench_link *link, uint64_t messages, uint64_t *word)
 {
 	const size_t length = ((struct bench_base *)link)->config.message;
+	__auto_type writer = LINK_WRITER(link);
 	uint64_t next = *word;
 	int err = 0;
 
 	while (messages--) {
-		uint64_t *bytes = writer_reserve(link, length);
+		uint64_t *bytes = writer_reserve(writer, length);
 
 		if (!bytes) {
 			err = -errno;
 			break;
 		}
 		next = fill_words(bytes, length / sizeof(*bytes), next);
-		err = writer_publish(link, length);
+		err = writer_publish(writer, length);
 		if (err)
 			break;
 	}
@@ -75,19 +84,20 @@ static inline int send_messages(struct bench_link *link, uint64_t messages, uint
 static inline int receive_messages(struct bench_link *link, uint64_t messages, uint64_t *sum)
 {
 	uint64_t left = messages * ((struct bench_base *)link)->config.message;
+	__auto_type reader = LINK_READER(link);
 	uint64_t total = *sum;
 	int err = 0;
 
 	while (left) {
 		const uint64_t *bytes = NULL;
-		ssize_t length = reader_take(link, &bytes);
+		ssize_t length = reader_take(reader, &bytes);
 
 		if (length <= 0) {
 			err = length ? (int)length : -EPIPE;
 			break;
 		}
 		total = add_words(bytes, (size_t)length / sizeof(*bytes), total);
-		err = reader_release(link, (size_t)length);
+		err = reader_release(reader, (size_t)length);
 		if (err)
 			break;
 		left -= (uint64_t)length;

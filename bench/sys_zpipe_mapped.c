@@ -99,10 +99,10 @@ static int attach_reader(struct bench_link *link)
 	return err;
 }
 
-static inline void *writer_reserve(struct bench_link *link, size_t length)
+static inline void *writer_reserve(struct zp_writer *writer, size_t length)
 {
 	struct zp_span room;
-	int ret = zp_alloc(link->writer, length, &room);
+	int ret = zp_alloc(writer, length, &room);
 
 	if (!ret)
 		return room.data;
@@ -110,19 +110,19 @@ static inline void *writer_reserve(struct bench_link *link, size_t length)
 	return NULL;
 }
 
-static inline int writer_publish(struct bench_link *link, size_t length)
+static inline int writer_publish(struct zp_writer *writer, size_t length)
 {
-	int ret = zp_commit(link->writer, length);
+	int ret = zp_commit(writer, length);
 
 	if (!ret)
-		ret = zp_flush(link->writer);
+		ret = zp_flush(writer);
 	return ret > 0 ? -EPIPE : ret;
 }
 
-static inline ssize_t reader_take(struct bench_link *link, const uint64_t **words)
+static inline ssize_t reader_take(struct zp_reader *reader, const uint64_t **words)
 {
 	struct zp_view view;
-	int ret = zp_read(link->reader, &view);
+	int ret = zp_read(reader, &view);
 
 	if (ret)
 		return ret;
@@ -130,9 +130,9 @@ static inline ssize_t reader_take(struct bench_link *link, const uint64_t **word
 	return (ssize_t)(view.first.len < BENCH_STEP ? view.first.len : BENCH_STEP);
 }
 
-static inline int reader_release(struct bench_link *link, size_t length)
+static inline int reader_release(struct zp_reader *reader, size_t length)
 {
-	return zp_consume(link->reader, length);
+	return zp_consume(reader, length);
 }
 
 static int verify(struct bench_link *link, uint64_t calls, uint64_t bytes)
@@ -145,6 +145,8 @@ static int verify(struct bench_link *link, uint64_t calls, uint64_t bytes)
 	return 0;
 }
 
+#define LINK_WRITER(link)	((link)->writer)
+#define LINK_READER(link)	((link)->reader)
 #include "loops.h"
 
 const struct bench_system sys_zpipe_mapped = {

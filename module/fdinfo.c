@@ -41,6 +41,8 @@ void zpipe_fdinfo_show(struct seq_file *seq, struct file *file)
 	seq_printf(seq, "zpipe-published:\t%llu\n", chain->published);
 	seq_printf(seq, "zpipe-examined:\t%llu\n", chain->examined);
 	seq_printf(seq, "zpipe-consumed:\t%llu\n", chain->consumed);
+	seq_printf(seq, "zpipe-pause:\t%llu\n", pipe->pause);
+	seq_printf(seq, "zpipe-resume:\t%llu\n", pipe->resume);
 	seq_printf(seq, "zpipe-paused:\t%s\n", str_yes_no(pipe->paused));
 	seq_printf(seq, "zpipe-reader-waits:\t%s\n", wait_of(zpipe_wake_at(&pipe->wake_reader)));
 	seq_printf(seq, "zpipe-writer-waits:\t%s\n",
@@ -50,5 +52,5 @@ void zpipe_fdinfo_show(struct seq_file *seq, struct file *file)
 		   pipe->writer_ended ? pipe->writer_error : -1);
 	seq_printf(seq, "zpipe-reader-ended:\t%d\n",
 		   pipe->reader_ended ? pipe->reader_error : -1);
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 }

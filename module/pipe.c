@@ -194,7 +194,7 @@ struct zpipe_pipe *zpipe_pipe_create(const struct zpipe_create_args *args)
 
 	spin_lock(&pipe->lock);
 	zpipe_wait_share_locked(pipe);
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 	/* The pool holds the same account from here on. */
 	zpipe_user_put(user);
 	trace_zpipe_create(pipe->id, 0, zpipe_pool_window(pipe->pool), 0);
@@ -295,12 +295,17 @@ void zpipe_pipe_freed_locked(struct zpipe_pipe *pipe, u32 slots)
  * zpipe_pipe_discard_locked - drop what a reader who is gone will not read
  * @pipe: the pipe; its reader has ended
  *
- * Not while a read(2) of another thread still copies: it does so as it leaves.
+ * Once the writer has ended too, its unpublished grant goes with it. Not while
+ * a read(2) of another thread still copies: it does so as it leaves.
  */
 void zpipe_pipe_discard_locked(struct zpipe_pipe *pipe)
 {
 	lockdep_assert_held(&pipe->lock);
-	if (!(pipe->busy & ZPIPE_BUSY_READ2))
+	if (pipe->busy & ZPIPE_BUSY_READ2)
+		return;
+	if (pipe->writer_ended && !(pipe->busy & ZPIPE_BUSY_WRITER))
+		zpipe_pipe_freed_locked(pipe, zpipe_chain_reset(&pipe->chain));
+	else
 		zpipe_pipe_freed_locked(pipe, zpipe_chain_discard(&pipe->chain));
 }
 
@@ -368,6 +373,7 @@ int zpipe_pipe_look_locked(struct zpipe_pipe *pipe, u32 role)
 {
 	struct zpipe_chain *chain = &pipe->chain;
 	u64 consumed, examined, published;
+	u64 was = chain->examined;
 	int ret = 0;
 
 	lockdep_assert_held(&pipe->lock);
@@ -395,6 +401,8 @@ int zpipe_pipe_look_locked(struct zpipe_pipe *pipe, u32 role)
 		else
 			zpipe_pipe_accuse_locked(pipe, ZPIPE_ROLE_READER);
 	}
+	if (chain->examined != was)
+		pipe->read_want = 0;
 	wake_reached_locked(pipe);
 	return ret;
 }
@@ -431,6 +439,7 @@ void zpipe_pipe_advance_locked(struct zpipe_pipe *pipe, u64 consumed, u64 examin
 	struct zpipe_chain *chain = &pipe->chain;
 
 	lockdep_assert_held(&pipe->lock);
+	pipe->read_want = 0;
 	chain->examined = max(chain->examined, examined);
 	chain->consumed = consumed;
 	WRITE_ONCE(pipe->reader_page->examined, chain->examined);

@@ -200,12 +200,15 @@ static int first_pages(struct zpipe_pool *pool, u32 index)
 
 /*
  * Does anybody besides the pool and the page tables refer to it? Then it was
- * lent: to a pipe by vmsplice(2), to a socket, to a disk. The reader took that
+ * lent: to a pipe by vmsplice(2), or to a socket. The reader took that
  * reference before it consumed the bytes, and consumed was read before this.
+ * A pin is not a loan but a claim on the place: buffers registered with
+ * io_uring mean whatever the window holds there.
  */
 static bool is_lent(struct page *page)
 {
-	return page_ref_count(page) > 1 + atomic_read(&page->_mapcount) + 1;
+	return page_ref_count(page) > 1 + atomic_read(&page->_mapcount) + 1 &&
+	       !folio_maybe_dma_pinned(page_folio(page));
 }
 
 /*

@@ -179,6 +179,8 @@ enum zpipe_busy {
 	ZPIPE_BUSY_READ		= 4,
 	ZPIPE_BUSY_WRITE2	= 8,	/* write(2): excludes ALLOC and FLUSH */
 	ZPIPE_BUSY_READ2	= 16,	/* read(2): excludes READ and ADVANCE */
+
+	ZPIPE_BUSY_WRITER	= ZPIPE_BUSY_ALLOC | ZPIPE_BUSY_WRITE2,
 };
 
 /**
@@ -233,6 +235,7 @@ struct zpipe_wake {
  * @wake_consumed: L, for consumed
  * @memory_wait: L, consumed position that an ALLOC without memory waits for,
  *	asleep or after EAGAIN; ZPIPE_UNARMED when none does (rule R2)
+ * @wakes: L, enum zpipe_wakes, to be sent when the lock is dropped
  * @reader_wait: readers sleep and poll here
  * @writer_wait: writers do
  * @read_mutex: see above
@@ -278,6 +281,7 @@ struct zpipe_pipe {
 	struct zpipe_wake wake_reader;
 	struct zpipe_wake wake_examined;
 	struct zpipe_wake wake_consumed;
+	u32 wakes;
 	wait_queue_head_t reader_wait;
 	wait_queue_head_t writer_wait;
 	struct mutex read_mutex;

@@ -103,7 +103,7 @@ void zpipe_wait_disarm_locked(struct zpipe_pipe *pipe, struct zpipe_wake *wake)
 }
 
 /**
- * zpipe_wait_wake_reader_locked - clear the reader's word and wake its waiters
+ * zpipe_wait_wake_reader_locked - clear the reader's word, to wake its waiters
  * @pipe: the pipe
  */
 void zpipe_wait_wake_reader_locked(struct zpipe_pipe *pipe)
@@ -115,7 +115,7 @@ void zpipe_wait_wake_reader_locked(struct zpipe_pipe *pipe)
 	if (!waitqueue_active(&pipe->reader_wait))
 		return;
 	pipe->stats.reader_wakes++;
-	wake_up_interruptible_poll(&pipe->reader_wait, EPOLLIN | EPOLLRDNORM);
+	pipe->wakes |= ZPIPE_WAKE_READER;
 	trace_zpipe_wake(pipe->id, pipe->chain.published, 0, ZPIPE_ROLE_READER);
 }
 
@@ -133,7 +133,7 @@ void zpipe_wait_wake_writer_locked(struct zpipe_pipe *pipe)
 	if (!waitqueue_active(&pipe->writer_wait))
 		return;
 	pipe->stats.writer_wakes++;
-	wake_up_interruptible_poll(&pipe->writer_wait, EPOLLOUT | EPOLLWRNORM);
+	pipe->wakes |= ZPIPE_WAKE_WRITER;
 	trace_zpipe_wake(pipe->id, pipe->chain.consumed, 0, ZPIPE_ROLE_WRITER);
 }
 
@@ -148,20 +148,41 @@ void zpipe_wait_wake_all_locked(struct zpipe_pipe *pipe)
 	clear(&pipe->wake_examined);
 	clear(&pipe->wake_consumed);
 	zpipe_wait_share_locked(pipe);
-	wake_up_interruptible_all(&pipe->reader_wait);
-	wake_up_interruptible_all(&pipe->writer_wait);
+	pipe->wakes |= ZPIPE_WAKE_ALL;
+}
+
+/**
+ * zpipe_wait_send - the wake-ups that were decided under the lock
+ * @pipe: the pipe, not locked any more; the caller's file keeps it alive
+ * @wakes: enum zpipe_wakes
+ *
+ * Outside the lock, because the first thing that a woken task does is to take
+ * it: on another processor it would spin until the waker is done.
+ */
+void zpipe_wait_send(struct zpipe_pipe *pipe, u32 wakes)
+{
+	if (wakes & ZPIPE_WAKE_ALL) {
+		wake_up_interruptible_all(&pipe->reader_wait);
+		wake_up_interruptible_all(&pipe->writer_wait);
+		return;
+	}
+	if (wakes & ZPIPE_WAKE_READER)
+		wake_up_interruptible_poll(&pipe->reader_wait, EPOLLIN | EPOLLRDNORM);
+	if (wakes & ZPIPE_WAKE_WRITER)
+		wake_up_interruptible_poll(&pipe->writer_wait, EPOLLOUT | EPOLLWRNORM);
 }
 
 /**
  * zpipe_wait_sleep_locked - sleep until a wake-up, a signal or the deadline
  * @pipe: the pipe; unlocked while asleep
- * @wait: the caller's entry of its queue, from zpipe_wait_join_locked()
+ * @wait: the caller's entry of its queue, on it already
  * @role: whose queue
  * @position: for the trace
  * @deadline: CLOCK_MONOTONIC nanoseconds, 0 for none
  *
- * Wake-ups come under the lock, so one that happens between arming and
- * sleeping finds the caller on the queue.
+ * The caller joined the queue under the lock and armed there. Whoever decides
+ * to wake it does so under the lock too, so it finds the caller on the queue,
+ * and what it sends after that ends this sleep.
  *
  * Context: sleeps, interruptibly.
  * Return: 0 to look again, -ETIMEDOUT, -ERESTARTSYS.
@@ -174,7 +195,7 @@ int zpipe_wait_sleep_locked(struct zpipe_pipe *pipe, struct wait_queue_entry *wa
 	int ret = 0;
 
 	lockdep_assert_held(&pipe->lock);
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 	trace_zpipe_wait_begin(pipe->id, position, 0, role);
 	if (signal_pending(current)) {
 		ret = -ERESTARTSYS;

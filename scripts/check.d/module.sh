@@ -29,13 +29,17 @@ user                  LINE_SPACING                   _Alignas and _Atomic member
 user                  USE_NEGATIVE_ERRNO             an enumerator is taken for an errno
 user                  STRCPY                         there is no strscpy
 user                  SPLIT_STRING                   nobody searches a log for a usage text
+user                  ARCH_DEFINES                   there is no asm/ to ask
+user                  ARRAY_SIZE                     has no such macro
 user                  MULTIPLE_ASSIGNMENTS           pairs of cursors start equal
-bench/*               AVOID_EXTERNS                  nobody else declares __real_ioctl
+user                  AVOID_EXTERNS                  nobody else declares __real_ functions
 bench/*               EMBEDDED_FUNCTION_NAME         the word run is no function name here
 lib/*                 NEW_TYPEDEFS                   a public header has a vocabulary of its own
 selftests/*.c         SPACING                        FIXTURE_DATA(x) *self is no product
 selftests/*.c         BRACES                         TEST_F(x, y) { is no conditional
-selftests/host/host.h MACRO_ARG_REUSE                stands in for macros of the kernel
+lib/internal.h        MACRO_ARG_REUSE                MIN and MAX of one library
+*/tests/*             MACRO_ARG_REUSE                macros of one test
+selftests/*           MACRO_ARG_REUSE                stands in for macros of the kernel
 selftests/host/host.h MEMORY_BARRIER                 stands in for macros of the kernel
 '
 
@@ -53,7 +57,8 @@ is_accepted() {
 gate_checkpatch() {
 	local ksrc files found=0 line
 	ksrc=$(scripts/ksrc)
-	mapfile -t files < <(sources '*.[ch]' | grep -v '^scripts/cocci/samples/')
+	mapfile -t files < <(sources '*.[ch]' | grep -v '^scripts/cocci/samples/' |
+		grep -E "$([[ ${QUICK-} == 1 ]] && echo '^(module|uapi|lib)/' || echo .)")
 	# It leaves a cache in the folder where it runs. Spelling is a gate by itself, a much faster one.
 	(
 		cd "$scratch" || exit

@@ -83,7 +83,9 @@ gate_licences() {
 	local file id wanted found=0
 	while IFS= read -r file; do
 		case $file in
-		*.md | LICENSE | LICENSES/* | VERSION | MAINTAINERS | *.csv | *.svg | debian/*) continue ;;
+		*.md | *.csv | *.svg | LICENSE | LICENSES/* | VERSION | MAINTAINERS | debian/*) continue ;;
+		# Read by the kernel's runner of selftests, which knows no comments.
+		selftests/settings | selftests/config) continue ;;
 		esac
 		id=$(head -n 3 "$file" | sed -nE 's/.*SPDX-License-Identifier: ([^*]*[^* ]).*/\1/p')
 		case $file in

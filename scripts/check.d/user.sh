@@ -35,18 +35,13 @@ gate_programs_clang() {
 	done
 }
 
-user_files() {
-	need_part lib
-	sources 'lib/*.c' 'tools/*.c' 'demo/*.c' 'examples/*.c' | grep -v '^lib/tests/'
-}
-
 gate_analyzer() {
-	local file files found=0
-	files=$(user_files) || skip "there is no lib/ yet"
-	for file in $files; do
+	need_part lib
+	local file found=0
+	while IFS= read -r file; do
 		gcc -std=gnu11 -D_GNU_SOURCE -O1 -fanalyzer -Werror "${includes[@]}" -c -o "$scratch/x.o" "$file" ||
 			found=1
-	done
+	done < <(sources 'lib/*.c' 'tools/*.c' 'demo/*.c' 'examples/*.c' | grep -v '^lib/tests/')
 	((!found))
 }
 
@@ -58,13 +53,18 @@ gate_scan_build() {
 	[[ -e $scratch/lib/libzpipe.a ]]
 }
 
+# Left out: functions of Annex K, which no libc has, and two parameters of one type.
 gate_clang_tidy() {
-	local files checks='-*,clang-analyzer-*,bugprone-*,-bugprone-easily-swappable-parameters,misc-*'
-	checks+=',-misc-unused-parameters,cert-*,concurrency-*,portability-*'
-	files=$(user_files) || skip "there is no lib/ yet"
-	# shellcheck disable=SC2086 # names without blanks
-	clang-tidy --quiet --warnings-as-errors='*' --checks="$checks" $files -- \
-		-std=gnu11 -D_GNU_SOURCE "${includes[@]}"
+	need_part lib
+	local file found=0 checks='-*,clang-analyzer-*,bugprone-*,misc-*,cert-*,concurrency-*,portability-*'
+	checks+=',-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling'
+	checks+=',-bugprone-easily-swappable-parameters,-misc-unused-parameters'
+	# One by one: version 14 mixes up the va_lists of several files.
+	while IFS= read -r file; do
+		clang-tidy --quiet --warnings-as-errors='*' --checks="$checks" "$file" -- \
+			-std=gnu11 -D_GNU_SOURCE "${includes[@]}" 2>/dev/null || found=1
+	done < <(sources 'lib/*.c' 'tools/*.c' 'examples/*.c' | grep -v '^lib/tests/')
+	((!found))
 }
 
 gate_cppcheck() {
@@ -72,8 +72,10 @@ gate_cppcheck() {
 	for part in lib tools demo bench examples selftests/host; do
 		[[ ! -d $part ]] || parts+=("$part")
 	done
+	# It does not see that a failed ASSERT ends a test.
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
-		--suppress=missingIncludeSystem --error-exitcode=1 "${includes[@]}" "${parts[@]}"
+		--suppress=missingIncludeSystem --suppress='uninitvar:lib/tests/*' --error-exitcode=1 \
+		"${includes[@]}" "${parts[@]}"
 }
 
 # The map, the shared object and the headers must name the same functions.
@@ -104,7 +106,7 @@ gate_install() {
 	pkg-config --validate libzpipe
 	[[ $(pkg-config --modversion libzpipe) == "$(cat VERSION)" ]] || fail "libzpipe.pc: wrong version"
 	[[ -f $root/usr/include/linux/zpipe.h ]] || fail "linux/zpipe.h is not installed"
-	! grep -q _UAPI_ "$root/usr/include/linux/zpipe.h" || fail "linux/zpipe.h: guard of the source tree"
+	! grep -q _UAPI_LINUX "$root/usr/include/linux/zpipe.h" || fail "linux/zpipe.h: guard of the source tree"
 	cat >"$scratch/use.c" <<-END
 		#include <zpipe.h>
 		#include <linux/zpipe.h>

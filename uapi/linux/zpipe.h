@@ -40,6 +40,9 @@
  *	EDQUOT, ENOMEM	a per-user limit, or memory
  *	any other	the peer's errno, given to COMPLETE, delivered verbatim
  *
+ * Every verb first looks at the shared words and wakes whoever waits for what
+ * they now say; so do STAT and INFO, closing an fd and unmapping.
+ *
  * FLUSH is the one verb that may have done half of its work when it fails:
  * with EAGAIN, ETIMEDOUT or EINTR the bytes *are* published, and only the wait
  * for the paused reader was cut short. Repeating it publishes nothing twice.
@@ -216,7 +219,8 @@ struct zpipe_region {
  * @out_writer_wake_examined_at: ... of `writer_wake_examined` (u64)
  * @out_writer_wake_consumed_at: ... of `writer_wake_consumed` (u64)
  * @out_reader_events_at: ... of the reader's event word (u32): not 0 means
- *	that READ has something to say that the cursors do not show
+ *	that READ has something to say that cannot wait until the bytes are
+ *	used up: a cancel, an abort
  * @out_table_at: ... of the descriptor table
  * @out_table_entries: its length, a power of two
  * @out_published_at: byte in the writer region of `published` (u64)
@@ -502,7 +506,9 @@ struct zpipe_complete_args {
  *	that waits)
  * @flags: must be 0
  *
- * One-shot and coalescing; the result has CANCELED and is no error.
+ * One-shot and coalescing; the result has CANCELED and is no error. read(2)
+ * and write(2), which have no flags to answer with, fail with ECANCELED when
+ * it finds them waiting.
  */
 struct zpipe_cancel_args {
 	__u32 what;
@@ -513,8 +519,8 @@ struct zpipe_cancel_args {
  * struct zpipe_set_args - change the thresholds (either)
  * @flags: must be 0
  * @__reserved: must be 0
- * @pause: as for CREATE; ZPIPE_KEEP leaves it
- * @resume: as for CREATE; ZPIPE_KEEP leaves it
+ * @pause: bytes, 0 for never; ZPIPE_KEEP leaves it
+ * @resume: bytes, 1 to @pause, 0 counts as 1; ZPIPE_KEEP leaves it
  */
 struct zpipe_set_args {
 	__u32 flags;
@@ -530,8 +536,8 @@ struct zpipe_set_args {
  * @out_generation: how often it was reset, this one included
  * @out_position: where the stream goes on; positions never move back
  *
- * Both ends must have completed, else EBUSY. What was not consumed is dropped;
- * thresholds stay.
+ * Both ends must have completed, else EBUSY; once the last fd of an end is
+ * closed it is ESHUTDOWN. What was not consumed is dropped; thresholds stay.
  */
 struct zpipe_reset_args {
 	__u32 flags;
