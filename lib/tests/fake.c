@@ -101,7 +101,7 @@ void fake_fail_next(int error)
 
 void fake_override_info(const struct zpipe_info_args *info)
 {
-	fake.overridden = info != NULL;
+	fake.overridden = !!info;
 	if (info)
 		fake.info = *info;
 }

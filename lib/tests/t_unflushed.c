@@ -108,7 +108,7 @@ static void rollback_over_wrap(void)
 	ASSERT_EQ(zp_flush(e.w), 0);
 	ASSERT_EQ(zp_read(e.r, &view), 0);
 	ASSERT_EQ(zp_consume(e.r, 4096), 0);
-	/* segments 3 and 0: a run over the end of the window, then the same grant again, from behind it */
+	/* segments 3 and 0, over the end of the window; then the grant again, from behind it */
 	ASSERT_EQ(zp_alloc(e.w, 2 * 4096, &room), 0);
 	ASSERT_EQ(put(e.w, 4096 + 100), 0);
 	ASSERT_EQ(zp_inline_alloc(e.w, 1, 0, 0), 0);

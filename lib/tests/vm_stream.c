@@ -38,31 +38,32 @@ static void stream(const struct stream *s)
 	EXPECT_EQ(join(pid), 0);
 }
 
-#define STREAM(fn, ...) \
+#define STREAMS(fn, ...) \
 	static void fn(void) \
 	{ \
 		stream(&(struct stream){ __VA_ARGS__ }); \
 	}
 
-STREAM(s_default, .total = 40 << 20, .message = 60000)
-STREAM(s_small, .total = 4 << 20, .message = 200)
-STREAM(s_small_no_spin, .total = 1 << 20, .message = 200, .spin = -1)
-STREAM(s_one_segment, .opts = { PAGES(1) }, .total = 1 << 20, .message = 3000, .spin = -1)
-STREAM(s_two_segments, .opts = { PAGES(2), .pause = ZP_NEVER }, .total = 2 << 20, .message = 5000)
-STREAM(s_contig, .opts = { PAGES(4), .flags = ZP_CONTIG }, .total = 4 << 20, .message = 6000)
-STREAM(s_min, .opts = { PAGES(4), .pause = ZP_NEVER }, .total = 2 << 20, .message = 300,
-	.min = 5000)
-STREAM(s_min_over_pause, .opts = { PAGES(4), .pause = 1000, .resume = 1 }, .total = 1 << 20,
-	.message = 300, .min = 3000)
-STREAM(s_min_capacity, .opts = { PAGES(4), .pause = ZP_NEVER }, .total = 1 << 20,
-	.message = 4096, .min = 16384, .spin = -1)
-STREAM(s_pause, .opts = { PAGES(8), .pause = 4096, .resume = 2048 }, .total = 4 << 20,
-	.message = 1000, .spin = -1)
-STREAM(s_pause_one, .opts = { PAGES(8), .pause = 1, .resume = 1 }, .total = 1 << 20,
-	.message = 1000)
-STREAM(s_keep, .opts = { PAGES(4) }, .total = 1 << 20, .message = 500, .keep = true)
-STREAM(s_copying, .opts = { PAGES(4) }, .total = 4 << 20, .message = 100000, .copying = true)
-STREAM(s_batch, .total = 8 << 20, .message = 500, .batch = true)
+STREAMS(s_default, .total = 40 << 20, .message = 60000)
+STREAMS(s_small, .total = 4 << 20, .message = 200)
+STREAMS(s_small_no_spin, .total = 1 << 20, .message = 200, .spin = -1)
+STREAMS(s_one_segment, .opts = { PAGES(1) }, .total = 1 << 20, .message = 3000, .spin = -1)
+STREAMS(s_two_segments, .opts = { PAGES(2), .pause = ZP_NEVER },
+	.total = 2 << 20, .message = 5000)
+STREAMS(s_contig, .opts = { PAGES(4), .flags = ZP_CONTIG }, .total = 4 << 20, .message = 6000)
+STREAMS(s_min, .opts = { PAGES(4), .pause = ZP_NEVER },
+	.total = 2 << 20, .message = 300, .min = 5000)
+STREAMS(s_min_over_pause, .opts = { PAGES(4), .pause = 1000, .resume = 1 },
+	.total = 1 << 20, .message = 300, .min = 3000)
+STREAMS(s_min_capacity, .opts = { PAGES(4), .pause = ZP_NEVER },
+	.total = 1 << 20, .message = 4096, .min = 16384, .spin = -1)
+STREAMS(s_pause, .opts = { PAGES(8), .pause = 4096, .resume = 2048 },
+	.total = 4 << 20, .message = 1000, .spin = -1)
+STREAMS(s_pause_one, .opts = { PAGES(8), .pause = 1, .resume = 1 },
+	.total = 1 << 20, .message = 1000)
+STREAMS(s_keep, .opts = { PAGES(4) }, .total = 1 << 20, .message = 500, .keep = true)
+STREAMS(s_copying, .opts = { PAGES(4) }, .total = 4 << 20, .message = 100000, .copying = true)
+STREAMS(s_batch, .total = 8 << 20, .message = 500, .batch = true)
 
 /* ---- event loops: try until EAGAIN, then poll ---- */
 
