@@ -207,7 +207,7 @@ static void bad_opts(void)
 		struct zp_open_opts known;
 		uint64_t more;
 	} grown = { .known = { .sz = sizeof(grown) } };
-	struct zp_open_opts opts = { .sz = 4 };
+	struct zp_open_opts opts = { .sz = 1 };
 	size_t only_sz = sizeof(only_sz);
 	struct zp_writer *w = NULL;
 	int wfd, rfd;
