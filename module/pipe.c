@@ -44,7 +44,7 @@ struct geometry {
 int zpipe_pipe_thresholds(u64 *pause, u64 *resume, u64 capacity)
 {
 	if (*pause == ZPIPE_DEFAULT)
-		*pause = capacity / 2;
+		*pause = capacity / 4 * 3;
 	if (*resume == ZPIPE_DEFAULT)
 		*resume = *pause / 2;
 	if (*resume == 0)

@@ -138,7 +138,6 @@ static int try_read_locked(struct zpipe_pipe *pipe, struct zpipe_read_args *args
 int zpipe_reader_wait_locked(struct zpipe_pipe *pipe, struct zpipe_read_args *args, bool nowait)
 {
 	bool expired = false;
-	DEFINE_WAIT(wait);
 	u64 target = 0;
 	int ret;
 
@@ -155,16 +154,15 @@ int zpipe_reader_wait_locked(struct zpipe_pipe *pipe, struct zpipe_read_args *ar
 				pipe->read_want = target;
 			break;
 		}
-		prepare_to_wait(&pipe->reader_wait, &wait, TASK_INTERRUPTIBLE);
+		zpipe_wait_join_locked(pipe, &pipe->read_sleeper);
 		arm_read_locked(pipe, target, true);
-		ret = zpipe_wait_sleep_locked(pipe, &wait, ZPIPE_ROLE_READER, target,
-					      args->deadline);
+		ret = zpipe_wait_sleep_locked(pipe, &pipe->read_sleeper, ZPIPE_ROLE_READER,
+					      target, args->deadline);
 		zpipe_wait_disarm_locked(pipe, &pipe->wake_reader);
 		expired = ret == -ETIMEDOUT;
 		if (ret && !expired)
 			break;
 	}
-	finish_wait(&pipe->reader_wait, &wait);
 	return min(ret, 0);
 }
 

@@ -98,7 +98,6 @@ static int sleep_for_memory_locked(struct zpipe_pipe *pipe, const struct zpipe_a
 				   struct zpipe_plan *plan)
 {
 	bool expired = false;
-	DEFINE_WAIT(wait);
 	int ret;
 
 	lockdep_assert_held(&pipe->lock);
@@ -110,15 +109,14 @@ static int sleep_for_memory_locked(struct zpipe_pipe *pipe, const struct zpipe_a
 			ret = pipe->cancel_flush ? ZPIPE_GRANT_CANCELED : -ETIMEDOUT;
 			break;
 		}
-		prepare_to_wait(&pipe->writer_wait, &wait, TASK_INTERRUPTIBLE);
+		zpipe_wait_join_locked(pipe, &pipe->alloc_sleeper);
 		wait_for_memory_locked(pipe, plan->wait, true);
-		ret = zpipe_wait_sleep_locked(pipe, &wait, ZPIPE_ROLE_WRITER, plan->wait,
-					      args->deadline);
+		ret = zpipe_wait_sleep_locked(pipe, &pipe->alloc_sleeper, ZPIPE_ROLE_WRITER,
+					      plan->wait, args->deadline);
 		expired = ret == -ETIMEDOUT;
 		if (ret && !expired)
 			break;
 	}
-	finish_wait(&pipe->writer_wait, &wait);
 	pipe->memory_wait = ZPIPE_UNARMED;
 	zpipe_wait_disarm_locked(pipe, &pipe->wake_consumed);
 	/* A FLUSH that waits for consumed shares the word: it arms again. */
@@ -304,7 +302,6 @@ static void arm_flush_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_a
 static int wait_flush_locked(struct zpipe_pipe *pipe, struct zpipe_flush_args *args, bool nowait)
 {
 	bool expired = false;
-	DEFINE_WAIT(wait);
 	int ret;
 
 	lockdep_assert_held(&pipe->lock);
@@ -324,19 +321,18 @@ static int wait_flush_locked(struct zpipe_pipe *pipe, struct zpipe_flush_args *a
 			break;
 		}
 		if (!nowait)
-			prepare_to_wait(&pipe->writer_wait, &wait, TASK_INTERRUPTIBLE);
+			zpipe_wait_join_locked(pipe, &pipe->flush_sleeper);
 		arm_flush_locked(pipe, args, !nowait);
 		if (nowait) {
 			ret = must_wait_locked(pipe, args) ? -EAGAIN : 0;
 			break;
 		}
-		ret = zpipe_wait_sleep_locked(pipe, &wait, ZPIPE_ROLE_WRITER, args->position,
-					      args->deadline);
+		ret = zpipe_wait_sleep_locked(pipe, &pipe->flush_sleeper, ZPIPE_ROLE_WRITER,
+					      args->position, args->deadline);
 		expired = ret == -ETIMEDOUT;
 		if (ret && !expired)
 			break;
 	}
-	finish_wait(&pipe->writer_wait, &wait);
 	zpipe_wait_disarm_locked(pipe, &pipe->wake_examined);
 	if (args->flags & ZPIPE_FLUSH_F_WAIT_CONSUMED)
 		zpipe_wait_disarm_locked(pipe, &pipe->wake_consumed);

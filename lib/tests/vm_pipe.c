@@ -33,8 +33,8 @@ static void create_defaults(void)
 	EXPECT_EQ(info.role, ZP_ROLE_WRITER);
 	EXPECT_EQ(info.capacity, 1 << 20);
 	EXPECT_EQ(info.segment_size, 65536);
-	EXPECT_EQ(info.pause, 1 << 19);
-	EXPECT_EQ(info.resume, 1 << 18);
+	EXPECT_EQ(info.pause, 3 << 18);
+	EXPECT_EQ(info.resume, 3 << 17);
 	EXPECT_EQ((uint64_t)info.segment_size * info.nr_segments, info.window);
 	ASSERT_EQ(zp_query(rfd, &info), 0);
 	EXPECT_EQ(info.role, ZP_ROLE_READER);

@@ -39,6 +39,7 @@ selftests/*.c         SPACING                        FIXTURE_DATA(x) *self is no
 selftests/*.c         BRACES                         TEST_F(x, y) { is no conditional
 lib/internal.h        MACRO_ARG_REUSE                MIN and MAX of one library
 */tests/*             MACRO_ARG_REUSE                macros of one test
+*/tests/*             MACRO_WITH_FLOW_CONTROL        an assertion has to end its test
 selftests/*           MACRO_ARG_REUSE                stands in for macros of the kernel
 selftests/host/host.h MEMORY_BARRIER                 stands in for macros of the kernel
 '
