@@ -137,7 +137,7 @@ gate_stack() {
 }
 
 gate_metadata() {
-	local series ko field name
+	local series ko field
 	for series in 6.1 6.12; do
 		scripts/build-module "$series"
 		eval "$(scripts/kernels "$series")"
@@ -147,9 +147,8 @@ gate_metadata() {
 		done
 		[[ $(modinfo -F license "$ko") == GPL ]] || fail "the licence of the module is not GPL"
 		[[ $(modinfo -F vermagic "$ko") == "$KREL "* ]] || fail "it is not for $KREL"
-		while IFS=: read -r name field; do
-			[[ $field == *' '* ]] || fail "parameter $name has no description"
-		done < <(modinfo -F parm "$ko")
+		diff <(modinfo -F parmtype "$ko" | cut -d: -f1 | sort) <(modinfo -F parm "$ko" | cut -d: -f1 | sort) ||
+			fail "a parameter (<) has no description (>)"
 		mkdir -p "$scratch/lib/modules/$KREL"
 		cp "$ko" "$scratch/lib/modules/$KREL/"
 		touch "$scratch/lib/modules/$KREL"/modules.{order,builtin,builtin.modinfo}
