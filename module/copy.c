@@ -36,7 +36,7 @@ static int enter(struct zpipe_end *end, struct mutex *mutex, u32 busy, u32 exclu
 	} else if (mutex_lock_interruptible(mutex)) {
 		return -ERESTARTSYS;
 	}
-	spin_lock(&pipe->lock);
+	zpipe_wait_lock(pipe);
 	ret = zpipe_pipe_look_locked(pipe, end->role);
 	if (!ret && (pipe->busy & excludes))
 		ret = -EBUSY;
@@ -52,7 +52,7 @@ static void leave(struct zpipe_pipe *pipe, struct mutex *mutex, u32 busy)
 {
 	bool late;
 
-	spin_lock(&pipe->lock);
+	zpipe_wait_lock(pipe);
 	pipe->busy &= ~busy;
 	/* The reader completed while its read(2) was copying. */
 	late = busy == ZPIPE_BUSY_READ2 && pipe->reader_ended;
@@ -61,7 +61,7 @@ static void leave(struct zpipe_pipe *pipe, struct mutex *mutex, u32 busy)
 	zpipe_wait_unlock(pipe);
 	if (late) {
 		zpipe_pool_trim(pipe->pool, &pipe->lock);
-		spin_lock(&pipe->lock);
+		zpipe_wait_lock(pipe);
 		zpipe_wait_wake_all_locked(pipe);
 		zpipe_wait_unlock(pipe);
 	}
@@ -106,7 +106,7 @@ static ssize_t write_some(struct zpipe_pipe *pipe, struct iov_iter *from, bool n
 	struct zpipe_plan plan;
 	int ret;
 
-	spin_lock(&pipe->lock);
+	zpipe_wait_lock(pipe);
 	ret = zpipe_writer_unpause_locked(pipe, nowait);
 	args.position = pipe->chain.published;
 	zpipe_wait_unlock(pipe);
@@ -114,7 +114,7 @@ static ssize_t write_some(struct zpipe_pipe *pipe, struct iov_iter *from, bool n
 		return ret;
 	ret = zpipe_writer_grant(pipe, &args, nowait, &plan);
 	if (ret == ZPIPE_GRANT_CANCELED) {
-		spin_lock(&pipe->lock);
+		zpipe_wait_lock(pipe);
 		zpipe_writer_cancel_locked(pipe);
 		zpipe_wait_unlock(pipe);
 		return -ECANCELED;
@@ -129,7 +129,7 @@ static ssize_t write_some(struct zpipe_pipe *pipe, struct iov_iter *from, bool n
 	count = copy_bytes(pipe->pool, plan.offset, min_t(u64, count, plan.length), from, true);
 	if (!count)
 		return -EFAULT;
-	spin_lock(&pipe->lock);
+	zpipe_wait_lock(pipe);
 	zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER);
 	/* It may have been completed by another thread while this copied. */
 	ret = zpipe_writer_check_locked(pipe);
@@ -195,7 +195,7 @@ static ssize_t read_some(struct zpipe_pipe *pipe, struct iov_iter *to)
 	u64 position;
 	ssize_t ret;
 
-	spin_lock(&pipe->lock);
+	zpipe_wait_lock(pipe);
 	ret = zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_READER);
 	if (!ret)
 		ret = zpipe_reader_check_locked(pipe);
@@ -210,7 +210,7 @@ static ssize_t read_some(struct zpipe_pipe *pipe, struct iov_iter *to)
 	span.length = min_t(u64, span.length, iov_iter_count(to));
 	ret = copy_bytes(pipe->pool, span.offset, span.length, to, false);
 
-	spin_lock(&pipe->lock);
+	zpipe_wait_lock(pipe);
 	/* What a mapped thread of this end has stored meanwhile counts again. */
 	pipe->busy &= ~ZPIPE_BUSY_READ2;
 	zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_READER);
@@ -229,7 +229,7 @@ static int wait_for_bytes(struct zpipe_pipe *pipe, bool nowait)
 	struct zpipe_read_args args = {};
 	int ret;
 
-	spin_lock(&pipe->lock);
+	zpipe_wait_lock(pipe);
 	if (pipe->writer_ended && (pipe->closed_abort || !pipe->writer_error) &&
 	    !zpipe_chain_held(&pipe->chain)) {
 		ret = 1;

@@ -38,7 +38,7 @@ static void trim_if_over(struct zpipe_pipe *pipe)
 {
 	bool over;
 
-	spin_lock(&pipe->lock);
+	zpipe_wait_lock(pipe);
 	over = pipe->writer_ended && pipe->reader_ended;
 	zpipe_wait_unlock(pipe);
 	if (over)
@@ -48,7 +48,7 @@ static void trim_if_over(struct zpipe_pipe *pipe)
 /* Takes and leaves the lock, to give pages back before the writer hears. */
 static void end_reader(struct zpipe_pipe *pipe, int error)
 {
-	spin_lock(&pipe->lock);
+	zpipe_wait_lock(pipe);
 	look_finally_locked(pipe, ZPIPE_ROLE_READER);
 	if (pipe->reader_ended) {
 		zpipe_wait_unlock(pipe);
@@ -62,7 +62,7 @@ static void end_reader(struct zpipe_pipe *pipe, int error)
 
 	zpipe_pool_trim(pipe->pool, &pipe->lock);
 
-	spin_lock(&pipe->lock);
+	zpipe_wait_lock(pipe);
 	WRITE_ONCE(pipe->state->reader_error, error);
 	WRITE_ONCE(pipe->state->reader_ended, 1);
 	zpipe_pipe_pause_locked(pipe, false);
@@ -81,7 +81,7 @@ static void end_reader(struct zpipe_pipe *pipe, int error)
  */
 void zpipe_ends_hook(struct zpipe_end *end)
 {
-	spin_lock(&end->pipe->lock);
+	zpipe_wait_lock(end->pipe);
 	zpipe_pipe_look_locked(end->pipe, end->role);
 	zpipe_wait_unlock(end->pipe);
 }
@@ -102,12 +102,12 @@ void zpipe_ends_close(struct zpipe_end *end)
 
 	if (end->role == ZPIPE_ROLE_READER) {
 		end_reader(pipe, 0);
-		spin_lock(&pipe->lock);
+		zpipe_wait_lock(pipe);
 		pipe->closed = true;
 		zpipe_wait_unlock(pipe);
 		return;
 	}
-	spin_lock(&pipe->lock);
+	zpipe_wait_lock(pipe);
 	pipe->closed = true;
 	look_finally_locked(pipe, ZPIPE_ROLE_WRITER);
 	if (!pipe->writer_ended) {
@@ -140,7 +140,7 @@ int zpipe_ends_complete(struct zpipe_end *end, struct zpipe_complete_args *args)
 		return 0;
 	}
 
-	spin_lock(&pipe->lock);
+	zpipe_wait_lock(pipe);
 	if (pipe->writer_ended)
 		goto out_unlock;
 	ret = zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER);
@@ -176,7 +176,7 @@ int zpipe_ends_cancel(struct zpipe_end *end, struct zpipe_cancel_args *args)
 		return -EOPNOTSUPP;
 	if (args->what != ZPIPE_CANCEL_READ && args->what != ZPIPE_CANCEL_FLUSH)
 		return -EINVAL;
-	spin_lock(&pipe->lock);
+	zpipe_wait_lock(pipe);
 	if (args->what == ZPIPE_CANCEL_READ) {
 		pipe->cancel_read = true;
 		zpipe_wait_wake_reader_locked(pipe);
@@ -204,7 +204,7 @@ int zpipe_ends_set(struct zpipe_end *end, struct zpipe_set_args *args)
 
 	if (args->flags || args->__reserved)
 		return -EOPNOTSUPP;
-	spin_lock(&pipe->lock);
+	zpipe_wait_lock(pipe);
 	pause = args->pause == ZPIPE_KEEP ? pipe->pause : args->pause;
 	resume = args->resume == ZPIPE_KEEP ? pipe->resume : args->resume;
 	ret = zpipe_pipe_thresholds(&pause, &resume, zpipe_chain_window(&pipe->chain));
@@ -277,12 +277,12 @@ int zpipe_ends_reset(struct zpipe_end *end, struct zpipe_reset_args *args)
 
 	if (args->flags || args->__reserved)
 		return -EOPNOTSUPP;
-	spin_lock(&pipe->lock);
+	zpipe_wait_lock(pipe);
 	ret = reset_locked(pipe);
 	zpipe_wait_unlock(pipe);
 	if (!ret)
 		zpipe_pool_trim(pipe->pool, &pipe->lock);
-	spin_lock(&pipe->lock);
+	zpipe_wait_lock(pipe);
 	args->out_generation = pipe->generation;
 	args->out_position = pipe->chain.published;
 	trace_zpipe_reset(pipe->id, pipe->chain.published, pipe->generation, ret);

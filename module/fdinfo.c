@@ -28,7 +28,7 @@ void zpipe_fdinfo_show(struct seq_file *seq, struct file *file)
 	struct zpipe_pipe *pipe = end->pipe;
 	const struct zpipe_chain *chain = &pipe->chain;
 
-	spin_lock(&pipe->lock);
+	zpipe_wait_lock(pipe);
 	seq_printf(seq, "zpipe-id:\t%llu\n", pipe->id);
 	seq_printf(seq, "zpipe-role:\t%s\n",
 		   end->role == ZPIPE_ROLE_WRITER ? "writer" : "reader");

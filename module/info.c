@@ -53,7 +53,7 @@ int zpipe_info_get(struct zpipe_end *end, struct zpipe_info_args *args)
 	args->out_examined_at = offsetof(struct zpipe_reader_page, examined);
 	args->out_consumed_at = offsetof(struct zpipe_reader_page, consumed);
 
-	spin_lock(&pipe->lock);
+	zpipe_wait_lock(pipe);
 	zpipe_pipe_look_locked(pipe, end->role);
 	args->out_pause = pipe->pause;
 	args->out_resume = pipe->resume;
@@ -88,7 +88,7 @@ int zpipe_info_stat(struct zpipe_end *end, struct zpipe_stat_args *args)
 		2 * (sizeof(struct zpipe_end) + sizeof(struct file) + sizeof(struct dentry)) +
 		sizeof(struct inode);
 
-	spin_lock(&pipe->lock);
+	zpipe_wait_lock(pipe);
 	zpipe_pipe_look_locked(pipe, end->role);
 	args->out_granted = pipe->chain.granted;
 	args->out_published = pipe->chain.published;

@@ -230,7 +230,7 @@ static int bytes_held(struct zpipe_end *end, int __user *user)
 	struct zpipe_pipe *pipe = end->pipe;
 	u64 held;
 
-	spin_lock(&pipe->lock);
+	zpipe_wait_lock(pipe);
 	zpipe_pipe_look_locked(pipe, end->role);
 	held = zpipe_chain_held(&pipe->chain);
 	zpipe_wait_unlock(pipe);

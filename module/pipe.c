@@ -2,9 +2,9 @@
 /*
  * pipe - the life of a pipe: create, look at the cursors, put, free
  *
- * ends.c has how an end finishes, info.c what one can ask. Here is what all verbs share: taking over
- * the shared words, publishing and advancing for those who do it by ioctl, and
- * pausing the writer.
+ * ends.c has how an end finishes, info.c what one can ask. Here is what all
+ * verbs share: taking over the shared words, publishing and advancing for those
+ * who do it by ioctl, and pausing the writer.
  */
 #include <linux/capability.h>
 #include <linux/ktime.h>
@@ -192,7 +192,7 @@ struct zpipe_pipe *zpipe_pipe_create(const struct zpipe_create_args *args)
 	if (ret)
 		goto err_free_control;
 
-	spin_lock(&pipe->lock);
+	zpipe_wait_lock(pipe);
 	zpipe_wait_share_locked(pipe);
 	zpipe_wait_unlock(pipe);
 	/* The pool holds the same account from here on. */

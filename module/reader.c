@@ -199,7 +199,7 @@ int zpipe_reader_read(struct zpipe_end *end, struct zpipe_read_args *args,
 	if (args->flags & ~READ_FLAGS)
 		return -EOPNOTSUPP;
 	nowait = nowait || (args->flags & ZPIPE_READ_F_NOWAIT);
-	spin_lock(&pipe->lock);
+	zpipe_wait_lock(pipe);
 	ret = enter_read_locked(pipe, args);
 	if (ret)
 		goto out_unlock;
@@ -239,7 +239,7 @@ void zpipe_reader_unread(struct zpipe_end *end, const struct zpipe_read_args *ar
 {
 	struct zpipe_pipe *pipe = end->pipe;
 
-	spin_lock(&pipe->lock);
+	zpipe_wait_lock(pipe);
 	if (args->out_flags & ZPIPE_RES_CANCELED)
 		pipe->cancel_read = true;
 	else if (!(args->flags & ZPIPE_READ_F_SHARED))
@@ -280,7 +280,7 @@ int zpipe_reader_advance(struct zpipe_end *end, struct zpipe_advance_args *args)
 
 	if (args->flags & ~ZPIPE_ADVANCE_F_SHARED)
 		return -EOPNOTSUPP;
-	spin_lock(&pipe->lock);
+	zpipe_wait_lock(pipe);
 	pipe->stats.advances++;
 	ret = pipe->busy & ZPIPE_BUSY_READ2 ? -EBUSY : 0;
 	if (!ret)
@@ -317,7 +317,7 @@ __poll_t zpipe_reader_poll(struct zpipe_pipe *pipe)
 	u64 target;
 	u32 flags;
 
-	spin_lock(&pipe->lock);
+	zpipe_wait_lock(pipe);
 	if (zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_READER))
 		mask |= EPOLLERR;
 	for (turn = 0; turn < 2; turn++) {

@@ -22,8 +22,8 @@
  *		which page is where: segment[].pages. Faults take it under the mm
  *		lock, so it is never held across a user copy or a page pin.
  *	pipe->lock
- *		a spinlock: chain, slots, wake words, end states, counters.
- *		Bounded work only.
+ *		a spinlock, taken and dropped by zpipe_wait_lock() and _unlock():
+ *		chain, slots, wake words, end states, counters. Bounded work only.
  *	wait queue locks
  *
  * Legend of the fields:

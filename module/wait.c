@@ -164,6 +164,7 @@ void zpipe_wait_wake_all_locked(struct zpipe_pipe *pipe)
  * cannot go away before the RCU section ends.
  */
 void zpipe_wait_unlock_and_wake(struct zpipe_pipe *pipe)
+	__releases(&pipe->lock)
 {
 	struct task_struct *reader = NULL, *alloc = NULL, *flush = NULL;
 	u32 wakes = pipe->wakes;
@@ -191,8 +192,10 @@ void zpipe_wait_unlock_and_wake(struct zpipe_pipe *pipe)
 		wake_up_interruptible_all(&pipe->writer_poll);
 		return;
 	}
+	/* Who joined before the lock was dropped is seen here; who joins later looks. */
 	if ((wakes & ZPIPE_WAKE_READER) && waitqueue_active(&pipe->reader_poll))
 		wake_up_interruptible_poll(&pipe->reader_poll, EPOLLIN | EPOLLRDNORM);
+	/* The same. */
 	if ((wakes & ZPIPE_WAKE_WRITER) && waitqueue_active(&pipe->writer_poll))
 		wake_up_interruptible_poll(&pipe->writer_poll, EPOLLOUT | EPOLLWRNORM);
 }
@@ -249,7 +252,7 @@ int zpipe_wait_sleep_locked(struct zpipe_pipe *pipe, struct task_struct **sleepe
 	begin = max_t(s64, local_clock() - begin, 0);
 	trace_zpipe_wait_end(pipe->id, position, begin, role);
 
-	spin_lock(&pipe->lock);
+	zpipe_wait_lock(pipe);
 	*sleeper = NULL;
 	if (role == ZPIPE_ROLE_READER) {
 		pipe->stats.reader_waits++;

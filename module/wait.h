@@ -33,7 +33,13 @@ int zpipe_wait_sleep_locked(struct zpipe_pipe *pipe, struct task_struct **sleepe
 			    u64 position, u64 deadline);
 void zpipe_wait_unlock_and_wake(struct zpipe_pipe *pipe) __releases(&pipe->lock);
 
-/* The other half of spin_lock(&pipe->lock) everywhere. */
+/* The pipe's lock, and dropping it: what was decided meanwhile is sent then. */
+static inline void zpipe_wait_lock(struct zpipe_pipe *pipe)
+	__acquires(&pipe->lock)
+{
+	spin_lock(&pipe->lock);
+}
+
 static inline void zpipe_wait_unlock(struct zpipe_pipe *pipe)
 	__releases(&pipe->lock)
 {

@@ -134,7 +134,7 @@ static int commit_grant(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
 	ret = zpipe_pool_populate(pipe->pool,
 				  zpipe_slots_after(&pipe->pool->slots, plan->first, shared),
 				  plan->nr - shared);
-	spin_lock(&pipe->lock);
+	zpipe_wait_lock(pipe);
 	/* Another thread may have published past the position meanwhile. */
 	if (!ret && plan->position < pipe->chain.published)
 		ret = -EINVAL;
@@ -168,7 +168,7 @@ int zpipe_writer_grant(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *a
 {
 	int ret;
 
-	spin_lock(&pipe->lock);
+	zpipe_wait_lock(pipe);
 	ret = try_grant_locked(pipe, args, plan);
 	/* Memory may have come free between looking and arming. */
 	while (ret == -EAGAIN && nowait) {
@@ -207,7 +207,7 @@ int zpipe_writer_alloc(struct zpipe_end *end, struct zpipe_alloc_args *args, boo
 	if (args->flags & ~ALLOC_FLAGS)
 		return -EOPNOTSUPP;
 	nowait = nowait || (args->flags & ZPIPE_ALLOC_F_NOWAIT);
-	spin_lock(&pipe->lock);
+	zpipe_wait_lock(pipe);
 	if (pipe->busy & (ZPIPE_BUSY_ALLOC | ZPIPE_BUSY_WRITE2)) {
 		zpipe_wait_unlock(pipe);
 		return -EBUSY;
@@ -218,7 +218,7 @@ int zpipe_writer_alloc(struct zpipe_end *end, struct zpipe_alloc_args *args, boo
 
 	ret = zpipe_writer_grant(pipe, args, nowait, &plan);
 
-	spin_lock(&pipe->lock);
+	zpipe_wait_lock(pipe);
 	pipe->busy &= ~ZPIPE_BUSY_ALLOC;
 	args->out_flags = pipe->reader_ended ? ZPIPE_RES_COMPLETED : 0;
 	args->out_offset = plan.offset;
@@ -369,7 +369,7 @@ int zpipe_writer_flush(struct zpipe_end *end, struct zpipe_flush_args *args, boo
 		return -EINVAL;
 	args->out_flags = 0;
 
-	spin_lock(&pipe->lock);
+	zpipe_wait_lock(pipe);
 	if (pipe->busy & (ZPIPE_BUSY_FLUSH | ZPIPE_BUSY_WRITE2)) {
 		zpipe_wait_unlock(pipe);
 		return -EBUSY;
@@ -445,7 +445,7 @@ __poll_t zpipe_writer_poll(struct zpipe_pipe *pipe)
 	__poll_t mask = 0;
 	int turn;
 
-	spin_lock(&pipe->lock);
+	zpipe_wait_lock(pipe);
 	if (zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER))
 		mask |= EPOLLERR;
 	for (turn = 0; turn < 2; turn++) {

@@ -22,6 +22,17 @@ take(lock)
     when != write_unlock(lock)
 copy@p(...)
 
+@pipe exists@
+expression end;
+position p;
+identifier copy = {copy_to_user, copy_from_user, copy_struct_from_user, put_user, get_user,
+	copy_to_iter, copy_from_iter, copy_page_to_iter, copy_page_from_iter, strncpy_from_user,
+	clear_user, fault_in_readable, fault_in_writeable};
+@@
+zpipe_wait_lock(end)
+... when != zpipe_wait_unlock(end)
+copy@p(...)
+
 @mutex exists@
 expression pool;
 position p;
@@ -52,6 +63,12 @@ p << spin.p;
 copy << spin.copy;
 @@
 coccilib.report.print_report(p[0], "%s under a spinlock" % copy)
+
+@script:python depends on report@
+p << pipe.p;
+copy << pipe.copy;
+@@
+coccilib.report.print_report(p[0], "%s under a pipe's lock" % copy)
 
 @script:python depends on report@
 p << mutex.p;
