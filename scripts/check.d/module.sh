@@ -149,7 +149,7 @@ gate_metadata() {
 		done
 		[[ $(modinfo -F license "$ko") == GPL ]] || fail "the licence of the module is not GPL"
 		[[ $(modinfo -F vermagic "$ko") == "$KREL "* ]] || fail "it is not for $KREL"
-		diff <(modinfo -F parmtype "$ko" | cut -d: -f1 | sort) <(modinfo -F parm "$ko" | cut -d: -f1 | sort) ||
+		diff <(modinfo -F parmtype "$ko" | cut -d: -f1 | sort) <(modinfo -F parm "$ko" | sed -nE 's/^([a-z_]+):[^ ].*/\1/p' | sort) ||
 			fail "a parameter (<) has no description (>)"
 		mkdir -p "$scratch/lib/modules/$KREL"
 		cp "$ko" "$scratch/lib/modules/$KREL/"
