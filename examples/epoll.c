@@ -7,6 +7,7 @@
  * while a writer keeps ahead the loop makes no system call for its bytes.
  * Eight children count for a while; the parent adds up what they say.
  */
+#include <err.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -120,8 +121,10 @@ int main(void)
 			zp_reader_close(s->r);
 		}
 	}
-	if (ret)
-		fprintf(stderr, "epoll: %s\n", strerror(-ret));
+	if (ret) {
+		errno = -ret;
+		warn("a pipe");
+	}
 	while (!ret && wait(&status) > 0)
 		bad |= status;
 	printf("sum %llu\n", (unsigned long long)sum);

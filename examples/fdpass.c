@@ -7,6 +7,7 @@
  * filled in when the payload is known, and the payload. The server reads them,
  * and copies what it validates, because the client could still change it.
  */
+#include <err.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -91,10 +92,8 @@ int main(void)
 	struct zp_reader *r;
 	pid_t child;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM, 0, socks)) {
-		perror("fdpass");
-		return 1;
-	}
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, socks))
+		err(1, "socketpair");
 	child = fork();
 	if (child == 0) {
 		close(socks[0]);
@@ -115,9 +114,11 @@ int main(void)
 	}
 	close(socks[0]);
 	waitpid(child, &status, 0);
-	if (ret < 0)
-		fprintf(stderr, "fdpass: %s\n", strerror(-ret));
-	else
+	if (ret < 0) {
+		errno = -ret;
+		warn("the pipe");
+	} else {
 		printf("%d records\n", ret);
+	}
 	return ret != RECORDS - RECORDS / 10 || status;
 }

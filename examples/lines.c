@@ -7,9 +7,9 @@
  * that the next read waits for more; a line longer than the pipe can hold is
  * told by ZP_FULL and is cut. Try: lines < /etc/services
  */
+#include <err.h>
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <zpipe.h>
@@ -46,7 +46,7 @@ static int feed(int fd)
 }
 
 /* One span needs no special case: this prints however many there are. */
-static void print_line(unsigned long number, const struct zp_view *line)
+static int print_line(unsigned long number, const struct zp_view *line)
 {
 	uint32_t i;
 
@@ -55,9 +55,10 @@ static void print_line(unsigned long number, const struct zp_view *line)
 		size_t len;
 		const void *data = zp_view_span(line, i, &len);
 
-		fwrite(data, 1, len, stdout);
+		if (fwrite(data, 1, len, stdout) < len)
+			return -EIO;
 	}
-	putchar('\n');
+	return putchar('\n') < 0 ? -EIO : 0;
 }
 
 static int show(int fd)
@@ -73,17 +74,19 @@ static int show(int fd)
 	while ((ret = zp_read(r, &view)) == 0) {
 		uint64_t from = view.start, end;
 
-		while (zp_view_find(&view, from, "\n", 1, &end) == 0) {
+		while (!ret && zp_view_find(&view, from, "\n", 1, &end) == 0) {
 			zp_view_slice(&view, from, end, &line);
-			print_line(++number, &line);
+			ret = print_line(++number, &line);
 			from = end + 1;
 		}
 		/* no newline will come for the rest: the end, or too long */
-		if (from < view.end && view.flags & (ZP_COMPLETED | ZP_FULL)) {
+		if (!ret && from < view.end && view.flags & (ZP_COMPLETED | ZP_FULL)) {
 			zp_view_slice(&view, from, view.end, &line);
-			print_line(++number, &line);
+			ret = print_line(++number, &line);
 			from = view.end;
 		}
+		if (ret)
+			break;
 		if (view.start == view.end && view.flags & ZP_COMPLETED)
 			break;
 		ret = zp_advance(r, from, view.end);
@@ -102,22 +105,22 @@ int main(void)
 
 	ret = zp_create(&opts, &wfd, &rfd);
 	if (ret) {
-		fprintf(stderr, "lines: cannot make a pipe: %s\n", strerror(-ret));
-		return 1;
+		errno = -ret;
+		err(1, "cannot make a pipe");
 	}
 	child = fork();
-	if (child < 0) {
-		perror("lines");
-		return 1;
-	}
+	if (child < 0)
+		err(1, "fork");
 	if (child == 0) {
 		close(rfd);
 		_exit(feed(wfd) ? 1 : 0);
 	}
 	close(wfd);
 	ret = show(rfd);
-	if (ret)
-		fprintf(stderr, "lines: %s\n", strerror(-ret));
+	if (ret) {
+		errno = -ret;
+		warn("read");
+	}
 	waitpid(child, &status, 0);
 	return ret || status;
 }

@@ -180,14 +180,19 @@ static void extend_run(const struct zpipe_chain *chain, struct zpipe_plan *plan,
 	}
 }
 
-/* Reuse is LIFO: the slot given back last is taken first. */
+/*
+ * Reuse is LIFO: the slot given back last is taken first. But a writer that
+ * wants more than a segment at once is streaming: it takes slots in the order
+ * of the window, from @from on, because what the reader has just left is still
+ * in the reader's cache, and runs of neighbours are found there.
+ */
 static bool place_anywhere(const struct zpipe_chain *chain, struct zpipe_plan *plan,
 			   u64 min, u64 want, u32 from)
 {
 	const struct zpipe_slots *slots = chain->slots;
 
 	plan->nr = slots_for(chain, min);
-	if (plan->nr == 1 && !chain->contig && slots->top != ZPIPE_NO_SLOT)
+	if (slots_for(chain, want) == 1 && !chain->contig && slots->top != ZPIPE_NO_SLOT)
 		plan->first = slots->top;
 	else
 		plan->first = zpipe_slots_find(slots, from, plan->nr);
@@ -229,10 +234,9 @@ static bool place(const struct zpipe_chain *chain, struct zpipe_plan *plan,
 {
 	u32 from = 0;
 
-	if (!chain->contig)
-		return place_anywhere(chain, plan, min, want, 0);
-	if (keep > chain->first && floor != plan->position)
+	if (chain->contig && keep > chain->first && floor != plan->position)
 		return place_after(chain, plan, min, want, keep - 1);
+	/* Where the last descriptor stops; its entry outlives its memory. */
 	if (keep > 0)
 		from = (u32)(place_of(chain, keep - 1, plan->position) >> chain->shift);
 	return place_anywhere(chain, plan, min, want, from);

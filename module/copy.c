@@ -42,7 +42,7 @@ static int enter(struct zpipe_end *end, struct mutex *mutex, u32 busy, u32 exclu
 		ret = -EBUSY;
 	if (!ret)
 		pipe->busy |= busy;
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 	if (ret)
 		mutex_unlock(mutex);
 	return ret;
@@ -58,12 +58,12 @@ static void leave(struct zpipe_pipe *pipe, struct mutex *mutex, u32 busy)
 	late = busy == ZPIPE_BUSY_READ2 && pipe->reader_ended;
 	if (late)
 		zpipe_pipe_discard_locked(pipe);
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 	if (late) {
 		zpipe_pool_trim(pipe->pool, &pipe->lock);
 		spin_lock(&pipe->lock);
 		zpipe_wait_wake_all_locked(pipe);
-		spin_unlock(&pipe->lock);
+		zpipe_wait_unlock(pipe);
 	}
 	mutex_unlock(mutex);
 }
@@ -109,14 +109,14 @@ static ssize_t write_some(struct zpipe_pipe *pipe, struct iov_iter *from, bool n
 	spin_lock(&pipe->lock);
 	ret = zpipe_writer_unpause_locked(pipe, nowait);
 	args.position = pipe->chain.published;
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 	if (ret)
 		return ret;
 	ret = zpipe_writer_grant(pipe, &args, nowait, &plan);
 	if (ret == ZPIPE_GRANT_CANCELED) {
 		spin_lock(&pipe->lock);
 		zpipe_writer_cancel_locked(pipe);
-		spin_unlock(&pipe->lock);
+		zpipe_wait_unlock(pipe);
 		return -ECANCELED;
 	}
 	if (ret)
@@ -139,7 +139,7 @@ static ssize_t write_some(struct zpipe_pipe *pipe, struct iov_iter *from, bool n
 		/* Each write is an edge for epoll, as it is with pipe(2). */
 		zpipe_wait_wake_reader_locked(pipe);
 	}
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 	if (ret)
 		return ret;
 	trace_zpipe_copy(pipe->id, plan.position, count, ZPIPE_COPY_WRITE);
@@ -201,10 +201,10 @@ static ssize_t read_some(struct zpipe_pipe *pipe, struct iov_iter *to)
 		ret = zpipe_reader_check_locked(pipe);
 	position = chain->consumed;
 	if (ret || !zpipe_chain_spans(chain, position, chain->published, &span, 1)) {
-		spin_unlock(&pipe->lock);
+		zpipe_wait_unlock(pipe);
 		return ret;
 	}
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 
 	/* Being busy keeps consumed, and so the segments, where they are. */
 	span.length = min_t(u64, span.length, iov_iter_count(to));
@@ -218,7 +218,7 @@ static ssize_t read_some(struct zpipe_pipe *pipe, struct iov_iter *to)
 	if (chain->consumed < position + ret)
 		zpipe_pipe_advance_locked(pipe, position + ret, position + ret);
 	pipe->stats.copied_read += ret;
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 	trace_zpipe_copy(pipe->id, position, ret, ZPIPE_COPY_READ);
 	return ret ?: -EFAULT;
 }
@@ -240,7 +240,7 @@ static int wait_for_bytes(struct zpipe_pipe *pipe, bool nowait)
 		else if (!ret && zpipe_reader_cancel_locked(pipe))
 			ret = -ECANCELED;
 	}
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 	return ret;
 }
 

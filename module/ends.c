@@ -40,7 +40,7 @@ static void trim_if_over(struct zpipe_pipe *pipe)
 
 	spin_lock(&pipe->lock);
 	over = pipe->writer_ended && pipe->reader_ended;
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 	if (over)
 		zpipe_pool_trim(pipe->pool, &pipe->lock);
 }
@@ -51,14 +51,14 @@ static void end_reader(struct zpipe_pipe *pipe, int error)
 	spin_lock(&pipe->lock);
 	look_finally_locked(pipe, ZPIPE_ROLE_READER);
 	if (pipe->reader_ended) {
-		spin_unlock(&pipe->lock);
+		zpipe_wait_unlock(pipe);
 		return;
 	}
 	pipe->reader_ended = true;
 	pipe->reader_error = error;
 	pipe->read_open = false;
 	zpipe_pipe_discard_locked(pipe);
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 
 	zpipe_pool_trim(pipe->pool, &pipe->lock);
 
@@ -68,7 +68,7 @@ static void end_reader(struct zpipe_pipe *pipe, int error)
 	zpipe_pipe_pause_locked(pipe, false);
 	zpipe_wait_wake_all_locked(pipe);
 	trace_zpipe_complete(pipe->id, pipe->chain.published, ZPIPE_ROLE_READER, error);
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 }
 
 /**
@@ -83,7 +83,7 @@ void zpipe_ends_hook(struct zpipe_end *end)
 {
 	spin_lock(&end->pipe->lock);
 	zpipe_pipe_look_locked(end->pipe, end->role);
-	spin_unlock(&end->pipe->lock);
+	zpipe_wait_unlock(end->pipe);
 }
 
 /**
@@ -104,7 +104,7 @@ void zpipe_ends_close(struct zpipe_end *end)
 		end_reader(pipe, 0);
 		spin_lock(&pipe->lock);
 		pipe->closed = true;
-		spin_unlock(&pipe->lock);
+		zpipe_wait_unlock(pipe);
 		return;
 	}
 	spin_lock(&pipe->lock);
@@ -114,7 +114,7 @@ void zpipe_ends_close(struct zpipe_end *end)
 		pipe->closed_abort = pipe->grants;
 		end_writer_locked(pipe, pipe->grants ? ECONNRESET : 0, true);
 	}
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 	trim_if_over(pipe);
 }
 
@@ -156,7 +156,7 @@ int zpipe_ends_complete(struct zpipe_end *end, struct zpipe_complete_args *args)
 	}
 	end_writer_locked(pipe, args->error, args->flags & ZPIPE_COMPLETE_F_DRAIN);
 out_unlock:
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 	trim_if_over(pipe);
 	return ret;
 }
@@ -185,7 +185,7 @@ int zpipe_ends_cancel(struct zpipe_end *end, struct zpipe_cancel_args *args)
 		zpipe_wait_wake_writer_locked(pipe);
 	}
 	trace_zpipe_cancel(pipe->id, pipe->chain.published, args->what, 0);
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 	return 0;
 }
 
@@ -220,7 +220,7 @@ int zpipe_ends_set(struct zpipe_end *end, struct zpipe_set_args *args)
 		zpipe_wait_wake_writer_locked(pipe);
 	}
 	trace_zpipe_set(pipe->id, pause, resume, ret);
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 	return ret;
 }
 
@@ -279,13 +279,13 @@ int zpipe_ends_reset(struct zpipe_end *end, struct zpipe_reset_args *args)
 		return -EOPNOTSUPP;
 	spin_lock(&pipe->lock);
 	ret = reset_locked(pipe);
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 	if (!ret)
 		zpipe_pool_trim(pipe->pool, &pipe->lock);
 	spin_lock(&pipe->lock);
 	args->out_generation = pipe->generation;
 	args->out_position = pipe->chain.published;
 	trace_zpipe_reset(pipe->id, pipe->chain.published, pipe->generation, ret);
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 	return ret;
 }

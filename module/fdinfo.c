@@ -52,5 +52,5 @@ void zpipe_fdinfo_show(struct seq_file *seq, struct file *file)
 		   pipe->writer_ended ? pipe->writer_error : -1);
 	seq_printf(seq, "zpipe-reader-ended:\t%d\n",
 		   pipe->reader_ended ? pipe->reader_error : -1);
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 }

@@ -47,10 +47,10 @@ static __poll_t end_poll(struct file *file, struct poll_table_struct *table)
 	struct zpipe_end *end = file->private_data;
 
 	if (end->role == ZPIPE_ROLE_READER) {
-		poll_wait(file, &end->pipe->reader_wait, table);
+		poll_wait(file, &end->pipe->reader_poll, table);
 		return zpipe_reader_poll(end->pipe);
 	}
-	poll_wait(file, &end->pipe->writer_wait, table);
+	poll_wait(file, &end->pipe->writer_poll, table);
 	return zpipe_writer_poll(end->pipe);
 }
 

@@ -11,6 +11,7 @@
 #include "info.h"
 #include "pipe.h"
 #include "pool.h"
+#include "wait.h"
 
 /**
  * zpipe_info_get - geometry, where everything is, and where a reader starts
@@ -62,7 +63,7 @@ int zpipe_info_get(struct zpipe_end *end, struct zpipe_info_args *args)
 	args->out_examined = chain->examined;
 	args->out_consumed = chain->consumed;
 	args->out_index = zpipe_chain_index(chain);
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 	return 0;
 }
 
@@ -112,6 +113,6 @@ int zpipe_info_stat(struct zpipe_end *end, struct zpipe_stat_args *args)
 	args->out_reader_wakes = stats->reader_wakes;
 	args->out_writer_wakes = stats->writer_wakes;
 	args->out_rejects = stats->rejects;
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 	return 0;
 }

@@ -18,6 +18,7 @@
 #include "pipe.h"
 #include "reader.h"
 #include "types.h"
+#include "wait.h"
 #include "writer.h"
 
 /* Any argument struct, on the dispatcher's stack. */
@@ -232,7 +233,7 @@ static int bytes_held(struct zpipe_end *end, int __user *user)
 	spin_lock(&pipe->lock);
 	zpipe_pipe_look_locked(pipe, end->role);
 	held = zpipe_chain_held(&pipe->chain);
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 	return put_user((int)min_t(u64, held, INT_MAX), user);
 }
 

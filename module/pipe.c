@@ -44,7 +44,7 @@ struct geometry {
 int zpipe_pipe_thresholds(u64 *pause, u64 *resume, u64 capacity)
 {
 	if (*pause == ZPIPE_DEFAULT)
-		*pause = capacity / 2;
+		*pause = capacity / 4 * 3;
 	if (*resume == ZPIPE_DEFAULT)
 		*resume = *pause / 2;
 	if (*resume == 0)
@@ -194,7 +194,7 @@ struct zpipe_pipe *zpipe_pipe_create(const struct zpipe_create_args *args)
 
 	spin_lock(&pipe->lock);
 	zpipe_wait_share_locked(pipe);
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 	/* The pool holds the same account from here on. */
 	zpipe_user_put(user);
 	trace_zpipe_create(pipe->id, 0, zpipe_pool_window(pipe->pool), 0);

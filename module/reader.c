@@ -110,9 +110,8 @@ static void arm_read_locked(struct zpipe_pipe *pipe, u64 target, bool sleep)
 	zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_READER);
 }
 
-/* One turn: 1 when a READ can return, 0 when it is armed and may sleep, or an errno. */
-static int try_read_locked(struct zpipe_pipe *pipe, struct zpipe_read_args *args, bool sleep,
-			   u64 *target)
+/* One look: 1 when a READ can return, 0 when it must wait for *target, or an errno. */
+static int try_read_locked(struct zpipe_pipe *pipe, struct zpipe_read_args *args, u64 *target)
 {
 	const struct zpipe_chain *chain = &pipe->chain;
 	u64 seen;
@@ -124,12 +123,7 @@ static int try_read_locked(struct zpipe_pipe *pipe, struct zpipe_read_args *args
 		return ret;
 	seen = args->flags & ZPIPE_READ_F_REREAD ? chain->consumed : chain->examined;
 	*target = max(chain->consumed + (args->min ?: 1), seen + 1);
-	ret = judge_locked(pipe, *target, seen, &args->out_flags);
-	if (ret)
-		return ret;
-	arm_read_locked(pipe, *target, sleep);
-	/* What came before the arming wakes a sleeper at once; others look here. */
-	return sleep ? 0 : judge_locked(pipe, *target, seen, &args->out_flags);
+	return judge_locked(pipe, *target, seen, &args->out_flags);
 }
 
 /**
@@ -144,33 +138,31 @@ static int try_read_locked(struct zpipe_pipe *pipe, struct zpipe_read_args *args
 int zpipe_reader_wait_locked(struct zpipe_pipe *pipe, struct zpipe_read_args *args, bool nowait)
 {
 	bool expired = false;
-	DEFINE_WAIT(wait);
 	u64 target = 0;
 	int ret;
 
 	lockdep_assert_held(&pipe->lock);
-	if (nowait) {
-		ret = try_read_locked(pipe, args, false, &target);
-		if (!ret)
-			pipe->read_want = target;
-		return ret ? min(ret, 0) : -EAGAIN;
-	}
-	for (;;) {
-		prepare_to_wait(&pipe->reader_wait, &wait, TASK_INTERRUPTIBLE);
-		ret = try_read_locked(pipe, args, true, &target);
-		if (!ret && expired)
+	while (!(ret = try_read_locked(pipe, args, &target))) {
+		if (expired) {
 			ret = -ETIMEDOUT;
-		if (ret)
 			break;
-		ret = zpipe_wait_sleep_locked(pipe, &wait, ZPIPE_ROLE_READER, target,
-					      args->deadline);
+		}
+		if (nowait) {
+			arm_read_locked(pipe, target, false);
+			ret = try_read_locked(pipe, args, &target) ?: -EAGAIN;
+			if (ret == -EAGAIN)
+				pipe->read_want = target;
+			break;
+		}
+		zpipe_wait_join_locked(pipe, &pipe->read_sleeper);
+		arm_read_locked(pipe, target, true);
+		ret = zpipe_wait_sleep_locked(pipe, &pipe->read_sleeper, ZPIPE_ROLE_READER,
+					      target, args->deadline);
 		zpipe_wait_disarm_locked(pipe, &pipe->wake_reader);
 		expired = ret == -ETIMEDOUT;
 		if (ret && !expired)
 			break;
 	}
-	finish_wait(&pipe->reader_wait, &wait);
-	zpipe_wait_disarm_locked(pipe, &pipe->wake_reader);
 	return min(ret, 0);
 }
 
@@ -230,7 +222,7 @@ int zpipe_reader_read(struct zpipe_end *end, struct zpipe_read_args *args,
 		pipe->read_end = args->out_end;
 	}
 out_unlock:
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 	trace_zpipe_read(pipe->id, ret ? 0 : args->out_start,
 			 ret ? args->min : args->out_end - args->out_start, ret);
 	return ret;
@@ -253,7 +245,7 @@ void zpipe_reader_unread(struct zpipe_end *end, const struct zpipe_read_args *ar
 	else if (!(args->flags & ZPIPE_READ_F_SHARED))
 		pipe->read_open = false;
 	zpipe_wait_share_locked(pipe);
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 }
 
 /* ADVANCE by arguments: within what the outstanding READ showed. */
@@ -305,7 +297,7 @@ int zpipe_reader_advance(struct zpipe_end *end, struct zpipe_advance_args *args)
 	args->out_flags = pipe->writer_ended && !pipe->writer_error ? ZPIPE_RES_COMPLETED : 0;
 	consumed = pipe->chain.consumed;
 	held = zpipe_chain_held(&pipe->chain);
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 	trace_zpipe_advance(pipe->id, consumed, held, ret);
 	return ret;
 }
@@ -342,6 +334,6 @@ __poll_t zpipe_reader_poll(struct zpipe_pipe *pipe)
 		mask |= EPOLLHUP;
 	if (pipe->guilty || pipe->writer_error)
 		mask |= EPOLLERR;
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 	return mask;
 }

@@ -40,6 +40,7 @@
 #include <linux/fs.h>
 #include <linux/kref.h>
 #include <linux/mutex.h>
+#include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/wait.h>
@@ -235,8 +236,12 @@ struct zpipe_wake {
  * @wake_consumed: L, for consumed
  * @memory_wait: L, consumed position that an ALLOC without memory waits for,
  *	asleep or after EAGAIN; ZPIPE_UNARMED when none does (rule R2)
- * @reader_wait: readers sleep and poll here
- * @writer_wait: writers do
+ * @wakes: L, enum zpipe_wakes, to be sent when the lock is dropped
+ * @read_sleeper: L, the task asleep in READ or read(2)
+ * @alloc_sleeper: L, in ALLOC or write(2), for memory
+ * @flush_sleeper: L, in FLUSH or write(2), paused or waiting for the reader
+ * @reader_poll: whoever polls the reader end
+ * @writer_poll: whoever polls the writer end
  * @read_mutex: see above
  * @write_mutex: see above
  * @stats: L
@@ -280,8 +285,12 @@ struct zpipe_pipe {
 	struct zpipe_wake wake_reader;
 	struct zpipe_wake wake_examined;
 	struct zpipe_wake wake_consumed;
-	wait_queue_head_t reader_wait;
-	wait_queue_head_t writer_wait;
+	u32 wakes;
+	struct task_struct *read_sleeper;
+	struct task_struct *alloc_sleeper;
+	struct task_struct *flush_sleeper;
+	wait_queue_head_t reader_poll;
+	wait_queue_head_t writer_poll;
 	struct mutex read_mutex;
 	struct mutex write_mutex;
 	struct zpipe_stats stats;

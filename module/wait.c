@@ -10,6 +10,7 @@
  */
 #include <linux/hrtimer.h>
 #include <linux/poll.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/clock.h>
 #include <linux/sched/signal.h>
 
@@ -28,8 +29,8 @@ static void clear(struct zpipe_wake *wake)
  */
 void zpipe_wait_init(struct zpipe_pipe *pipe)
 {
-	init_waitqueue_head(&pipe->reader_wait);
-	init_waitqueue_head(&pipe->writer_wait);
+	init_waitqueue_head(&pipe->reader_poll);
+	init_waitqueue_head(&pipe->writer_poll);
 	clear(&pipe->wake_reader);
 	clear(&pipe->wake_examined);
 	clear(&pipe->wake_consumed);
@@ -103,7 +104,7 @@ void zpipe_wait_disarm_locked(struct zpipe_pipe *pipe, struct zpipe_wake *wake)
 }
 
 /**
- * zpipe_wait_wake_reader_locked - clear the reader's word and wake its waiters
+ * zpipe_wait_wake_reader_locked - clear the reader's word, to wake its waiters
  * @pipe: the pipe
  */
 void zpipe_wait_wake_reader_locked(struct zpipe_pipe *pipe)
@@ -111,11 +112,11 @@ void zpipe_wait_wake_reader_locked(struct zpipe_pipe *pipe)
 	lockdep_assert_held(&pipe->lock);
 	clear(&pipe->wake_reader);
 	zpipe_wait_share_locked(pipe);
-	/* Sleepers join the queue before they take the lock. */
-	if (!waitqueue_active(&pipe->reader_wait))
+	/* Who polls joins the queue before it takes the lock to look. */
+	if (!pipe->read_sleeper && !waitqueue_active(&pipe->reader_poll))
 		return;
 	pipe->stats.reader_wakes++;
-	wake_up_interruptible_poll(&pipe->reader_wait, EPOLLIN | EPOLLRDNORM);
+	pipe->wakes |= ZPIPE_WAKE_READER;
 	trace_zpipe_wake(pipe->id, pipe->chain.published, 0, ZPIPE_ROLE_READER);
 }
 
@@ -129,11 +130,11 @@ void zpipe_wait_wake_writer_locked(struct zpipe_pipe *pipe)
 	clear(&pipe->wake_examined);
 	clear(&pipe->wake_consumed);
 	zpipe_wait_share_locked(pipe);
-	/* Sleepers join the queue before they take the lock. */
-	if (!waitqueue_active(&pipe->writer_wait))
+	/* Who polls joins the queue before it takes the lock to look. */
+	if (!pipe->alloc_sleeper && !pipe->flush_sleeper && !waitqueue_active(&pipe->writer_poll))
 		return;
 	pipe->stats.writer_wakes++;
-	wake_up_interruptible_poll(&pipe->writer_wait, EPOLLOUT | EPOLLWRNORM);
+	pipe->wakes |= ZPIPE_WAKE_WRITER;
 	trace_zpipe_wake(pipe->id, pipe->chain.consumed, 0, ZPIPE_ROLE_WRITER);
 }
 
@@ -148,25 +149,83 @@ void zpipe_wait_wake_all_locked(struct zpipe_pipe *pipe)
 	clear(&pipe->wake_examined);
 	clear(&pipe->wake_consumed);
 	zpipe_wait_share_locked(pipe);
-	wake_up_interruptible_all(&pipe->reader_wait);
-	wake_up_interruptible_all(&pipe->writer_wait);
+	pipe->wakes |= ZPIPE_WAKE_READER | ZPIPE_WAKE_WRITER | ZPIPE_WAKE_ENDED;
+}
+
+/**
+ * zpipe_wait_unlock_and_wake - drop the lock, then send what was decided under it
+ * @pipe: the pipe; the caller's file keeps it alive
+ *
+ * Holding nothing, because the first thing that a woken task does is to take
+ * the lock: on another processor it would spin until the waker is done, which
+ * in a virtual machine can be a time slice of the host. For the same reason
+ * sleepers are tasks and not entries of a queue, whose lock is held while it
+ * wakes. A task that has woken by itself meanwhile is woken once too often; it
+ * cannot go away before the RCU section ends.
+ */
+void zpipe_wait_unlock_and_wake(struct zpipe_pipe *pipe)
+{
+	struct task_struct *reader = NULL, *alloc = NULL, *flush = NULL;
+	u32 wakes = pipe->wakes;
+
+	lockdep_assert_held(&pipe->lock);
+	pipe->wakes = 0;
+	rcu_read_lock();
+	if (wakes & ZPIPE_WAKE_READER)
+		reader = pipe->read_sleeper;
+	if (wakes & ZPIPE_WAKE_WRITER) {
+		alloc = pipe->alloc_sleeper;
+		flush = pipe->flush_sleeper;
+	}
+	spin_unlock(&pipe->lock);
+	if (reader)
+		wake_up_process(reader);
+	if (alloc)
+		wake_up_process(alloc);
+	if (flush)
+		wake_up_process(flush);
+	rcu_read_unlock();
+
+	if (wakes & ZPIPE_WAKE_ENDED) {
+		wake_up_interruptible_all(&pipe->reader_poll);
+		wake_up_interruptible_all(&pipe->writer_poll);
+		return;
+	}
+	if ((wakes & ZPIPE_WAKE_READER) && waitqueue_active(&pipe->reader_poll))
+		wake_up_interruptible_poll(&pipe->reader_poll, EPOLLIN | EPOLLRDNORM);
+	if ((wakes & ZPIPE_WAKE_WRITER) && waitqueue_active(&pipe->writer_poll))
+		wake_up_interruptible_poll(&pipe->writer_poll, EPOLLOUT | EPOLLWRNORM);
+}
+
+/**
+ * zpipe_wait_join_locked - the caller is going to sleep
+ * @pipe: the pipe
+ * @sleeper: which of its three; being busy keeps it the caller's
+ *
+ * Before arming, so that whoever finds the word armed finds the sleeper too.
+ */
+void zpipe_wait_join_locked(struct zpipe_pipe *pipe, struct task_struct **sleeper)
+{
+	lockdep_assert_held(&pipe->lock);
+	*sleeper = current;
+	set_current_state(TASK_INTERRUPTIBLE);
 }
 
 /**
  * zpipe_wait_sleep_locked - sleep until a wake-up, a signal or the deadline
  * @pipe: the pipe; unlocked while asleep
- * @wait: the caller's entry of its queue, from zpipe_wait_join_locked()
- * @role: whose queue
+ * @sleeper: what the caller has joined as; left when this returns
+ * @role: of the end
  * @position: for the trace
  * @deadline: CLOCK_MONOTONIC nanoseconds, 0 for none
  *
- * Wake-ups come under the lock, so one that happens between arming and
- * sleeping finds the caller on the queue.
+ * Whoever decides to wake the caller does so under the lock, and what it sends
+ * after that ends this sleep, also when it comes before it.
  *
  * Context: sleeps, interruptibly.
  * Return: 0 to look again, -ETIMEDOUT, -ERESTARTSYS.
  */
-int zpipe_wait_sleep_locked(struct zpipe_pipe *pipe, struct wait_queue_entry *wait, u32 role,
+int zpipe_wait_sleep_locked(struct zpipe_pipe *pipe, struct task_struct **sleeper, u32 role,
 			    u64 position, u64 deadline)
 	__releases(&pipe->lock) __acquires(&pipe->lock)
 {
@@ -174,7 +233,7 @@ int zpipe_wait_sleep_locked(struct zpipe_pipe *pipe, struct wait_queue_entry *wa
 	int ret = 0;
 
 	lockdep_assert_held(&pipe->lock);
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 	trace_zpipe_wait_begin(pipe->id, position, 0, role);
 	if (signal_pending(current)) {
 		ret = -ERESTARTSYS;
@@ -191,6 +250,7 @@ int zpipe_wait_sleep_locked(struct zpipe_pipe *pipe, struct wait_queue_entry *wa
 	trace_zpipe_wait_end(pipe->id, position, begin, role);
 
 	spin_lock(&pipe->lock);
+	*sleeper = NULL;
 	if (role == ZPIPE_ROLE_READER) {
 		pipe->stats.reader_waits++;
 		pipe->stats.reader_wait_ns += begin;

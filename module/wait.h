@@ -13,6 +13,13 @@
 
 #include "types.h"
 
+/* Decided under the lock, sent by zpipe_wait_unlock(). */
+enum zpipe_wakes {
+	ZPIPE_WAKE_READER	= 1,
+	ZPIPE_WAKE_WRITER	= 2,
+	ZPIPE_WAKE_ENDED	= 4,	/* with the two above: whatever is polled for */
+};
+
 void zpipe_wait_init(struct zpipe_pipe *pipe);
 void zpipe_wait_share_locked(struct zpipe_pipe *pipe);
 void zpipe_wait_arm_locked(struct zpipe_pipe *pipe, struct zpipe_wake *wake, u64 position,
@@ -21,8 +28,20 @@ void zpipe_wait_disarm_locked(struct zpipe_pipe *pipe, struct zpipe_wake *wake);
 void zpipe_wait_wake_reader_locked(struct zpipe_pipe *pipe);
 void zpipe_wait_wake_writer_locked(struct zpipe_pipe *pipe);
 void zpipe_wait_wake_all_locked(struct zpipe_pipe *pipe);
-int zpipe_wait_sleep_locked(struct zpipe_pipe *pipe, struct wait_queue_entry *wait, u32 role,
+void zpipe_wait_join_locked(struct zpipe_pipe *pipe, struct task_struct **sleeper);
+int zpipe_wait_sleep_locked(struct zpipe_pipe *pipe, struct task_struct **sleeper, u32 role,
 			    u64 position, u64 deadline);
+void zpipe_wait_unlock_and_wake(struct zpipe_pipe *pipe) __releases(&pipe->lock);
+
+/* The other half of spin_lock(&pipe->lock) everywhere. */
+static inline void zpipe_wait_unlock(struct zpipe_pipe *pipe)
+	__releases(&pipe->lock)
+{
+	if (unlikely(pipe->wakes))
+		zpipe_wait_unlock_and_wake(pipe);
+	else
+		spin_unlock(&pipe->lock);
+}
 
 static inline u64 zpipe_wake_at(const struct zpipe_wake *wake)
 {

@@ -36,6 +36,12 @@ int zpipe_writer_check_locked(const struct zpipe_pipe *pipe)
 	return -pipe->reader_error;
 }
 
+/* How every verb of the writer begins. */
+static int enter_locked(struct zpipe_pipe *pipe)
+{
+	return zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER) ?: zpipe_writer_check_locked(pipe);
+}
+
 /**
  * zpipe_writer_cancel_locked - use up a CANCEL of the writer's operations
  * @pipe: the pipe
@@ -78,9 +84,7 @@ static int try_grant_locked(struct zpipe_pipe *pipe, const struct zpipe_alloc_ar
 	int ret;
 
 	lockdep_assert_held(&pipe->lock);
-	ret = zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER);
-	if (!ret)
-		ret = zpipe_writer_check_locked(pipe);
+	ret = enter_locked(pipe);
 	if (ret)
 		return ret;
 	zpipe_pipe_freed_locked(pipe, zpipe_chain_reclaim(chain));
@@ -94,12 +98,10 @@ static int sleep_for_memory_locked(struct zpipe_pipe *pipe, const struct zpipe_a
 				   struct zpipe_plan *plan)
 {
 	bool expired = false;
-	DEFINE_WAIT(wait);
 	int ret;
 
 	lockdep_assert_held(&pipe->lock);
 	for (;;) {
-		prepare_to_wait(&pipe->writer_wait, &wait, TASK_INTERRUPTIBLE);
 		ret = try_grant_locked(pipe, args, plan);
 		if (ret != -EAGAIN)
 			break;
@@ -107,14 +109,14 @@ static int sleep_for_memory_locked(struct zpipe_pipe *pipe, const struct zpipe_a
 			ret = pipe->cancel_flush ? ZPIPE_GRANT_CANCELED : -ETIMEDOUT;
 			break;
 		}
+		zpipe_wait_join_locked(pipe, &pipe->alloc_sleeper);
 		wait_for_memory_locked(pipe, plan->wait, true);
-		ret = zpipe_wait_sleep_locked(pipe, &wait, ZPIPE_ROLE_WRITER, plan->wait,
-					      args->deadline);
+		ret = zpipe_wait_sleep_locked(pipe, &pipe->alloc_sleeper, ZPIPE_ROLE_WRITER,
+					      plan->wait, args->deadline);
 		expired = ret == -ETIMEDOUT;
 		if (ret && !expired)
 			break;
 	}
-	finish_wait(&pipe->writer_wait, &wait);
 	pipe->memory_wait = ZPIPE_UNARMED;
 	zpipe_wait_disarm_locked(pipe, &pipe->wake_consumed);
 	/* A FLUSH that waits for consumed shares the word: it arms again. */
@@ -146,7 +148,7 @@ static int commit_grant(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
 	} else if (plan->nr) {
 		zpipe_chain_unreserve(&pipe->chain, plan);
 	}
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 	return ret;
 }
 
@@ -183,7 +185,7 @@ int zpipe_writer_grant(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *a
 		pipe->memory_wait = ZPIPE_UNARMED;
 	if (ret == -EAGAIN && !nowait)
 		ret = sleep_for_memory_locked(pipe, args, plan);
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 	return ret ?: commit_grant(pipe, plan);
 }
 
@@ -207,12 +209,12 @@ int zpipe_writer_alloc(struct zpipe_end *end, struct zpipe_alloc_args *args, boo
 	nowait = nowait || (args->flags & ZPIPE_ALLOC_F_NOWAIT);
 	spin_lock(&pipe->lock);
 	if (pipe->busy & (ZPIPE_BUSY_ALLOC | ZPIPE_BUSY_WRITE2)) {
-		spin_unlock(&pipe->lock);
+		zpipe_wait_unlock(pipe);
 		return -EBUSY;
 	}
 	pipe->busy |= ZPIPE_BUSY_ALLOC;
 	pipe->stats.allocs++;
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 
 	ret = zpipe_writer_grant(pipe, args, nowait, &plan);
 
@@ -232,7 +234,7 @@ int zpipe_writer_alloc(struct zpipe_end *end, struct zpipe_alloc_args *args, boo
 	} else if (ret == -EINVAL || ret == -EMSGSIZE) {
 		zpipe_pipe_reject_locked(pipe, ZPIPE_NR_ALLOC, args->position, ret);
 	}
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 	trace_zpipe_alloc(pipe->id, args->position, ret ? args->min : args->out_length, ret);
 	return ret;
 }
@@ -244,9 +246,7 @@ static int publish_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_args
 	int ret;
 
 	lockdep_assert_held(&pipe->lock);
-	ret = zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER);
-	if (!ret)
-		ret = zpipe_writer_check_locked(pipe);
+	ret = enter_locked(pipe);
 	if (ret)
 		return ret;
 	if (args->position > chain->granted)
@@ -302,13 +302,10 @@ static void arm_flush_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_a
 static int wait_flush_locked(struct zpipe_pipe *pipe, struct zpipe_flush_args *args, bool nowait)
 {
 	bool expired = false;
-	DEFINE_WAIT(wait);
 	int ret;
 
 	lockdep_assert_held(&pipe->lock);
 	for (;;) {
-		if (!nowait)
-			prepare_to_wait(&pipe->writer_wait, &wait, TASK_INTERRUPTIBLE);
 		zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER);
 		ret = zpipe_writer_check_locked(pipe);
 		if (ret)
@@ -323,18 +320,19 @@ static int wait_flush_locked(struct zpipe_pipe *pipe, struct zpipe_flush_args *a
 			ret = -ETIMEDOUT;
 			break;
 		}
+		if (!nowait)
+			zpipe_wait_join_locked(pipe, &pipe->flush_sleeper);
 		arm_flush_locked(pipe, args, !nowait);
 		if (nowait) {
 			ret = must_wait_locked(pipe, args) ? -EAGAIN : 0;
 			break;
 		}
-		ret = zpipe_wait_sleep_locked(pipe, &wait, ZPIPE_ROLE_WRITER, args->position,
-					      args->deadline);
+		ret = zpipe_wait_sleep_locked(pipe, &pipe->flush_sleeper, ZPIPE_ROLE_WRITER,
+					      args->position, args->deadline);
 		expired = ret == -ETIMEDOUT;
 		if (ret && !expired)
 			break;
 	}
-	finish_wait(&pipe->writer_wait, &wait);
 	zpipe_wait_disarm_locked(pipe, &pipe->wake_examined);
 	if (args->flags & ZPIPE_FLUSH_F_WAIT_CONSUMED)
 		zpipe_wait_disarm_locked(pipe, &pipe->wake_consumed);
@@ -373,7 +371,7 @@ int zpipe_writer_flush(struct zpipe_end *end, struct zpipe_flush_args *args, boo
 
 	spin_lock(&pipe->lock);
 	if (pipe->busy & (ZPIPE_BUSY_FLUSH | ZPIPE_BUSY_WRITE2)) {
-		spin_unlock(&pipe->lock);
+		zpipe_wait_unlock(pipe);
 		return -EBUSY;
 	}
 	pipe->stats.flushes++;
@@ -388,7 +386,7 @@ int zpipe_writer_flush(struct zpipe_end *end, struct zpipe_flush_args *args, boo
 	args->out_examined = pipe->chain.examined;
 	args->out_consumed = pipe->chain.consumed;
 	unexamined = zpipe_chain_unexamined(&pipe->chain);
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 	trace_zpipe_flush(pipe->id, args->position, unexamined, ret);
 	return ret;
 }
@@ -407,9 +405,7 @@ int zpipe_writer_unpause_locked(struct zpipe_pipe *pipe, bool nowait)
 	int ret;
 
 	lockdep_assert_held(&pipe->lock);
-	ret = zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER);
-	if (!ret)
-		ret = zpipe_writer_check_locked(pipe);
+	ret = enter_locked(pipe);
 	if (ret || !must_wait_locked(pipe, &args))
 		return ret;
 	ret = wait_flush_locked(pipe, &args, nowait);
@@ -470,6 +466,6 @@ __poll_t zpipe_writer_poll(struct zpipe_pipe *pipe)
 			break;
 		}
 	}
-	spin_unlock(&pipe->lock);
+	zpipe_wait_unlock(pipe);
 	return mask;
 }

@@ -89,14 +89,14 @@ TEST_F(create, capacity_near_the_end_of_64_bits_is_refused)
 	EXPECT_NE(0, zt_create(ZT_ARGS(1U << 31, 1ULL << 40)));
 }
 
-TEST_F(create, thresholds_default_to_a_half_and_a_quarter)
+TEST_F(create, thresholds_default_to_three_quarters_and_half_of_that)
 {
 	struct zpipe_create_args *args = ZT_ARGS(ZT_PAGE, 4 * ZT_PAGE, .pause = ZPIPE_DEFAULT,
 						 .resume = ZPIPE_DEFAULT);
 
 	ASSERT_EQ(0, zt_pipe_open(&self->p, args));
-	EXPECT_EQ(2 * ZT_PAGE, self->p.w.info.out_pause);
-	EXPECT_EQ(ZT_PAGE, self->p.w.info.out_resume);
+	EXPECT_EQ(3 * ZT_PAGE, self->p.w.info.out_pause);
+	EXPECT_EQ(3 * ZT_PAGE / 2, self->p.w.info.out_resume);
 }
 
 TEST_F(create, resume_defaults_to_half_of_the_pause)

@@ -23,6 +23,9 @@ shift
 (($#)) || set -- '*'
 
 [[ -c /dev/zpipe ]] || echo "# there is no /dev/zpipe: is the module loaded?"
+# The programs run in an empty folder, so what they find by its place is named here.
+built=$(cd "$(dirname "$0")/.." && pwd -P)/build/module-${ZPIPE_VM-}/zpipe.ko
+[[ ${ZPIPE_MODULE-} || ! -e $built ]] || export ZPIPE_MODULE=$built
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 out=$scratch/out

@@ -48,7 +48,10 @@ ZP_API unsigned int zp_version(void);
  * @writer_fd: out: the writer end, close-on-exec, the caller's
  * @reader_fd: out: the reader end, close-on-exec, the caller's
  *
- * Return: 0; -EINVAL, -E2BIG: @opts; -ENOENT, -ENODEV, -ENXIO: the module is
+ * Source: pipe2(2); the options are those of PipeOptions.
+ *
+ * Return: 0; -EINVAL, -E2BIG: @opts; -EOPNOTSUPP: flags that the kernel does
+ * not know; -ENOTTY: @opts names another device; -ENOENT, -ENODEV, -ENXIO: the module is
  * not loaded; -EACCES: no right to the device; -EMFILE, -ENFILE; -EDQUOT,
  * -ENOMEM: a per-user limit, or memory.
  */
@@ -59,6 +62,8 @@ ZP_API int zp_create(const struct zp_create_opts *opts, int *writer_fd, int *rea
  * @fd: any fd; nothing is mapped
  * @info: out; info->sz is set by the caller
  *
+ * Source: ZPIPE_IOC_INFO, checked as for mapping.
+ *
  * Return: 0; -EBADF: not an fd of zpipe; -EPROTO: answers that make no sense;
  * -EPROTONOSUPPORT: a later version of the interface; -EINVAL: info->sz.
  */
@@ -68,6 +73,8 @@ ZP_API int zp_query(int fd, struct zp_info *info);
  * zp_stat() - positions and counters
  * @fd: either end
  * @stat: out; stat->sz is set by the caller
+ *
+ * Source: ZPIPE_IOC_STAT.
  *
  * Return: 0; -EBADF: not an fd of zpipe; -EINVAL: stat->sz.
  */
@@ -95,6 +102,7 @@ ZP_API int zp_cancel(int fd, unsigned int what);
  * @resume: bytes unexamined; 0 leaves it
  *
  * A writer that is not waiting notices with its next segment at the latest.
+ * Source: PipeOptions.PauseWriterThreshold and ResumeWriterThreshold.
  *
  * Return: 0; -EBADF: not an fd of zpipe; -EINVAL: @resume above @pause.
  */
@@ -103,6 +111,9 @@ ZP_API int zp_set_thresholds(int fd, uint64_t pause, uint64_t resume);
 /**
  * zp_reset() - use a pipe again whose ends have both completed
  * @fd: either end; handles opened before must be closed (ZP_KEEP_FD) first
+ *
+ * Positions go on, what was not consumed is dropped, thresholds stay.
+ * Source: Pipe.Reset.
  *
  * Return: 0; -EBUSY: an end has not completed; -ESHUTDOWN: one was closed;
  * -EBADF: not an fd of zpipe.
@@ -121,6 +132,8 @@ ZP_API uint64_t zp_deadline(uint64_t timeout_ns);
  * zp_send_fd() - pass an end to another process
  * @sock: a connected Unix socket
  * @fd: the end; it stays open here
+ *
+ * Source: SCM_RIGHTS, unix(7).
  *
  * Return: 0; negative errno of sendmsg(2).
  */

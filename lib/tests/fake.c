@@ -2,66 +2,20 @@
 /*
  * fake - a kernel of one pipe, in the place of sys.c
  *
- * See fake.h. One lock; descriptors are kept apart from the table that the
- * library sees, so a test may damage the table without confusing this file.
+ * See fake.h. Here are the regions and all verbs but ALLOC.
  */
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../internal.h"
-#include "fake.h"
+#include "fake_state.h"
 
-#define MAX_ENTRIES	1024
-#define MAX_SEGMENTS	256
-#define PAGE		4096U
-#define STATE_SIZE	(8 * PAGE)
-
-/* words, on lines of their own */
-#define AT_OPENED	0
-#define AT_GRANTED	8
-#define AT_READER_WAKE	128
-#define AT_PAUSE	136
-#define AT_WAKE_EXAMINED 256
-#define AT_WAKE_CONSUMED 264
-#define AT_EVENTS	384
-#define AT_TABLE	512
-#define AT_PUBLISHED	64
-#define AT_EXAMINED	128
-#define AT_CONSUMED	136
-
-struct entry {
-	uint64_t start;
-	uint64_t offset;
-	uint64_t length;
+struct fake fake = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.changed = PTHREAD_COND_INITIALIZER,
 };
-
-static struct fake {
-	struct fake_opts opts;
-	int writer_fd, reader_fd;
-	uint64_t window;
-	unsigned char *state, *writer, *reader;
-	struct entry entries[MAX_ENTRIES];
-	uint64_t first, opened, granted;
-	bool used[MAX_SEGMENTS];
-	uint32_t lifo[MAX_SEGMENTS], nr_free;
-	bool cancel_read, cancel_flush, paused, writer_waits;
-	bool writer_done, reader_done, drain;
-	int writer_error, reader_error;
-	uint64_t pushed, examined;
-	int fail_next;
-	bool overridden;
-	struct zpipe_info_args info;
-	struct zpipe_alloc_args last_alloc;
-	bool lie;
-	uint64_t lie_offset, lie_length;
-	struct fake_calls calls;
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-} fake = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
 
 static uint32_t seed = 1;
 
@@ -76,11 +30,6 @@ uint32_t fake_random(void)
 	seed ^= seed >> 17;
 	seed ^= seed << 5;
 	return seed;
-}
-
-static uint64_t *state_word(uint32_t at)
-{
-	return (uint64_t *)(void *)(fake.state + at);
 }
 
 uint64_t *fake_published(void)
@@ -152,19 +101,9 @@ void fake_fail_next(int error)
 
 void fake_override_info(const struct zpipe_info_args *info)
 {
-	fake.overridden = info != NULL;
+	fake.overridden = !!info;
 	if (info)
 		fake.info = *info;
-}
-
-static void set(uint64_t *word, uint64_t value)
-{
-	__atomic_store_n(word, value, __ATOMIC_SEQ_CST);
-}
-
-static uint64_t get(const uint64_t *word)
-{
-	return __atomic_load_n(word, __ATOMIC_SEQ_CST);
 }
 
 /* The reader's word, which never counts backwards. */
@@ -186,7 +125,7 @@ static void *map_at(int fd, uint64_t offset, size_t size)
 	return p;
 }
 
-static void update_events(void)
+void fake_update_events(void)
 {
 	bool starving = get(fake_reader_wake_at()) != ZPIPE_UNARMED &&
 			get(fake_reader_wake_at()) > get(fake_published());
@@ -280,163 +219,13 @@ void fake_info(struct zpipe_info_args *info)
 	info->out_index = fake.first;
 }
 
-static int take_failure(void)
+int fake_take_failure(void)
 {
 	int error = fake.fail_next;
 
 	fake.fail_next = 0;
 	return -error;
 }
-
-/* ---- segments ---- */
-
-static void segments_set(const struct entry *e, bool used)
-{
-	uint32_t n = (uint32_t)(e->length / fake.opts.segment_size);
-	uint32_t s = (uint32_t)(e->offset / fake.opts.segment_size);
-	uint32_t i, k;
-
-	for (i = 0; i < n; i++) {
-		uint32_t seg = (s + i) % fake.opts.nr_segments;
-
-		fake.used[seg] = used;
-		if (!used) {
-			fake.lifo[fake.nr_free++] = seg;
-			continue;
-		}
-		for (k = 0; fake.lifo[k] != seg; k++)
-			;
-		memmove(fake.lifo + k, fake.lifo + k + 1,
-			(fake.nr_free - k - 1) * sizeof(fake.lifo[0]));
-		fake.nr_free--;
-	}
-}
-
-static bool run_free(const bool *used, uint32_t s, uint32_t n)
-{
-	uint32_t i;
-
-	for (i = 0; i < n; i++) {
-		if (used[(s + i) % fake.opts.nr_segments])
-			return false;
-	}
-	return n <= fake.opts.nr_segments;
-}
-
-/* Where a run of @n segments could go, or -1. */
-static int find_run(const bool *used, uint32_t n, uint32_t next)
-{
-	uint32_t total = fake.opts.nr_segments, s = next, i;
-	int fallback = -1;
-
-	switch (fake.opts.policy) {
-	case FAKE_LIFO:
-		for (i = fake.nr_free; i > 0; i--) {
-			if (run_free(used, fake.lifo[i - 1], n))
-				return (int)fake.lifo[i - 1];
-		}
-		break;
-	case FAKE_RANDOM:
-		s = fake_random() % total;
-		break;
-	default:
-		break;
-	}
-	for (i = 0; i < total; i++, s = (s + 1) % total) {
-		if (!run_free(used, s, n))
-			continue;
-		if (fake.opts.policy != FAKE_SCATTER || s != next)
-			return (int)s;
-		fallback = (int)s;
-	}
-	return fallback;
-}
-
-static uint64_t end_of(uint64_t k)
-{
-	return k + 1 < fake.opened ? fake.entries[(k + 1) % MAX_ENTRIES].start : UINT64_MAX;
-}
-
-static struct entry *entry(uint64_t k)
-{
-	return &fake.entries[k % MAX_ENTRIES];
-}
-
-static void reclaim(uint64_t position)
-{
-	uint64_t consumed = get(fake_consumed());
-
-	while (fake.first + 1 < fake.opened && end_of(fake.first) <= consumed)
-		segments_set(entry(fake.first++), false);
-	/* all given back and nothing new: the open one goes too, sometimes */
-	if (fake.first + 1 == fake.opened && consumed == position && fake_random() % 2)
-		segments_set(entry(fake.first++), false);
-}
-
-static void publish_entry(uint64_t k)
-{
-	struct zpipe_descriptor *d = &fake_table()[k & (fake.opts.table_entries - 1)];
-
-	__atomic_store_n(&d->offset, entry(k)->offset, __ATOMIC_SEQ_CST);
-	__atomic_store_n(&d->start, entry(k)->start, __ATOMIC_SEQ_CST);
-}
-
-static void set_granted(uint64_t granted)
-{
-	fake.granted = granted;
-	set(state_word(AT_GRANTED), granted);
-}
-
-static bool open_entry(uint64_t position, uint64_t min, uint64_t want)
-{
-	uint32_t seg = fake.opts.segment_size;
-	uint32_t n = (uint32_t)((min + seg - 1) / seg), most = (uint32_t)(want / seg);
-	struct entry *e;
-	uint32_t next = 0;
-	int s;
-
-	if (fake.opened > fake.first) {
-		e = entry(fake.opened - 1);
-		next = (uint32_t)((e->offset + e->length) / seg) % fake.opts.nr_segments;
-	}
-	if (fake.opened - fake.first >= fake.opts.table_entries)
-		return false;
-	s = find_run(fake.used, n, next);
-	if (s < 0)
-		return false;
-	while (n < most && run_free(fake.used, (uint32_t)s, n + 1))
-		n++;
-	e = entry(fake.opened);
-	e->start = position;
-	e->offset = (uint64_t)s * seg;
-	e->length = (uint64_t)n * seg;
-	segments_set(e, true);
-	publish_entry(fake.opened);
-	fake.opened++;
-	set(fake_opened(), fake.opened);
-	set_granted(position + e->length);
-	return true;
-}
-
-/* Would a fitting run come free if the reader gave everything back? */
-static bool reader_could_help(uint64_t min)
-{
-	uint32_t n = (uint32_t)((min + fake.opts.segment_size - 1) / fake.opts.segment_size);
-	uint64_t published = get(fake_published()), k;
-	bool used[MAX_SEGMENTS];
-
-	memcpy(used, fake.used, sizeof(used));
-	for (k = fake.first; k < fake.opened && end_of(k) <= published; k++) {
-		uint64_t s = entry(k)->offset / fake.opts.segment_size, i;
-
-		for (i = 0; i < entry(k)->length / fake.opts.segment_size; i++)
-			used[(s + i) % fake.opts.nr_segments] = false;
-	}
-	/* a published position inside the open one: it ends there */
-	return find_run(used, n, 0) >= 0 || published == fake.last_alloc.position;
-}
-
-/* ---- the verbs ---- */
 
 int zp_sys_create(int fd, struct zpipe_create_args *args)
 {
@@ -452,7 +241,7 @@ int zp_sys_info(int fd, struct zpipe_info_args *args)
 	if (fd != fake.writer_fd && fd != fake.reader_fd)
 		return -ENOTTY;
 	pthread_mutex_lock(&fake.lock);
-	ret = take_failure();
+	ret = fake_take_failure();
 	if (!ret && fake.overridden)
 		*args = fake.info;
 	else if (!ret)
@@ -473,104 +262,11 @@ int zp_sys_stat(int fd, struct zpipe_stat_args *args)
 	return 0;
 }
 
-static int try_alloc(struct zpipe_alloc_args *args)
-{
-	struct entry *e;
-	uint64_t room;
-
-	/* rollback: what begins behind @position, or is still empty, goes */
-	while (fake.opened > fake.first && entry(fake.opened - 1)->start > args->position) {
-		segments_set(entry(--fake.opened), false);
-		set(fake_opened(), fake.opened);
-	}
-	if (fake.opened > fake.first) {
-		e = entry(fake.opened - 1);
-		room = e->start + e->length - args->position;
-		if (room >= args->min)
-			goto grant;
-	}
-	reclaim(args->position);
-	if (fake.opened > fake.first && entry(fake.opened - 1)->start == args->position) {
-		/* an empty descriptor that does not fit is written anew */
-		segments_set(entry(--fake.opened), false);
-		set(fake_opened(), fake.opened);
-	}
-	if (!open_entry(args->position, args->min, args->want))
-		return reader_could_help(args->min) ? -EAGAIN : -ENOBUFS;
-	e = entry(fake.opened - 1);
-grant:
-	set_granted(e->start + e->length);
-	args->out_length = e->start + e->length - args->position;
-	args->out_offset = (e->offset + (args->position - e->start)) % fake.window;
-	args->out_flags = fake.reader_done ? ZPIPE_RES_COMPLETED : 0;
-	return 0;
-}
-
-int zp_sys_alloc(int fd, struct zpipe_alloc_args *args)
-{
-	uint64_t published;
-	int ret;
-
-	if (fd != fake.writer_fd)
-		return -EBADF;
-	pthread_mutex_lock(&fake.lock);
-	fake.calls.allocs++;
-	fake.last_alloc = *args;
-	if (!args->min)
-		args->min = 1;
-	published = get(fake_published());
-	ret = take_failure();
-	if (!ret && fake.writer_done)
-		ret = -ESHUTDOWN;
-	if (!ret && (args->position < published || args->position > fake.granted))
-		ret = -EINVAL;
-	if (!ret && args->min > fake.window)
-		ret = -EMSGSIZE;
-	while (!ret) {
-		if (fake.reader_error) {
-			ret = -fake.reader_error;
-			break;
-		}
-		ret = try_alloc(args);
-		if (ret != -EAGAIN)
-			break;
-		if (fake.cancel_flush) {
-			fake.cancel_flush = false;
-			args->out_flags = ZPIPE_RES_CANCELED;
-			args->out_length = 0;
-			ret = 0;
-			break;
-		}
-		if (fake.opened > fake.first)
-			set(fake_wake_consumed(), ZP_MIN(end_of(fake.first), published));
-		fake.writer_waits = true;
-		update_events();
-		pthread_cond_broadcast(&fake.changed);
-		if (args->flags & ZPIPE_ALLOC_F_NOWAIT)
-			break;
-		if (get(fake_consumed()) < get(fake_wake_consumed()) && !fake.reader_done)
-			pthread_cond_wait(&fake.changed, &fake.lock);
-		ret = 0;
-	}
-	if (!ret) {
-		fake.writer_waits = false;
-		set(fake_wake_consumed(), ZPIPE_UNARMED);
-		update_events();
-	}
-	if (fake.lie) {
-		fake.lie = false;
-		args->out_offset = fake.lie_offset;
-		args->out_length = fake.lie_length;
-	}
-	pthread_mutex_unlock(&fake.lock);
-	return ret;
-}
-
 static void wake_reader(void)
 {
 	if (get(fake_published()) >= get(fake_reader_wake_at())) {
 		set(fake_reader_wake_at(), ZPIPE_UNARMED);
-		update_events();
+		fake_update_events();
 		pthread_cond_broadcast(&fake.changed);
 	}
 }
@@ -598,7 +294,7 @@ int zp_sys_flush(int fd, struct zpipe_flush_args *args)
 		return -EBADF;
 	pthread_mutex_lock(&fake.lock);
 	fake.calls.flushes++;
-	ret = take_failure();
+	ret = fake_take_failure();
 	if (!ret && fake.writer_done)
 		ret = -ESHUTDOWN;
 	if (!ret && fake.reader_error)
@@ -610,7 +306,7 @@ int zp_sys_flush(int fd, struct zpipe_flush_args *args)
 			set(fake_published(), args->position);
 		if (args->flags & ZPIPE_FLUSH_F_PUSH) {
 			fake.pushed = args->position;
-			update_events();
+			fake_update_events();
 			pthread_cond_broadcast(&fake.changed);
 		}
 		wake_reader();
@@ -629,7 +325,7 @@ int zp_sys_flush(int fd, struct zpipe_flush_args *args)
 		if (fake.cancel_flush) {
 			fake.cancel_flush = false;
 			set(fake_reader_wake_at(), ZPIPE_UNARMED);
-			update_events();
+			fake_update_events();
 		}
 		args->out_examined = examined_now();
 		args->out_consumed = get(fake_consumed());
@@ -646,7 +342,7 @@ int zp_sys_read(int fd, struct zpipe_read_args *args)
 		return -EBADF;
 	pthread_mutex_lock(&fake.lock);
 	fake.calls.reads++;
-	ret = take_failure();
+	ret = fake_take_failure();
 	if (!ret && fake.reader_done)
 		ret = -ESHUTDOWN;
 	if (!ret && fake.writer_error && !fake.drain)
@@ -679,7 +375,7 @@ int zp_sys_read(int fd, struct zpipe_read_args *args)
 		if (get(fake_reader_wake_at()) > wake)
 			set(fake_reader_wake_at(), wake);
 		fake.paused = false;
-		update_events();
+		fake_update_events();
 		pthread_cond_broadcast(&fake.changed);
 		if (args->flags & ZPIPE_READ_F_NOWAIT)
 			ret = -EAGAIN;
@@ -693,7 +389,7 @@ int zp_sys_read(int fd, struct zpipe_read_args *args)
 		}
 		if (get(fake_reader_wake_at()) > get(fake_published()) || !fake.reader_done)
 			set(fake_reader_wake_at(), ZPIPE_UNARMED);
-		update_events();
+		fake_update_events();
 	}
 	pthread_mutex_unlock(&fake.lock);
 	return ret;
@@ -707,7 +403,7 @@ int zp_sys_advance(int fd, struct zpipe_advance_args *args)
 		return -EBADF;
 	pthread_mutex_lock(&fake.lock);
 	fake.calls.advances++;
-	ret = take_failure();
+	ret = fake_take_failure();
 	if (examined_now() >= get(fake_wake_examined()))
 		set(fake_wake_examined(), ZPIPE_UNARMED);
 	if (get(fake_consumed()) >= get(fake_wake_consumed()))
@@ -723,7 +419,7 @@ int zp_sys_complete(int fd, struct zpipe_complete_args *args)
 
 	pthread_mutex_lock(&fake.lock);
 	fake.calls.completes++;
-	ret = take_failure();
+	ret = fake_take_failure();
 	if (!ret && (args->error < 0 || args->error > 4095))
 		ret = -EINVAL;
 	if (!ret && fd == fake.writer_fd && !fake.writer_done) {
@@ -736,7 +432,7 @@ int zp_sys_complete(int fd, struct zpipe_complete_args *args)
 		fake.reader_done = true;
 		fake.reader_error = args->error;
 	}
-	update_events();
+	fake_update_events();
 	pthread_cond_broadcast(&fake.changed);
 	pthread_mutex_unlock(&fake.lock);
 	return ret;
@@ -753,7 +449,7 @@ int zp_sys_cancel(int fd, struct zpipe_cancel_args *args)
 		fake.cancel_read = true;
 	else
 		fake.cancel_flush = true;
-	update_events();
+	fake_update_events();
 	pthread_cond_broadcast(&fake.changed);
 	pthread_mutex_unlock(&fake.lock);
 	return 0;

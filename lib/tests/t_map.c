@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../internal.h"
 #include "fake.h"
 #include "tap.h"
 
@@ -78,6 +79,76 @@ REFUSED(consumed_beyond, info.out_consumed = 1, -EPROTO)
 REFUSED(published_beyond, info.out_published = 1, -EPROTO)
 REFUSED(held_too_much, info.out_granted = info.out_window + 1, -EPROTO)
 
+static bool inside(const struct zpipe_region *region, uint64_t at, uint64_t size)
+{
+	return at % size == 0 && at + size <= region->size;
+}
+
+/* One field of INFO, or what the words of two make, becomes something else. */
+static void spoil(uint32_t *words)
+{
+	uint32_t *word = words + fake_random() % (sizeof(struct zpipe_info_args) / 4);
+
+	switch (fake_random() % 4) {
+	case 0:
+		*word = fake_random();
+		break;
+	case 1:
+		*word ^= 1U << (fake_random() % 32);
+		break;
+	case 2:
+		*word = 0U - (fake_random() % 16);
+		break;
+	default:
+		*word += 8 * (fake_random() % 1024);
+		break;
+	}
+}
+
+/* Whatever INFO says: what is let through can be mapped and used. */
+static void random_geometry(void)
+{
+	struct zpipe_info_args good, info;
+	uint32_t words[sizeof(info) / 4];
+	unsigned int i, passed = 0;
+	int wfd, rfd;
+
+	fake_start(&plain, &wfd, &rfd);
+	fake_info(&good);
+	fake_seed(11);
+	for (i = 0; i < 500000; i++) {
+		uint32_t n = 1 + fake_random() % 3;
+
+		memcpy(words, &good, sizeof(words));
+		while (n--)
+			spoil(words);
+		memcpy(&info, words, sizeof(info));
+		if (zp_map_check(&info, 4096))
+			continue;
+		passed++;
+		ASSERT(info.out_data.size <= SIZE_MAX / 4 && info.out_data.size % 4096 == 0);
+		ASSERT(info.out_window == info.out_data.size);
+		ASSERT(inside(&info.out_state, info.out_opened_at, 8));
+		ASSERT(inside(&info.out_state, info.out_granted_at, 8));
+		ASSERT(inside(&info.out_state, info.out_reader_wake_at, 8));
+		ASSERT(inside(&info.out_state, info.out_pause_at, 8));
+		ASSERT(inside(&info.out_state, info.out_writer_wake_examined_at, 8));
+		ASSERT(inside(&info.out_state, info.out_writer_wake_consumed_at, 8));
+		ASSERT(inside(&info.out_state, info.out_reader_events_at, 4));
+		ASSERT(inside(&info.out_writer, info.out_published_at, 8));
+		ASSERT(inside(&info.out_reader, info.out_examined_at, 8));
+		ASSERT(inside(&info.out_reader, info.out_consumed_at, 8));
+		ASSERT(info.out_table_at + 16ULL * info.out_table_entries <= info.out_state.size);
+		ASSERT(info.out_consumed <= info.out_examined);
+		ASSERT(info.out_examined <= info.out_published);
+		ASSERT(info.out_published <= info.out_granted);
+	}
+	EXPECT(passed > 1000);
+	fake_stop();
+	close(wfd);
+	close(rfd);
+}
+
 static void foreign_fd(void)
 {
 	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -136,7 +207,7 @@ static void bad_opts(void)
 		struct zp_open_opts known;
 		uint64_t more;
 	} grown = { .known = { .sz = sizeof(grown) } };
-	struct zp_open_opts opts = { .sz = 4 };
+	struct zp_open_opts opts = { .sz = 1 };
 	size_t only_sz = sizeof(only_sz);
 	struct zp_writer *w = NULL;
 	int wfd, rfd;
@@ -227,6 +298,7 @@ static const struct tap_test tests[] = {
 	{ "open.consumed_beyond_examined_eproto", consumed_beyond },
 	{ "open.published_beyond_granted_eproto", published_beyond },
 	{ "open.more_held_than_fits_eproto", held_too_much },
+	{ "open.random_geometry_passes_only_if_it_can_be_mapped", random_geometry },
 	{ "open.not_a_zpipe_ebadf", foreign_fd },
 	{ "open.other_end_ebadf", wrong_end },
 	{ "close.keep_fd_leaves_it_open", keeps_fd },

@@ -67,7 +67,10 @@ static inline short poll_now(int fd, short events)
 
 static inline void sleep_ms(unsigned int ms)
 {
-	struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000L };
+	struct timespec t = {
+		.tv_sec = (time_t)(ms / 1000),
+		.tv_nsec = (long)(ms % 1000) * 1000000L,
+	};
 
 	nanosleep(&t, NULL);
 }

@@ -7,157 +7,10 @@
  */
 #include <pthread.h>
 #include <signal.h>
-#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
-#include "vm.h"
-
-#define WATCHDOG	120
-
-static struct zp_view view;
-static struct zp_span room;
-
-/* ---- streams ---- */
-
-struct stream {
-	const char *name;
-	struct zp_create_opts opts;
-	uint64_t total;
-	uint32_t message;	/* longest */
-	uint64_t min;		/* of the reads */
-	int spin;
-	bool copying;		/* the writer uses zp_write_flush() */
-	bool keep;		/* the reader keeps half of what it sees */
-	bool batch;		/* one flush for several messages */
-};
-
-static int produce(int fd, const struct stream *s)
-{
-	struct zp_open_opts opts = { .sz = sizeof(opts), .spin = s->spin };
-	static unsigned char buf[1 << 20];
-	struct zp_writer *w;
-	unsigned int seed = 7;
-	size_t i;
-
-	if (zp_writer_open(&w, fd, &opts))
-		return 2;
-	while (zp_position(w) < s->total) {
-		size_t n = 1 + (size_t)rand_r(&seed) % s->message;
-		int ret;
-
-		if (n > s->total - zp_position(w))
-			n = s->total - zp_position(w);
-		if (s->copying) {
-			for (i = 0; i < n; i++)
-				buf[i] = byte_at(zp_position(w) + i);
-			if (zp_write_flush(w, buf, n, NULL))
-				return 3;
-			continue;
-		}
-		ret = zp_alloc(w, n, &room);
-		if (ret == -ENOBUFS) {
-			if (zp_flush(w))
-				return 4;
-			ret = zp_alloc(w, n, &room);
-		}
-		if (ret)
-			return 5;
-		for (i = 0; i < n; i++)
-			((unsigned char *)room.data)[i] = byte_at(zp_position(w) + i);
-		if (zp_commit(w, n))
-			return 6;
-		if (s->batch && rand_r(&seed) % 8)
-			continue;
-		if (zp_flush(w))
-			return 7;
-	}
-	if (zp_writer_complete(w, 0, 0))
-		return 8;
-	zp_writer_close(w);
-	return 0;
-}
-
-static int consume(struct zp_reader *r, const struct stream *s)
-{
-	unsigned int seed = 9;
-
-	for (;;) {
-		uint64_t len, n;
-		int ret = zp_read_min(r, s->min, &view);
-
-		if (ret)
-			return ret;
-		if (!view_good(&view))
-			return 100;
-		len = zp_view_len(&view);
-		if (!len && view.flags & ZP_COMPLETED)
-			return zp_consumed(r) == s->total ? 0 : 101;
-		n = len;
-		if (s->keep && len > 1 && !view.flags)
-			n = (uint64_t)rand_r(&seed) % len;
-		ret = zp_advance(r, view.start + n, view.end);
-		if (ret)
-			return ret;
-	}
-}
-
-static void stream(const struct stream *s)
-{
-	struct zp_open_opts opts = { .sz = sizeof(opts), .spin = s->spin };
-	struct zp_create_opts create = s->opts;
-	struct zp_reader *r;
-	struct zp_stat stat;
-	int wfd, rfd;
-	pid_t pid;
-
-	create.sz = sizeof(create);
-	ASSERT_EQ(zp_create(&create, &wfd, &rfd), 0);
-	pid = fork();
-	if (pid == 0) {
-		close(rfd);
-		alarm(WATCHDOG);
-		_exit(produce(wfd, s));
-	}
-	close(wfd);
-	ASSERT_EQ(zp_reader_open(&r, rfd, &opts), 0);
-	alarm(WATCHDOG);
-	EXPECT_EQ(consume(r, s), 0);
-	alarm(0);
-	stat = stat_of(rfd);
-	EXPECT_EQ(stat.rejects, 0);
-	EXPECT_EQ(stat.copied_write + stat.copied_read, 0);
-	zp_reader_close(r);
-	EXPECT_EQ(join(pid), 0);
-}
-
-#define STREAM(fn, ...) \
-	static void fn(void) \
-	{ \
-		stream(&(struct stream){ __VA_ARGS__ }); \
-	}
-
-#define PAGES(n)	.segment_size = 4096, .capacity = (n) * 4096
-
-STREAM(s_default, .total = 40 << 20, .message = 60000)
-STREAM(s_small, .total = 4 << 20, .message = 200)
-STREAM(s_small_no_spin, .total = 1 << 20, .message = 200, .spin = -1)
-STREAM(s_one_segment, .opts = { PAGES(1) }, .total = 1 << 20, .message = 3000, .spin = -1)
-STREAM(s_two_segments, .opts = { PAGES(2), .pause = ZP_NEVER }, .total = 2 << 20, .message = 5000)
-STREAM(s_contig, .opts = { PAGES(4), .flags = ZP_CONTIG }, .total = 4 << 20, .message = 6000)
-STREAM(s_min, .opts = { PAGES(4), .pause = ZP_NEVER }, .total = 2 << 20, .message = 300,
-	.min = 5000)
-STREAM(s_min_over_pause, .opts = { PAGES(4), .pause = 1000, .resume = 1 }, .total = 1 << 20,
-	.message = 300, .min = 3000)
-STREAM(s_min_capacity, .opts = { PAGES(4), .pause = ZP_NEVER }, .total = 1 << 20,
-	.message = 4096, .min = 16384, .spin = -1)
-STREAM(s_pause, .opts = { PAGES(8), .pause = 4096, .resume = 2048 }, .total = 4 << 20,
-	.message = 1000, .spin = -1)
-STREAM(s_pause_one, .opts = { PAGES(8), .pause = 1, .resume = 1 }, .total = 1 << 20,
-	.message = 1000)
-STREAM(s_keep, .opts = { PAGES(4) }, .total = 1 << 20, .message = 500, .keep = true)
-STREAM(s_copying, .opts = { PAGES(4) }, .total = 4 << 20, .message = 100000, .copying = true)
-STREAM(s_batch, .total = 8 << 20, .message = 500, .batch = true)
+#include "stream.h"
 
 /* ---- waiting ---- */
 
@@ -242,7 +95,7 @@ static void wait_examined(void)
 	struct zp_create_opts opts = { .sz = sizeof(opts) };
 	struct zp_writer *w;
 	struct zp_reader *r;
-	int wfd, rfd;
+	int wfd = -1, rfd = -1;
 	pid_t pid;
 
 	ASSERT_EQ(zp_create(&opts, &wfd, &rfd), 0);
@@ -283,7 +136,7 @@ static void writer_is_killed(void)
 	struct zp_writer *w;
 	struct zp_reader *r;
 	uint64_t total = 0;
-	int wfd, rfd, ret;
+	int wfd = -1, rfd = -1, ret;
 	pid_t pid;
 
 	ASSERT_EQ(zp_create(&opts, &wfd, &rfd), 0);
@@ -321,7 +174,7 @@ static void reader_is_replaced(void)
 	struct stream s = { .total = 4 << 20, .message = 700 };
 	struct zp_reader *r;
 	uint64_t before = 0;
-	int wfd, rfd, round;
+	int wfd = -1, rfd = -1, round;
 	pid_t writer;
 
 	ASSERT_EQ(zp_create(&opts, &wfd, &rfd), 0);
@@ -448,7 +301,7 @@ static void fds_are_passed(void)
 {
 	struct zp_create_opts opts = { .sz = sizeof(opts) };
 	struct stream s = { .total = 1 << 20, .message = 3000 };
-	int socks[2], wfd, rfd, other = -1;
+	int socks[2], wfd = -1, rfd = -1, other = -1;
 	struct zp_reader *r;
 	struct zp_writer *w;
 	pid_t pid;
@@ -479,154 +332,7 @@ static void fds_are_passed(void)
 	zp_reader_close(r);
 }
 
-/* ---- event loops: try until EAGAIN, then poll ---- */
-
-static void event_loop(uint32_t mode)
-{
-	struct zp_create_opts opts = { .sz = sizeof(opts), PAGES(4), .pause = 9000 };
-	struct epoll_event ev = { .events = EPOLLOUT | mode };
-	uint64_t total = 2 << 20;
-	struct zp_writer *w;
-	struct zp_reader *r;
-	int wfd, rfd, ep, ret;
-	pid_t pid;
-
-	ASSERT_EQ(zp_create(&opts, &wfd, &rfd), 0);
-	pid = fork();
-	ep = epoll_create1(0);
-	alarm(WATCHDOG);
-	if (pid == 0) {
-		bool paused = false;
-
-		close(rfd);
-		if (zp_writer_open(&w, wfd, NULL) || epoll_ctl(ep, EPOLL_CTL_ADD, wfd, &ev))
-			_exit(1);
-		while (zp_position(w) < total) {
-			size_t n = 1 + (size_t)zp_position(w) % 3000;
-
-			if (paused)
-				ret = zp_flush_flags(w, ZP_NOWAIT, 0);
-			else
-				ret = zp_try_alloc(w, n, &room);
-			if (ret == -EAGAIN) {
-				if (epoll_wait(ep, &ev, 1, -1) != 1)
-					_exit(2);
-				continue;
-			}
-			if (ret)
-				_exit(3);
-			if (paused) {
-				paused = false;
-				continue;
-			}
-			if (n > total - zp_position(w))
-				n = total - zp_position(w);
-			if (put(w, n))
-				_exit(4);
-			ret = zp_flush_flags(w, ZP_NOWAIT, 0);
-			if (ret && ret != -EAGAIN)
-				_exit(5);
-			paused = ret == -EAGAIN;
-		}
-		_exit(zp_writer_complete(w, 0, 0) ? 6 : 0);
-	}
-	close(wfd);
-	ev.events = EPOLLIN | mode;
-	ASSERT_EQ(zp_reader_open(&r, rfd, NULL), 0);
-	ASSERT_EQ(epoll_ctl(ep, EPOLL_CTL_ADD, rfd, &ev), 0);
-	for (;;) {
-		uint64_t len;
-
-		ret = zp_try_read(r, &view);
-		if (ret == -EAGAIN) {
-			ASSERT_EQ(epoll_wait(ep, &ev, 1, -1), 1);
-			continue;
-		}
-		ASSERT_EQ(ret, 0);
-		ASSERT(view_good(&view));
-		len = zp_view_len(&view);
-		if (!len && view.flags & ZP_COMPLETED)
-			break;
-		ASSERT_EQ(zp_advance(r, view.start + (len + 1) / 2, view.end), 0);
-	}
-	alarm(0);
-	EXPECT_EQ(zp_consumed(r), total);
-	EXPECT_EQ(join(pid), 0);
-	zp_reader_close(r);
-	close(ep);
-}
-
-static void level(void)
-{
-	event_loop(0);
-}
-
-static void edge(void)
-{
-	event_loop(EPOLLET);
-}
-
-/* Two processes play ball: each message waits for the one before. */
-static void ping_pong(void)
-{
-	struct zp_create_opts opts = { .sz = sizeof(opts) };
-	int there[2], back[2], i, spin;
-
-	for (spin = -1; spin <= 1; spin += 2) {
-		struct zp_open_opts open = { .sz = sizeof(open), .spin = spin * 1000 };
-		struct zp_writer *w;
-		struct zp_reader *r;
-		pid_t pid;
-
-		ASSERT_EQ(zp_create(&opts, &there[1], &there[0]), 0);
-		ASSERT_EQ(zp_create(&opts, &back[1], &back[0]), 0);
-		alarm(WATCHDOG);
-		pid = fork();
-		if (pid == 0) {
-			if (zp_reader_open(&r, there[0], &open) ||
-			    zp_writer_open(&w, back[1], &open))
-				_exit(1);
-			for (i = 0; i < 5000; i++) {
-				if (zp_read(r, &view) || zp_consume(r, 8) || put(w, 8) ||
-				    zp_flush(w))
-					_exit(2);
-			}
-			_exit(0);
-		}
-		ASSERT_EQ(zp_writer_open(&w, there[1], &open), 0);
-		ASSERT_EQ(zp_reader_open(&r, back[0], &open), 0);
-		for (i = 0; i < 5000; i++) {
-			ASSERT_EQ(put(w, 8), 0);
-			ASSERT_EQ(zp_flush(w), 0);
-			ASSERT_EQ(zp_read(r, &view), 0);
-			EXPECT(view_good(&view));
-			ASSERT_EQ(zp_consume(r, 8), 0);
-		}
-		alarm(0);
-		EXPECT_EQ(join(pid), 0);
-		zp_writer_close(w);
-		zp_reader_close(r);
-		close(there[0]);
-		close(back[1]);
-	}
-}
-
 static const struct tap_test tests[] = {
-	{ "stream.default_pipe", s_default },
-	{ "stream.small_messages", s_small },
-	{ "stream.small_messages_never_spinning", s_small_no_spin },
-	{ "stream.one_segment", s_one_segment },
-	{ "stream.two_segments", s_two_segments },
-	{ "stream.contiguous", s_contig },
-	{ "stream.with_a_minimum", s_min },
-	{ "stream.with_a_minimum_above_the_pause", s_min_over_pause },
-	{ "stream.with_the_capacity_as_minimum", s_min_capacity },
-	{ "stream.paused_and_resumed", s_pause },
-	{ "stream.paused_at_every_byte", s_pause_one },
-	{ "stream.reader_keeps_bytes", s_keep },
-	{ "stream.copying_more_than_fits", s_copying },
-	{ "stream.many_messages_per_flush", s_batch },
-	{ "stream.ping_pong", ping_pong },
 	{ "wait.canceled_by_a_thread", cancel_from_a_thread },
 	{ "wait.interrupted_eintr", signals },
 	{ "wait.until_the_deadline", deadlines },
@@ -637,8 +343,6 @@ static const struct tap_test tests[] = {
 	{ "replaced.writer_goes_on_at_published", writer_is_replaced },
 	{ "fork.handle_used_in_the_child", handle_over_fork },
 	{ "fds.passed_over_a_socket", fds_are_passed },
-	{ "epoll.level_triggered", level },
-	{ "epoll.edge_triggered", edge },
 };
 
 VM_MAIN(tests)

@@ -152,7 +152,7 @@ enum {
  *	64 KiB, or less where the capacity is below 1 MiB
  * @capacity: bytes the pipe can hold, raised to whole segments; 0 for 1 MiB
  * @pause: FLUSH waits once this many bytes are unexamined; 0 never;
- *	ZPIPE_DEFAULT for half the capacity
+ *	ZPIPE_DEFAULT for three quarters of the capacity
  * @resume: it returns once fewer than this are; 1 to @pause, 0 counts as 1;
  *	ZPIPE_DEFAULT for half of @pause
  * @pool_fd: -1 for a private pool; no other value is known yet (EBADF)

@@ -29,6 +29,7 @@
  *
  *	-ESHUTDOWN	this end has completed
  *	-EINTR		a signal; the call can be repeated as it was
+ *	-EOPNOTSUPP	a flag that is not known
  *	-EPROTO		the other side broke the shared words; the pipe is dead
  *	others		the errno the writer completed with, each time;
  *			-ECONNRESET: it went away without completing
@@ -54,6 +55,7 @@ extern "C" {
  * without waiting, also what a reader before this one had examined: a
  * restarted reader misses nothing. One open handle per pipe at a time; after
  * fork() either process may go on with it, not both.
+ * Source: io_uring's way of mapping; rule R7 for the first read.
  *
  * Return: 0; -EBADF: not an fd of zpipe, or a writer; -EPROTO: a geometry that
  * makes no sense; -EPROTONOSUPPORT: a later version of the interface; -EINVAL,
@@ -255,6 +257,8 @@ static inline int zp_advance(struct zp_reader *r, uint64_t consumed, uint64_t ex
  * zp_consume() - give back the first bytes of the view
  * @r: the handle
  * @n: how many bytes; the rest counts as not looked at
+ *
+ * Source: PipeReader.AdvanceTo(consumed).
  *
  * Return: as zp_advance().
  */

@@ -72,8 +72,8 @@
  * @flags: ZP_CONTIG, ZP_NONBLOCK
  * @segment_size: bytes, a power of two; 0 for the kernel's choice
  * @capacity: bytes the pipe can hold; 0 for the default, 1 MiB
- * @pause: zp_flush() waits once so many bytes are unexamined; 0 for half the
- *	capacity, ZP_NEVER for never
+ * @pause: zp_flush() waits once so many bytes are unexamined; 0 for three
+ *	quarters of the capacity, ZP_NEVER for never
  * @resume: and returns once fewer than this are; 0 for half of @pause
  * @device: path of the device; NULL for /dev/zpipe. The string is only read
  *	during the call

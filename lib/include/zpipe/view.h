@@ -85,6 +85,7 @@ ZP_API int zp_view_slice(const struct zp_view *view, uint64_t start, uint64_t en
  * @n: bytes wanted
  *
  * For a header that lies across a border, or a caller that has to keep it.
+ * Source: ReadOnlySequence<T>.CopyTo.
  *
  * Return: bytes copied: @n, or fewer where the view ends; 0 if @position is
  * not within it.
@@ -101,6 +102,7 @@ ZP_API size_t zp_view_copy(const struct zp_view *view, uint64_t position, void *
  *
  * A consumer that finds nothing examines all it saw but the last @n - 1 bytes
  * and starts there next time, so that repeated searches are linear.
+ * Source: chunkedbuffer's find, with its errors at seams left out.
  *
  * Return: 0; -ENOENT if it does not occur; -EINVAL if @from is not within the
  * view.
@@ -115,6 +117,8 @@ struct iovec;
  * @view: the view
  * @iov: the array
  * @nr: room in it
+ *
+ * Source: chunkedbuffer's chunks().
  *
  * Return: entries filled; fewer than view->nr_spans if @nr is.
  */
