@@ -40,10 +40,10 @@ struct bench_link;
 struct bench_system {
 	const char *name;
 	size_t link_size;
-	bool ring;		/* memory that both map: worth a first lap before the clock starts */
+	bool ring;		/* memory both map: worth a first lap before the clock */
 	bool spins;		/* config.spins means something */
 	bool zpipe;		/* needs /dev/zpipe */
-	size_t alone_max;	/* most bytes that surely fit when nobody reads yet; 0: capacity / 4 */
+	size_t alone_max;	/* most that surely fits unread; 0: capacity / 4 */
 	int (*open)(struct bench_link *link);
 	void (*close)(struct bench_link *link);
 	int (*attach_writer)(struct bench_link *link);

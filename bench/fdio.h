@@ -2,7 +2,8 @@
 /*
  * fdio.h - write(2) a message, read(2) what is there: the ends of every system that copies
  *
- * The writer fills one buffer again and again, the reader reads into one buffer of BENCH_STEP bytes:
+ * The writer fills one buffer again and again, the reader reads into one buffer of
+ * BENCH_STEP bytes:
  * both stay in the cache. A read that ends inside a word keeps the rest for the next.
  */
 #ifndef BENCH_FDIO_H

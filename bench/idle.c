@@ -4,7 +4,8 @@
  *
  * Makes many of a kind and compares the machine's free memory before and after, which counts
  * everything: the object, its two files, its pages, and what the allocators round up. Pages that
- * wait in the per-processor lists are free too. For a zpipe also what the pipe itself says. A used pipe has moved its capacity and is empty again.
+ * wait in the per-processor lists are free too. For a zpipe also what the pipe itself
+ * says. A used pipe has moved its capacity and is empty again.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -8,7 +8,7 @@
  *	attach_writer, attach_reader	in the process of that end
  *	writer_reserve(w, len)		room for one message; NULL and errno
  *	writer_publish(w, len)		the message is complete; 0 or -errno
- *	reader_take(r, &bytes)		what is there, waiting for some: 1 to BENCH_STEP bytes, whole
+ *	reader_take(r, &bytes)		what is there, waiting: 1 to BENCH_STEP bytes, whole
  *					words; 0 at the end; -errno
  *	reader_release(r, len)		the words were read; 0 or -errno
  *
@@ -52,7 +52,8 @@ static inline uint64_t fill_words(uint64_t *to, size_t words, uint64_t next)
 static inline uint64_t add_words(const uint64_t *from, size_t words, uint64_t sum)
 {
 	for (; words >= 8; words -= 8, from += 8)
-		sum += from[0] + from[1] + from[2] + from[3] + from[4] + from[5] + from[6] + from[7];
+		sum += from[0] + from[1] + from[2] + from[3] +
+		       from[4] + from[5] + from[6] + from[7];
 	while (words--)
 		sum += *from++;
 	return sum;

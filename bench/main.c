@@ -45,7 +45,8 @@ static struct options {
 
 static const struct argp_option known[] = {
 	{ "icount", 'i', NULL, 0, "The clock counts instructions (scripts/vm --icount)", 0 },
-	{ "alone", 'a', NULL, 0, "Also one process that is both ends (--icount does so anyway)", 0 },
+	{ "alone", 'a', NULL, 0,
+	  "Also one process that is both ends (--icount does so anyway)", 0 },
 	{ "idle", 'd', NULL, 0, "Only weigh idle pipes", 0 },
 	{ "reps", 'r', "N", 0, "Runs of each cell, at most 5", 0 },
 	{ "target", 't', "MS", 0, "Length of a run (300; with --icount 50)", 0 },
@@ -137,17 +138,20 @@ static void plan(struct bench_results *results)
 
 	for (size_t z = 0; z < NR_SIZES; z++)
 		for (size_t s = 0; s < NR_SYSTEMS; s++)
-			add(results, systems[s], BENCH_STREAM, icount ? "icount" : "stream", sizes[z],
+			add(results, systems[s], BENCH_STREAM,
+			    icount ? "icount" : "stream", sizes[z],
 			    spins);
 	for (size_t s = 0; s < NR_SYSTEMS; s++)
-		add(results, systems[s], BENCH_PINGPONG, icount ? "icount-pingpong" : "pingpong", 64,
+		add(results, systems[s], BENCH_PINGPONG,
+		    icount ? "icount-pingpong" : "pingpong", 64,
 		    spins);
 	for (size_t s = 0; s < NR_SYSTEMS && spins; s++)
 		if (systems[s]->spins)
 			add(results, systems[s], BENCH_PINGPONG, "pingpong-nospin", 64, 0);
 	for (size_t z = 0; z < NR_SIZES && (icount || options.alone); z++)
 		for (size_t s = 0; s < NR_SYSTEMS; s++)
-			add(results, systems[s], BENCH_ALONE, icount ? "icount-1p" : "alone", sizes[z],
+			add(results, systems[s], BENCH_ALONE,
+			    icount ? "icount-1p" : "alone", sizes[z],
 			    0);
 }
 
@@ -198,7 +202,8 @@ int main(int argc, char **argv)
 		return 2;
 	report_table(&results);
 	missed = report_verdicts(&results);
-	if (!options.icount && !options.only && !options.mode && !options.size && !access("/dev/zpipe", F_OK))
+	if (!options.icount && !options.only && !options.mode && !options.size &&
+	    !access("/dev/zpipe", F_OK))
 		missed += idle_report();
 	if (options.csv) {
 		csv = fopen(options.csv, "w");

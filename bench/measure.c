@@ -3,7 +3,8 @@
  * measure - run one cell once: processes, barrier, clock, sums
  *
  * The link is made in the parent and inherited; each side attaches in its own process, on its own
- * processor where there are two. After the first lap both sides meet at a barrier; the producer then
+ * processor where there are two. After the first lap both sides meet at a barrier; the
+ * producer then
  * starts the clock before its first message and the consumer stops it after its last, so that no
  * part of the work falls outside. Wrong sums, and kernel counters that contradict ours, are errors.
  */
@@ -86,7 +87,7 @@ static struct bench_base *base_of(struct bench_link *link)
 	return (struct bench_base *)link;
 }
 
-/* Messages that pass before the clock starts: all memory mapped and touched once, both sides warm. */
+/* Messages that pass before the clock starts: all memory touched once, both sides warm. */
 static uint64_t first_lap(const struct bench_cell *cell)
 {
 	uint64_t lap = 2 * cell->config.capacity / cell->config.message;

@@ -3,7 +3,8 @@
  * report - what the samples say: a table for people, rows for machines, verdicts
  *
  * Every figure is the median of a cell's runs. A ratio is taken within each round, in which the two
- * cells ran one after the other, and is then the median of those. MB/s are 10^6 bytes per second; under icount there is no time,
+ * cells ran one after the other, and is then the median of those. MB/s are 10^6 bytes per
+ * second; under icount there is no time,
  * so the table shows instructions and the rows leave the speed empty.
  */
 #include <stdlib.h>
@@ -118,7 +119,8 @@ void report_table(const struct bench_results *results)
 		if (!cell->samples)
 			continue;
 		if (!last || strcmp(last->label, cell->label))
-			printf("%s%s, kernel %s: median of %u (least..most), calls of writer + reader\n",
+			printf("%s%s, kernel %s: median of %u (least..most), "
+			       "calls of writer + reader\n",
 			       last ? "\n" : "", cell->label, results->kernel, cell->samples);
 		else if (last->config.message != cell->config.message)
 			putchar('\n');
@@ -146,7 +148,8 @@ void report_csv(FILE *to, const struct bench_results *results, bool header)
 		if (results->icount)
 			fprintf(to, ",,,%.6f,%.1f\n", calls, ns);
 		else
-			fprintf(to, "%.1f,%.0f,%.1f,%.6f,\n", mb_per_s(cell, ns), 1e9 / ns, ns, calls);
+			fprintf(to, "%.1f,%.0f,%.1f,%.6f,\n", mb_per_s(cell, ns), 1e9 / ns, ns,
+				calls);
 	}
 }
 
@@ -217,9 +220,11 @@ int report_verdicts(const struct bench_results *results)
 	mapped = find(results, "stream", sys_zpipe_mapped.name, 64);
 	if (mapped) {
 		missed += !report_verdict("system calls per 64B message, writer",
-					  spread_of(mapped, writer_calls_of).median, true, MOST_CALLS);
+					  spread_of(mapped, writer_calls_of).median, true,
+					  MOST_CALLS);
 		missed += !report_verdict("system calls per 64B message, reader",
-					  spread_of(mapped, reader_calls_of).median, true, MOST_CALLS);
+					  spread_of(mapped, reader_calls_of).median, true,
+					  MOST_CALLS);
 	}
 	return missed;
 }

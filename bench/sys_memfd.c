@@ -2,12 +2,14 @@
 /*
  * sys_memfd - a ring in a memfd with futex wake-ups: what one writes by hand for speed
  *
- * The peer that zpipe is measured against, so it is made as well as we can: the data is mapped twice
+ * The peer that zpipe is measured against, so it is made as well as we can: the data is
+ * mapped twice
  * back to back, every shared word that somebody stores has a cache line pair of its own, each side
  * keeps the other's position and looks again only when it runs out, one fence per publish or
  * release, a sleeper is woken by whoever wins the exchange of its flag, and both poll a bounded
  * number of times before they sleep. A writer that waits for room is woken when a part of the ring
- * came free that is worth waking for. It has no owner: none of the two survives the other's mistakes.
+ * came free that is worth waking for. It has no owner: none of the two survives the
+ * other's mistakes.
  *
  *	writer				reader
  *	A: store-release published  ->	load-acquire published
@@ -109,8 +111,8 @@ static __attribute__((noinline, cold)) void futex_wake(struct bench_link *link,
 }
 
 /*
- * Waits until the position is at least `at`; a false wake-up only makes another turn. For the writer
- * `wake_at` is where the reader should wake it.
+ * Waits until the position is at least `at`; a false wake-up only makes another turn. For
+ * the writer `wake_at` is where the reader should wake it.
  */
 static __attribute__((noinline, cold)) uint64_t wait_for(struct bench_link *link,
 							_Atomic uint64_t *position, uint64_t at,

@@ -2,8 +2,8 @@
 /*
  * sys_zpipe_ioctl - zpipe without the shared words: what a language without atomics would do
  *
- * The bytes are still written and read in place. The writer makes one FLUSH per message and an ALLOC
- * when its grant is used up; the reader makes a READ and an ADVANCE for each step.
+ * The bytes are still written and read in place. The writer makes one FLUSH per message
+ * and an ALLOC when its grant is used up; the reader makes a READ and an ADVANCE for each step.
  */
 #include "bench.h"
 #include "raw.h"

@@ -2,7 +2,8 @@
 /*
  * demo - a real file from one process to another, and the proof that nobody copied it
  *
- * A producer reads the file into grants, a consumer hashes the views, this process shows and judges:
+ * A producer reads the file into grants, a consumer hashes the views, this process shows
+ * and judges:
  * the digest against sha256sum's, the kernel's count of copied bytes against 0, the physical frames
  * of one process against the other's. Then unmodified programs move the same file through a zpipe.
  * The last line is made for machines.
@@ -133,7 +134,8 @@ static void show_pages(const struct demo_shared *shared)
 {
 	size_t compared, same = demo_same_pages(shared, &compared);
 
-	printf("  the first bytes: producer %p, consumer %p; %zu of %zu pages are the same physical "
+	printf("  the first bytes: producer %p, consumer %p; %zu of %zu pages are the "
+	       "same physical "
 	       "frames (%#llx ...)\n", shared->producer.address, shared->consumer.address, same,
 	       compared, (unsigned long long)shared->consumer.frame[0]);
 	if (!compared || !shared->consumer.frame[0])
@@ -172,7 +174,8 @@ static double move_in_place(char *path, uint64_t size, const char *expected)
 	printf("  %llu bytes, %.1f MB/s, sha256 %s\n", (unsigned long long)stat.consumed,
 	       (double)stat.consumed * 1e3 / (double)(shared->ended_ns - shared->started_ns),
 	       shared->digest);
-	printf("  system calls on zpipe fds: %llu alloc, %llu flush, %llu read, %llu advance: %.2f per "
+	printf("  system calls on zpipe fds: %llu alloc, %llu flush, %llu read, %llu advance: "
+	       "%.2f per "
 	       "MiB\n", (unsigned long long)stat.allocs, (unsigned long long)stat.flushes,
 	       (unsigned long long)stat.reads, (unsigned long long)stat.advances,
 	       (double)calls / ((double)size / MIB));
@@ -204,7 +207,8 @@ static void move_unmodified(char *path, uint64_t size, const char *expected)
 
 	printf("unmodified programs: cat FILE | sha256sum, a zpipe for the bar\n");
 	fflush(stdout);
-	err = join_run((char *[]) { cat, dashes, path, NULL }, (char *[]) { sum, NULL }, out, &result);
+	err = join_run((char *[]) { cat, dashes, path, NULL }, (char *[]) { sum, NULL }, out,
+		       &result);
 	if (err)
 		fail("joining cat and sha256sum: %s", strerror(-err));
 	digest_from(out, digest);

@@ -42,7 +42,8 @@ int join_run(char *const first[], char *const second[], int out, struct join_res
 	err = zp_create(NULL, &writer, &reader);
 	if (err)
 		return err;
-	pids[1] = start(second, reader, STDIN_FILENO, out == STDOUT_FILENO ? -1 : out, STDOUT_FILENO);
+	pids[1] = start(second, reader, STDIN_FILENO, out == STDOUT_FILENO ? -1 : out,
+			STDOUT_FILENO);
 	pids[0] = pids[1] < 0 ? -1 : start(first, -1, 0, writer, STDOUT_FILENO);
 	if (pids[0] < 0)
 		err = -errno;

@@ -705,7 +705,8 @@ static uint32_t run(void)
 			if (pid != child)
 				continue;
 			ended = true;
-			status = WIFEXITED(wstatus) ? WEXITSTATUS(wstatus) : 128 + WTERMSIG(wstatus);
+			status = WIFEXITED(wstatus) ? WEXITSTATUS(wstatus) :
+						      128 + WTERMSIG(wstatus);
 		}
 	}
 

@@ -40,7 +40,8 @@ static void random_programs(uint64_t seed)
 	uint8_t program[LENGTH];
 	int i, j;
 
-	printf("# seed %llu, %d programs of %d bytes\n", (unsigned long long)seed, PROGRAMS, LENGTH);
+	printf("# seed %llu, %d programs of %d bytes\n", (unsigned long long)seed, PROGRAMS,
+	       LENGTH);
 	for (i = 0; i < PROGRAMS; i++) {
 		for (j = 0; j < LENGTH; j++)
 			program[j] = (uint8_t)(random_next(&state) >> 24);
