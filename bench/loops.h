@@ -18,6 +18,10 @@
  * The producer stores every word and the consumer adds up every word, eight to a turn of the loop
  * because a message is whole cache lines. The build turns off vectorisation, so that this part is
  * the same instructions with every compiler.
+ *
+ * Every loop begins a page of code. Where an emulator runs this, a jump to another page costs a
+ * look-up: a loop that happened to lie across a border took twice the time, and which system that
+ * was changed with every build.
  */
 #ifndef BENCH_LOOPS_H
 #define BENCH_LOOPS_H
@@ -32,7 +36,11 @@
 #define LINK_READER(link)	(link)
 #endif
 
-static inline uint64_t fill_words(uint64_t *to, size_t words, uint64_t next)
+/* The loops, with all they call for each message inlined. */
+#define BENCH_LOOP	__attribute__((noinline, aligned(4096)))
+#define BENCH_INLINE	inline __attribute__((always_inline))
+
+static BENCH_INLINE uint64_t fill_words(uint64_t *to, size_t words, uint64_t next)
 {
 	for (; words >= 8; words -= 8, to += 8, next += 8) {
 		to[0] = next;
@@ -49,7 +57,7 @@ static inline uint64_t fill_words(uint64_t *to, size_t words, uint64_t next)
 	return next;
 }
 
-static inline uint64_t add_words(const uint64_t *from, size_t words, uint64_t sum)
+static BENCH_INLINE uint64_t add_words(const uint64_t *from, size_t words, uint64_t sum)
 {
 	for (; words >= 8; words -= 8, from += 8)
 		sum += from[0] + from[1] + from[2] + from[3] +
@@ -59,7 +67,7 @@ static inline uint64_t add_words(const uint64_t *from, size_t words, uint64_t su
 	return sum;
 }
 
-static inline int send_messages(struct bench_link *link, uint64_t messages, uint64_t *word)
+static BENCH_INLINE int send_messages(struct bench_link *link, uint64_t messages, uint64_t *word)
 {
 	const size_t length = ((struct bench_base *)link)->config.message;
 	__auto_type writer = LINK_WRITER(link);
@@ -82,7 +90,7 @@ static inline int send_messages(struct bench_link *link, uint64_t messages, uint
 	return err;
 }
 
-static inline int receive_messages(struct bench_link *link, uint64_t messages, uint64_t *sum)
+static BENCH_INLINE int receive_messages(struct bench_link *link, uint64_t messages, uint64_t *sum)
 {
 	uint64_t left = messages * ((struct bench_base *)link)->config.message;
 	__auto_type reader = LINK_READER(link);
@@ -107,17 +115,17 @@ static inline int receive_messages(struct bench_link *link, uint64_t messages, u
 	return err;
 }
 
-static int link_produce(struct bench_link *link, uint64_t messages, uint64_t *word)
+static BENCH_LOOP int link_produce(struct bench_link *link, uint64_t messages, uint64_t *word)
 {
 	return send_messages(link, messages, word);
 }
 
-static int link_consume(struct bench_link *link, uint64_t messages, uint64_t *sum)
+static BENCH_LOOP int link_consume(struct bench_link *link, uint64_t messages, uint64_t *sum)
 {
 	return receive_messages(link, messages, sum);
 }
 
-static int link_ping(struct bench_link *there, struct bench_link *back, uint64_t trips,
+static BENCH_LOOP int link_ping(struct bench_link *there, struct bench_link *back, uint64_t trips,
 		     uint64_t *word, uint64_t *sum)
 {
 	int err = 0;
@@ -130,7 +138,7 @@ static int link_ping(struct bench_link *there, struct bench_link *back, uint64_t
 	return err;
 }
 
-static int link_pong(struct bench_link *there, struct bench_link *back, uint64_t trips,
+static BENCH_LOOP int link_pong(struct bench_link *there, struct bench_link *back, uint64_t trips,
 		     uint64_t *word, uint64_t *sum)
 {
 	int err = 0;
