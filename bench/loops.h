@@ -38,9 +38,9 @@
 
 /* The loops, with all they call for each message inlined. */
 #define BENCH_LOOP	__attribute__((noinline, aligned(4096)))
-#define BENCH_INLINE	inline __attribute__((always_inline))
+#define BENCH_INLINE	__attribute__((always_inline))
 
-static BENCH_INLINE uint64_t fill_words(uint64_t *to, size_t words, uint64_t next)
+static inline BENCH_INLINE uint64_t fill_words(uint64_t *to, size_t words, uint64_t next)
 {
 	for (; words >= 8; words -= 8, to += 8, next += 8) {
 		to[0] = next;
@@ -57,7 +57,7 @@ static BENCH_INLINE uint64_t fill_words(uint64_t *to, size_t words, uint64_t nex
 	return next;
 }
 
-static BENCH_INLINE uint64_t add_words(const uint64_t *from, size_t words, uint64_t sum)
+static inline BENCH_INLINE uint64_t add_words(const uint64_t *from, size_t words, uint64_t sum)
 {
 	for (; words >= 8; words -= 8, from += 8)
 		sum += from[0] + from[1] + from[2] + from[3] +
@@ -67,7 +67,8 @@ static BENCH_INLINE uint64_t add_words(const uint64_t *from, size_t words, uint6
 	return sum;
 }
 
-static BENCH_INLINE int send_messages(struct bench_link *link, uint64_t messages, uint64_t *word)
+static inline BENCH_INLINE int
+send_messages(struct bench_link *link, uint64_t messages, uint64_t *word)
 {
 	const size_t length = ((struct bench_base *)link)->config.message;
 	__auto_type writer = LINK_WRITER(link);
@@ -90,7 +91,8 @@ static BENCH_INLINE int send_messages(struct bench_link *link, uint64_t messages
 	return err;
 }
 
-static BENCH_INLINE int receive_messages(struct bench_link *link, uint64_t messages, uint64_t *sum)
+static inline BENCH_INLINE int
+receive_messages(struct bench_link *link, uint64_t messages, uint64_t *sum)
 {
 	uint64_t left = messages * ((struct bench_base *)link)->config.message;
 	__auto_type reader = LINK_READER(link);
@@ -126,7 +128,7 @@ static BENCH_LOOP int link_consume(struct bench_link *link, uint64_t messages, u
 }
 
 static BENCH_LOOP int link_ping(struct bench_link *there, struct bench_link *back, uint64_t trips,
-		     uint64_t *word, uint64_t *sum)
+				uint64_t *word, uint64_t *sum)
 {
 	int err = 0;
 
@@ -139,7 +141,7 @@ static BENCH_LOOP int link_ping(struct bench_link *there, struct bench_link *bac
 }
 
 static BENCH_LOOP int link_pong(struct bench_link *there, struct bench_link *back, uint64_t trips,
-		     uint64_t *word, uint64_t *sum)
+				uint64_t *word, uint64_t *sum)
 {
 	int err = 0;
 
