@@ -60,7 +60,7 @@ static void leave(struct zpipe_pipe *pipe, struct mutex *mutex, u32 busy)
 		zpipe_pipe_discard_locked(pipe);
 	zpipe_wait_unlock(pipe);
 	if (late) {
-		zpipe_pool_trim(pipe->pool, &pipe->lock);
+		zpipe_pool_trim(pipe->pool);
 		zpipe_wait_lock(pipe);
 		zpipe_wait_wake_all_locked(pipe);
 		zpipe_wait_unlock(pipe);

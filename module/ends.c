@@ -42,7 +42,7 @@ static void trim_if_over(struct zpipe_pipe *pipe)
 	over = pipe->writer_ended && pipe->reader_ended;
 	zpipe_wait_unlock(pipe);
 	if (over)
-		zpipe_pool_trim(pipe->pool, &pipe->lock);
+		zpipe_pool_trim(pipe->pool);
 }
 
 /* Takes and leaves the lock, to give pages back before the writer hears. */
@@ -60,7 +60,7 @@ static void end_reader(struct zpipe_pipe *pipe, int error)
 	zpipe_pipe_discard_locked(pipe);
 	zpipe_wait_unlock(pipe);
 
-	zpipe_pool_trim(pipe->pool, &pipe->lock);
+	zpipe_pool_trim(pipe->pool);
 
 	zpipe_wait_lock(pipe);
 	WRITE_ONCE(pipe->state->reader_error, error);
@@ -281,7 +281,7 @@ int zpipe_ends_reset(struct zpipe_end *end, struct zpipe_reset_args *args)
 	ret = reset_locked(pipe);
 	zpipe_wait_unlock(pipe);
 	if (!ret)
-		zpipe_pool_trim(pipe->pool, &pipe->lock);
+		zpipe_pool_trim(pipe->pool);
 	zpipe_wait_lock(pipe);
 	args->out_generation = pipe->generation;
 	args->out_position = pipe->chain.published;

@@ -175,7 +175,6 @@ struct zpipe_pipe *zpipe_pipe_create(const struct zpipe_create_args *args)
 	pipe->flags = args->flags & ~ZPIPE_F_NONBLOCK;
 	pipe->pause = geometry.pause;
 	pipe->resume = geometry.resume;
-	spin_lock_init(&pipe->lock);
 	mutex_init(&pipe->read_mutex);
 	mutex_init(&pipe->write_mutex);
 	zpipe_wait_init(pipe);
@@ -253,7 +252,7 @@ void zpipe_pipe_put(struct zpipe_pipe *pipe)
  */
 int zpipe_pipe_reject_locked(struct zpipe_pipe *pipe, u32 verb, u64 position, int ret)
 {
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	pipe->stats.rejects++;
 	trace_zpipe_reject(pipe->id, position, verb, ret);
 	return ret;
@@ -269,7 +268,7 @@ int zpipe_pipe_reject_locked(struct zpipe_pipe *pipe, u32 verb, u64 position, in
  */
 void zpipe_pipe_accuse_locked(struct zpipe_pipe *pipe, u32 role)
 {
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	pipe->guilty = role;
 	WRITE_ONCE(pipe->state->guilty, role);
 	zpipe_pipe_reject_locked(pipe, 0, pipe->chain.published, -EPROTO);
@@ -283,7 +282,7 @@ void zpipe_pipe_accuse_locked(struct zpipe_pipe *pipe, u32 role)
  */
 void zpipe_pipe_freed_locked(struct zpipe_pipe *pipe, u32 slots)
 {
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	if (!slots)
 		return;
 	pipe->stats.segments_freed += slots;
@@ -300,7 +299,7 @@ void zpipe_pipe_freed_locked(struct zpipe_pipe *pipe, u32 slots)
  */
 void zpipe_pipe_discard_locked(struct zpipe_pipe *pipe)
 {
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	if (pipe->busy & ZPIPE_BUSY_READ2)
 		return;
 	if (pipe->writer_ended && !(pipe->busy & ZPIPE_BUSY_WRITER))
@@ -325,7 +324,7 @@ bool zpipe_pipe_pause_locked(struct zpipe_pipe *pipe, bool may_pause)
 	bool lifted = !pipe->pause || pipe->reader_ended || pipe->guilty ||
 		      zpipe_wait_is_starving_locked(pipe);
 
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	if (pipe->paused && (lifted || unexamined < pipe->resume)) {
 		u64 ns = ktime_get_ns() - pipe->paused_at;
 
@@ -376,7 +375,7 @@ int zpipe_pipe_look_locked(struct zpipe_pipe *pipe, u32 role)
 	u64 was = chain->examined;
 	int ret = 0;
 
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	/* Pairs with the reader's release of consumed (C in uapi/linux/zpipe.h). */
 	consumed = smp_load_acquire(&pipe->reader_page->consumed);
 	/* And with that of examined: the reader stores it first, so it is loaded second. */
@@ -416,7 +415,7 @@ int zpipe_pipe_look_locked(struct zpipe_pipe *pipe, u32 role)
  */
 void zpipe_pipe_publish_locked(struct zpipe_pipe *pipe, u64 position)
 {
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	if (position <= pipe->chain.published)
 		return;
 	pipe->chain.published = position;
@@ -438,7 +437,7 @@ void zpipe_pipe_advance_locked(struct zpipe_pipe *pipe, u64 consumed, u64 examin
 {
 	struct zpipe_chain *chain = &pipe->chain;
 
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	pipe->read_want = 0;
 	chain->examined = max(chain->examined, examined);
 	chain->consumed = consumed;

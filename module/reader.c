@@ -24,7 +24,7 @@
  */
 int zpipe_reader_check_locked(const struct zpipe_pipe *pipe)
 {
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	if (pipe->reader_ended)
 		return -ESHUTDOWN;
 	if (pipe->guilty == ZPIPE_ROLE_READER)
@@ -42,7 +42,7 @@ int zpipe_reader_check_locked(const struct zpipe_pipe *pipe)
  */
 bool zpipe_reader_cancel_locked(struct zpipe_pipe *pipe)
 {
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	if (!pipe->cancel_read)
 		return false;
 	pipe->cancel_read = false;
@@ -53,7 +53,7 @@ bool zpipe_reader_cancel_locked(struct zpipe_pipe *pipe)
 /* What is wrong once there is nothing new to see; 0 when more may come. */
 static int broken_locked(const struct zpipe_pipe *pipe)
 {
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	if (pipe->guilty)
 		return -EPROTO;
 	return -pipe->writer_error;
@@ -69,7 +69,7 @@ static int judge_locked(struct zpipe_pipe *pipe, u64 target, u64 seen, u32 *flag
 	bool fresh = chain->published > seen;
 	int ret;
 
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	*flags = 0;
 	ret = zpipe_reader_check_locked(pipe);
 	if (ret)
@@ -103,7 +103,7 @@ static void arm_read_locked(struct zpipe_pipe *pipe, u64 target, bool sleep)
 {
 	bool paused = pipe->paused;
 
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	zpipe_wait_arm_locked(pipe, &pipe->wake_reader, target, sleep);
 	if (paused && !zpipe_pipe_pause_locked(pipe, false))
 		zpipe_wait_wake_writer_locked(pipe);
@@ -117,7 +117,7 @@ static int try_read_locked(struct zpipe_pipe *pipe, struct zpipe_read_args *args
 	u64 seen;
 	int ret;
 
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	ret = zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_READER);
 	if (ret)
 		return ret;
@@ -141,7 +141,7 @@ int zpipe_reader_wait_locked(struct zpipe_pipe *pipe, struct zpipe_read_args *ar
 	u64 target = 0;
 	int ret;
 
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	while (!(ret = try_read_locked(pipe, args, &target))) {
 		if (expired) {
 			ret = -ETIMEDOUT;
@@ -168,7 +168,7 @@ int zpipe_reader_wait_locked(struct zpipe_pipe *pipe, struct zpipe_read_args *ar
 
 static int enter_read_locked(struct zpipe_pipe *pipe, const struct zpipe_read_args *args)
 {
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	pipe->stats.reads++;
 	if (args->min > zpipe_chain_window(&pipe->chain))
 		return zpipe_pipe_reject_locked(pipe, ZPIPE_NR_READ, args->min, -EMSGSIZE);
@@ -255,7 +255,7 @@ static int advance_locked(struct zpipe_pipe *pipe, const struct zpipe_advance_ar
 	u64 consumed = args->consumed == ZPIPE_KEEP ? chain->consumed : args->consumed;
 	u64 examined = args->examined == ZPIPE_KEEP ? consumed : args->examined;
 
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	if (!pipe->read_open)
 		return -EPROTO;
 	if (consumed < chain->consumed || examined < consumed || examined > pipe->read_end)

@@ -21,14 +21,15 @@
  *	pool->mutex
  *		which page is where: segment[].pages. Faults take it under the mm
  *		lock, so it is never held across a user copy or a page pin.
- *	pipe->lock
+ *	pool->lock
  *		a spinlock, taken and dropped by zpipe_wait_lock() and _unlock():
- *		chain, slots, wake words, end states, counters. Bounded work only.
+ *		slots, and of every pipe of the pool the chain, wake words, end
+ *		states, counters. Bounded work only.
  *	wait queue locks
  *
  * Legend of the fields:
  *	I  set before the fds exist, then read-only
- *	L  pipe->lock
+ *	L  pool->lock
  *	M  pool->mutex
  *	A  atomic
  *	S  in a page that userspace may read and only the kernel writes; L
@@ -133,8 +134,9 @@ struct zpipe_segment {
  * @user: I, who pays
  * @exempt: I, was made with CAP_SYS_RESOURCE
  * @mutex: see above
+ * @lock: see above
  * @segment: I, array of slots.nr
- * @slots: L, of the pool's one pipe
+ * @slots: L
  * @shift: I, log2 of the segment size
  * @pages: A, data pages held
  * @replaced: A, pages that somebody still referred to when their turn came
@@ -145,6 +147,7 @@ struct zpipe_pool {
 	struct zpipe_user *user;
 	bool exempt;
 	struct mutex mutex;
+	spinlock_t lock;
 	struct zpipe_segment *segment;
 	struct zpipe_slots slots;
 	u32 shift;
@@ -206,7 +209,6 @@ struct zpipe_wake {
  * @writer_page: I, U
  * @reader_page: I, U
  * @state_size: I
- * @lock: see above
  * @chain: L
  * @pause: L, threshold, 0 for never
  * @resume: L, threshold
@@ -256,7 +258,6 @@ struct zpipe_pipe {
 	struct zpipe_reader_page *reader_page;
 	size_t state_size;
 
-	spinlock_t lock;
 	struct zpipe_chain chain;
 	u64 pause;
 	u64 resume;

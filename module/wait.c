@@ -50,7 +50,7 @@ void zpipe_wait_share_locked(struct zpipe_pipe *pipe)
 	struct zpipe_state *state = pipe->state;
 	bool writer_event, reader_event;
 
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	writer_event = pipe->reader_ended || pipe->cancel_flush || pipe->guilty;
 	reader_event = pipe->cancel_read || pipe->guilty ||
 		       (pipe->writer_error && !pipe->drain);
@@ -74,7 +74,7 @@ void zpipe_wait_share_locked(struct zpipe_pipe *pipe)
 void zpipe_wait_arm_locked(struct zpipe_pipe *pipe, struct zpipe_wake *wake, u64 position,
 			   bool sleep)
 {
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	if (sleep)
 		wake->sleep = min(wake->sleep, position);
 	else
@@ -96,7 +96,7 @@ void zpipe_wait_arm_locked(struct zpipe_pipe *pipe, struct zpipe_wake *wake, u64
  */
 void zpipe_wait_disarm_locked(struct zpipe_pipe *pipe, struct zpipe_wake *wake)
 {
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	if (wake->sleep == ZPIPE_UNARMED)
 		return;
 	wake->sleep = ZPIPE_UNARMED;
@@ -109,7 +109,7 @@ void zpipe_wait_disarm_locked(struct zpipe_pipe *pipe, struct zpipe_wake *wake)
  */
 void zpipe_wait_wake_reader_locked(struct zpipe_pipe *pipe)
 {
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	clear(&pipe->wake_reader);
 	zpipe_wait_share_locked(pipe);
 	/* Who polls joins the queue before it takes the lock to look. */
@@ -126,7 +126,7 @@ void zpipe_wait_wake_reader_locked(struct zpipe_pipe *pipe)
  */
 void zpipe_wait_wake_writer_locked(struct zpipe_pipe *pipe)
 {
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	clear(&pipe->wake_examined);
 	clear(&pipe->wake_consumed);
 	zpipe_wait_share_locked(pipe);
@@ -144,7 +144,7 @@ void zpipe_wait_wake_writer_locked(struct zpipe_pipe *pipe)
  */
 void zpipe_wait_wake_all_locked(struct zpipe_pipe *pipe)
 {
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	clear(&pipe->wake_reader);
 	clear(&pipe->wake_examined);
 	clear(&pipe->wake_consumed);
@@ -164,12 +164,12 @@ void zpipe_wait_wake_all_locked(struct zpipe_pipe *pipe)
  * cannot go away before the RCU section ends.
  */
 void zpipe_wait_unlock_and_wake(struct zpipe_pipe *pipe)
-	__releases(&pipe->lock)
+	__releases(&pipe->pool->lock)
 {
 	struct task_struct *reader = NULL, *alloc = NULL, *flush = NULL;
 	u32 wakes = pipe->wakes;
 
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	pipe->wakes = 0;
 	rcu_read_lock();
 	if (wakes & ZPIPE_WAKE_READER)
@@ -178,7 +178,7 @@ void zpipe_wait_unlock_and_wake(struct zpipe_pipe *pipe)
 		alloc = pipe->alloc_sleeper;
 		flush = pipe->flush_sleeper;
 	}
-	spin_unlock(&pipe->lock);
+	spin_unlock(&pipe->pool->lock);
 	if (reader)
 		wake_up_process(reader);
 	if (alloc)
@@ -209,7 +209,7 @@ void zpipe_wait_unlock_and_wake(struct zpipe_pipe *pipe)
  */
 void zpipe_wait_join_locked(struct zpipe_pipe *pipe, struct task_struct **sleeper)
 {
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	*sleeper = current;
 	set_current_state(TASK_INTERRUPTIBLE);
 }
@@ -230,12 +230,12 @@ void zpipe_wait_join_locked(struct zpipe_pipe *pipe, struct task_struct **sleepe
  */
 int zpipe_wait_sleep_locked(struct zpipe_pipe *pipe, struct task_struct **sleeper, u32 role,
 			    u64 position, u64 deadline)
-	__releases(&pipe->lock) __acquires(&pipe->lock)
+	__releases(&pipe->pool->lock) __acquires(&pipe->pool->lock)
 {
 	s64 begin = local_clock();
 	int ret = 0;
 
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	zpipe_wait_unlock(pipe);
 	trace_zpipe_wait_begin(pipe->id, position, 0, role);
 	if (signal_pending(current)) {

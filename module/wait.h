@@ -31,22 +31,22 @@ void zpipe_wait_wake_all_locked(struct zpipe_pipe *pipe);
 void zpipe_wait_join_locked(struct zpipe_pipe *pipe, struct task_struct **sleeper);
 int zpipe_wait_sleep_locked(struct zpipe_pipe *pipe, struct task_struct **sleeper, u32 role,
 			    u64 position, u64 deadline);
-void zpipe_wait_unlock_and_wake(struct zpipe_pipe *pipe) __releases(&pipe->lock);
+void zpipe_wait_unlock_and_wake(struct zpipe_pipe *pipe) __releases(&pipe->pool->lock);
 
 /* The pipe's lock, and dropping it: what was decided meanwhile is sent then. */
 static inline void zpipe_wait_lock(struct zpipe_pipe *pipe)
-	__acquires(&pipe->lock)
+	__acquires(&pipe->pool->lock)
 {
-	spin_lock(&pipe->lock);
+	spin_lock(&pipe->pool->lock);
 }
 
 static inline void zpipe_wait_unlock(struct zpipe_pipe *pipe)
-	__releases(&pipe->lock)
+	__releases(&pipe->pool->lock)
 {
 	if (unlikely(pipe->wakes))
 		zpipe_wait_unlock_and_wake(pipe);
 	else
-		spin_unlock(&pipe->lock);
+		spin_unlock(&pipe->pool->lock);
 }
 
 static inline u64 zpipe_wake_at(const struct zpipe_wake *wake)

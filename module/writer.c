@@ -28,7 +28,7 @@
  */
 int zpipe_writer_check_locked(const struct zpipe_pipe *pipe)
 {
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	if (pipe->writer_ended)
 		return -ESHUTDOWN;
 	if (pipe->guilty)
@@ -50,7 +50,7 @@ static int enter_locked(struct zpipe_pipe *pipe)
  */
 bool zpipe_writer_cancel_locked(struct zpipe_pipe *pipe)
 {
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	if (!pipe->cancel_flush)
 		return false;
 	pipe->cancel_flush = false;
@@ -65,7 +65,7 @@ bool zpipe_writer_cancel_locked(struct zpipe_pipe *pipe)
  */
 static void wait_for_memory_locked(struct zpipe_pipe *pipe, u64 position, bool sleep)
 {
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	pipe->memory_wait = position;
 	zpipe_wait_arm_locked(pipe, &pipe->wake_consumed, position, sleep);
 	zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER);
@@ -83,7 +83,7 @@ static int try_grant_locked(struct zpipe_pipe *pipe, const struct zpipe_alloc_ar
 	struct zpipe_chain *chain = &pipe->chain;
 	int ret;
 
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	ret = enter_locked(pipe);
 	if (ret)
 		return ret;
@@ -100,7 +100,7 @@ static int sleep_for_memory_locked(struct zpipe_pipe *pipe, const struct zpipe_a
 	bool expired = false;
 	int ret;
 
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	for (;;) {
 		ret = try_grant_locked(pipe, args, plan);
 		if (ret != -EAGAIN)
@@ -245,7 +245,7 @@ static int publish_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_args
 	struct zpipe_chain *chain = &pipe->chain;
 	int ret;
 
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	ret = enter_locked(pipe);
 	if (ret)
 		return ret;
@@ -268,7 +268,7 @@ static int publish_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_args
 /* Must this FLUSH wait, and for what? Arms nothing. */
 static bool must_wait_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_args *args)
 {
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	if (pipe->reader_ended || (args->flags & ZPIPE_FLUSH_F_NOWAKE))
 		return false;
 	return zpipe_pipe_pause_locked(pipe, true) ||
@@ -283,7 +283,7 @@ static void arm_flush_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_a
 {
 	const struct zpipe_chain *chain = &pipe->chain;
 
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	if (pipe->paused)
 		zpipe_wait_arm_locked(pipe, &pipe->wake_examined,
 				      chain->published - pipe->resume + 1, sleep);
@@ -304,7 +304,7 @@ static int wait_flush_locked(struct zpipe_pipe *pipe, struct zpipe_flush_args *a
 	bool expired = false;
 	int ret;
 
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	for (;;) {
 		zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER);
 		ret = zpipe_writer_check_locked(pipe);
@@ -404,7 +404,7 @@ int zpipe_writer_unpause_locked(struct zpipe_pipe *pipe, bool nowait)
 	struct zpipe_flush_args args = {};
 	int ret;
 
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	ret = enter_locked(pipe);
 	if (ret || !must_wait_locked(pipe, &args))
 		return ret;
@@ -420,7 +420,7 @@ static bool has_room_locked(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
 	u64 position = chain->published;
 	u64 need = min_t(u64, PIPE_BUF, zpipe_chain_window(chain));
 
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	if (pipe->alloc_want) {
 		position = clamp(pipe->alloc_at, chain->published, chain->granted);
 		need = pipe->alloc_want;
