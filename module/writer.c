@@ -39,7 +39,7 @@ int zpipe_writer_check_locked(const struct zpipe_pipe *pipe)
 /* How every verb of the writer begins. */
 static int enter_locked(struct zpipe_pipe *pipe)
 {
-	return zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER) ?: zpipe_writer_check_locked(pipe);
+	return zpipe_pipe_look_locked(pipe, NULL) ?: zpipe_writer_check_locked(pipe);
 }
 
 /**
@@ -65,12 +65,16 @@ bool zpipe_writer_cancel_locked(struct zpipe_pipe *pipe)
  */
 static void wait_for_memory_locked(struct zpipe_pipe *pipe, u64 position, bool sleep)
 {
+	struct zpipe_reader *reader;
+
 	lockdep_assert_held(&pipe->pool->lock);
 	pipe->memory_wait = position;
 	zpipe_wait_arm_locked(pipe, &pipe->wake_consumed, position, sleep);
-	zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER);
-	if (zpipe_wait_is_starving_locked(pipe) && zpipe_wait_is_full_locked(pipe))
-		zpipe_wait_wake_reader_locked(pipe);
+	zpipe_pipe_look_locked(pipe, NULL);
+	list_for_each_entry(reader, &pipe->readers, entry) {
+		if (zpipe_wait_is_starving_locked(reader) && zpipe_wait_is_full_locked(reader))
+			zpipe_wait_wake_reader_locked(reader);
+	}
 }
 
 /*
@@ -239,6 +243,19 @@ int zpipe_writer_alloc(struct zpipe_end *end, struct zpipe_alloc_args *args, boo
 	return ret;
 }
 
+/* Wake the readers that wait for more than there is, if there is anything new to them. */
+static void push_locked(struct zpipe_pipe *pipe)
+{
+	struct zpipe_reader *reader;
+
+	lockdep_assert_held(&pipe->pool->lock);
+	list_for_each_entry(reader, &pipe->readers, entry) {
+		if (zpipe_wake_at(&reader->wake) != ZPIPE_UNARMED &&
+		    reader->cursor.examined < pipe->chain.published)
+			zpipe_wait_wake_reader_locked(reader);
+	}
+}
+
 /* Publish and wake, the half of FLUSH that does not wait. */
 static int publish_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_args *args)
 {
@@ -256,12 +273,9 @@ static int publish_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_args
 		return 0;
 	if (args->flags & (ZPIPE_FLUSH_F_PUSH | ZPIPE_FLUSH_F_WAIT_EXAMINED)) {
 		pipe->push = max(pipe->push, args->position);
-		if (zpipe_wake_at(&pipe->wake_reader) != ZPIPE_UNARMED &&
-		    zpipe_chain_unexamined(chain))
-			zpipe_wait_wake_reader_locked(pipe);
+		push_locked(pipe);
 	}
-	if (chain->published >= zpipe_wake_at(&pipe->wake_reader))
-		zpipe_wait_wake_reader_locked(pipe);
+	zpipe_wait_wake_readers_locked(pipe, chain->published);
 	return 0;
 }
 
@@ -292,7 +306,7 @@ static void arm_flush_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_a
 	if ((args->flags & ZPIPE_FLUSH_F_WAIT_CONSUMED) && chain->consumed < args->position)
 		zpipe_wait_arm_locked(pipe, &pipe->wake_consumed, args->position, sleep);
 	/* The second look: what came before the arming wakes us at once. */
-	zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER);
+	zpipe_pipe_look_locked(pipe, NULL);
 }
 
 /*
@@ -306,7 +320,7 @@ static int wait_flush_locked(struct zpipe_pipe *pipe, struct zpipe_flush_args *a
 
 	lockdep_assert_held(&pipe->pool->lock);
 	for (;;) {
-		zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER);
+		zpipe_pipe_look_locked(pipe, NULL);
 		ret = zpipe_writer_check_locked(pipe);
 		if (ret)
 			break;
@@ -446,7 +460,7 @@ __poll_t zpipe_writer_poll(struct zpipe_pipe *pipe)
 	int turn;
 
 	zpipe_wait_lock(pipe);
-	if (zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER))
+	if (zpipe_pipe_look_locked(pipe, NULL))
 		mask |= EPOLLERR;
 	for (turn = 0; turn < 2; turn++) {
 		if (pipe->reader_ended || pipe->guilty) {
