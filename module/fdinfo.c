@@ -47,7 +47,8 @@ void zpipe_fdinfo_show(struct seq_file *seq, struct file *file)
 	seq_printf(seq, "zpipe-pause:\t%llu\n", pipe->pause);
 	seq_printf(seq, "zpipe-resume:\t%llu\n", pipe->resume);
 	seq_printf(seq, "zpipe-paused:\t%s\n", str_yes_no(pipe->paused));
-	seq_printf(seq, "zpipe-reader-waits:\t%s\n", wait_of(READ_ONCE(pipe->state->reader_wake_at)));
+	seq_printf(seq, "zpipe-reader-waits:\t%s\n",
+		   wait_of(READ_ONCE(pipe->state->reader_wake_at)));
 	seq_printf(seq, "zpipe-writer-waits:\t%s\n",
 		   wait_of(min(zpipe_wake_at(&pipe->wake_examined),
 			       zpipe_wake_at(&pipe->wake_consumed))));
