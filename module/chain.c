@@ -51,6 +51,8 @@ static u64 skew_of(const struct zpipe_chain *chain, u64 k)
 
 static u64 capacity_of(const struct zpipe_chain *chain, u64 k)
 {
+	if (run_of(chain, k)->fixed)
+		return run_of(chain, k)->fixed;
 	return ((u64)run_of(chain, k)->nr << chain->shift) - skew_of(chain, k);
 }
 
@@ -66,7 +68,10 @@ static u64 place_of(const struct zpipe_chain *chain, u64 k, u64 position)
 /* The position at which slot i of k's run ends. */
 static u64 slot_end(const struct zpipe_chain *chain, u64 k, u32 i)
 {
-	return start_of(chain, k) - skew_of(chain, k) + (((u64)i + 1) << chain->shift);
+	u64 end = start_of(chain, k) - skew_of(chain, k) + (((u64)i + 1) << chain->shift);
+	u64 fixed = run_of(chain, k)->fixed;
+
+	return fixed ? min(end, start_of(chain, k) + fixed) : end;
 }
 
 /* How many slots of k's run hold bytes when it ends at position. */
@@ -82,16 +87,63 @@ static u32 slot_of(const struct zpipe_chain *chain, u64 k, u32 i)
 	return zpipe_slots_after(chain->slots, (u32)(offset_of(chain, k) >> chain->shift), i);
 }
 
+/* What the pool has promised to a chain: what it holds, or else its reserve. */
+static u32 promised(const struct zpipe_chain *chain)
+{
+	return max(chain->holds, 1U);
+}
+
+static void set_holds(struct zpipe_chain *chain, u32 holds)
+{
+	chain->slots->committed -= promised(chain);
+	chain->holds = holds;
+	chain->slots->committed += promised(chain);
+}
+
+static u32 put_run(struct zpipe_chain *chain, u32 first, u32 nr)
+{
+	set_holds(chain, chain->holds - nr);
+	return zpipe_slots_put(chain->slots, first, nr);
+}
+
 /* Drop k's references on the slots [from, to) of its run. */
 static u32 put_slots(struct zpipe_chain *chain, u64 k, u32 from, u32 to)
 {
-	return from < to ? zpipe_slots_put(chain->slots, slot_of(chain, k, from), to - from) : 0;
+	return from < to ? put_run(chain, slot_of(chain, k, from), to - from) : 0;
 }
 
 static void give_slots(struct zpipe_chain *chain, u64 k, u32 from, u32 to)
 {
 	if (from < to)
 		zpipe_slots_give(chain->slots, slot_of(chain, k, from), to - from);
+}
+
+/**
+ * zpipe_chain_join - reserve a slot for a chain that holds none
+ * @chain: new, with its slots set
+ *
+ * Return: false when the pool has none left to promise.
+ */
+bool zpipe_chain_join(struct zpipe_chain *chain)
+{
+	struct zpipe_slots *slots = chain->slots;
+
+	if (slots->committed >= slots->nr)
+		return false;
+	slots->members++;
+	slots->committed += promised(chain);
+	return true;
+}
+
+/**
+ * zpipe_chain_leave - give the reserve back
+ * @chain: one that has joined, and holds nothing any more
+ */
+void zpipe_chain_leave(struct zpipe_chain *chain)
+{
+	chain->slots->members--;
+	chain->slots->committed -= promised(chain);
+	chain->slots->released = true;
 }
 
 /**
@@ -206,8 +258,8 @@ static bool place_anywhere(const struct zpipe_chain *chain, struct zpipe_plan *p
 	const struct zpipe_slots *slots = chain->slots;
 
 	plan->nr = slots_for(chain, min);
-	if (slots_for(chain, want) == 1 && !chain->contig && slots->top != ZPIPE_NO_SLOT)
-		plan->first = slots->top;
+	if (slots_for(chain, want) == 1 && !chain->contig && slots->nr_free)
+		plan->first = zpipe_slots_top(slots);
 	else
 		plan->first = zpipe_slots_find(slots, from, plan->nr);
 	if (plan->first == ZPIPE_NO_SLOT)
@@ -242,12 +294,42 @@ static bool place_after(const struct zpipe_chain *chain, struct zpipe_plan *plan
 	return true;
 }
 
+/*
+ * How many slots more may the chain hold, apart from those that it is imagined
+ * to give back? In a shared pool no more than its quota, and no more than
+ * leaves the others what they hold and have been promised.
+ */
+static u32 room_of(const struct zpipe_chain *chain)
+{
+	const struct zpipe_slots *slots = chain->slots;
+	u32 own = chain->holds - slots->given;
+	u32 most;
+
+	if (!slots->shared)
+		return slots->nr;
+	most = min(chain->quota, slots->nr - (slots->committed - promised(chain)));
+	return own < most ? most - own : 0;
+}
+
+/* Does anybody else hold slots that may come back? */
+static bool others_hold(const struct zpipe_chain *chain)
+{
+	const struct zpipe_slots *slots = chain->slots;
+
+	return slots->shared &&
+	       (slots->committed - promised(chain) > slots->members - 1 ||
+		slots->nr - slots->nr_free > chain->holds);
+}
+
 /* Find memory as if everything below floor were consumed. */
 static bool place(const struct zpipe_chain *chain, struct zpipe_plan *plan,
 		  u64 min, u64 want, u64 keep, u64 floor)
 {
-	u32 from = 0;
+	u32 from = 0, room = room_of(chain);
 
+	if (slots_for(chain, min) > room)
+		return false;
+	want = min(want, (u64)room << chain->shift);
 	if (chain->contig && keep > chain->first && floor != plan->position)
 		return place_after(chain, plan, min, want, keep - 1);
 	/* Where the last descriptor stops; its entry outlives its memory. */
@@ -266,6 +348,29 @@ static u64 next_boundary(const struct zpipe_chain *chain, u64 keep, u64 position
 	if (run->given < run->nr)
 		boundary = min(boundary, slot_end(chain, k, run->given));
 	return min(boundary, chain->published);
+}
+
+/**
+ * zpipe_chain_boundary - where the chain's next slot would come free
+ * @chain: the pipe's
+ *
+ * Also a position that is not published yet, as long as no other descriptor is
+ * opened before it.
+ *
+ * Return: the consumed position, or ~0 when the chain has no memory.
+ */
+u64 zpipe_chain_boundary(const struct zpipe_chain *chain)
+{
+	const struct zpipe_run *run = run_of(chain, chain->first);
+	u64 boundary = ~0ULL;
+
+	if (chain->first == chain->opened)
+		return boundary;
+	if (run->given < run->nr)
+		boundary = slot_end(chain, chain->first, run->given);
+	if (chain->first + 1 < chain->opened)
+		boundary = min(boundary, start_of(chain, chain->first + 1));
+	return boundary;
 }
 
 /* What if all that is published below keep were consumed? */
@@ -289,6 +394,32 @@ static void give_published(struct zpipe_chain *chain, u64 keep, u64 position)
 	}
 }
 
+/* Would so many slots more be too many, besides what others have? */
+static bool is_over_quota(const struct zpipe_chain *chain, u32 nr)
+{
+	return chain->slots->shared && chain->holds - chain->slots->given + nr > chain->quota;
+}
+
+/* No memory now. Could anybody but the writer itself change that? */
+static int judge(struct zpipe_chain *chain, struct zpipe_plan *plan, u64 min, u64 want, u64 keep)
+{
+	u32 given = chain->slots->given;
+
+	plan->pool = others_hold(chain) && !is_over_quota(chain, slots_for(chain, min));
+	if (plan->position != chain->consumed)
+		give_published(chain, keep, plan->position);
+	if (is_over_quota(chain, slots_for(chain, min)))
+		return -ENOBUFS;
+	if (chain->slots->given > given)
+		plan->wait = next_boundary(chain, keep, plan->position);
+	if (place(chain, plan, min, want, keep, chain->published)) {
+		plan->wait = next_boundary(chain, keep, plan->position);
+		return -EAGAIN;
+	}
+	plan->pool = others_hold(chain);
+	return plan->pool ? -EAGAIN : -ENOBUFS;
+}
+
 /**
  * zpipe_chain_plan - find memory for an ALLOC
  * @chain: the pipe's, after zpipe_chain_reclaim()
@@ -298,15 +429,15 @@ static void give_published(struct zpipe_chain *chain, u64 keep, u64 position)
  * @plan: the answer, also where to wait
  *
  * Changes nothing. Whether waiting can help is judged by descriptors (rule
- * R3): if consuming all that is published would not make a fitting run, only
- * the writer itself can.
+ * R3): if consuming all that is published would not make a fitting run, and
+ * nobody else holds any of the pool, only the writer itself can.
  *
- * Return: 0, -EAGAIN to wait for @plan->wait, -ENOBUFS, -EMSGSIZE, -EINVAL.
+ * Return: 0, -EAGAIN to wait for @plan->wait, or with @plan->pool for others, -ENOBUFS, -EMSGSIZE, -EINVAL.
  */
 int zpipe_chain_plan(struct zpipe_chain *chain, u64 position, u64 min, u64 want,
 		     struct zpipe_plan *plan)
 {
-	u64 window = zpipe_chain_window(chain);
+	u64 capacity = zpipe_chain_capacity(chain);
 	u64 keep, k;
 	u32 used;
 	int ret;
@@ -315,16 +446,17 @@ int zpipe_chain_plan(struct zpipe_chain *chain, u64 position, u64 min, u64 want,
 		return -EINVAL;
 	if (min == 0)
 		min = 1;
-	if (min > window || position > ZPIPE_POSITION_MAX)
+	if (min > capacity || position > ZPIPE_POSITION_MAX)
 		return -EMSGSIZE;
 	if (want < min)
 		want = min;
-	if (want > window)
-		want = window;
+	if (want > capacity)
+		want = capacity;
 
 	plan->position = position;
 	plan->nr = 0;
 	plan->wait = 0;
+	plan->pool = false;
 	keep = chain->opened;
 	while (keep > chain->first && start_of(chain, keep - 1) > position)
 		keep--;
@@ -351,18 +483,10 @@ int zpipe_chain_plan(struct zpipe_chain *chain, u64 position, u64 min, u64 want,
 		if (start_of(chain, keep - 1) == position)
 			plan->keep = keep - 1;
 	}
-	if (place(chain, plan, min, want, keep, chain->consumed)) {
+	if (place(chain, plan, min, want, keep, chain->consumed))
 		ret = 0;
-	} else {
-		if (position != chain->consumed)
-			give_published(chain, keep, position);
-		if (place(chain, plan, min, want, keep, chain->published)) {
-			plan->wait = next_boundary(chain, keep, position);
-			ret = -EAGAIN;
-		} else {
-			ret = -ENOBUFS;
-		}
-	}
+	else
+		ret = judge(chain, plan, min, want, keep);
 	zpipe_slots_take_back(chain->slots);
 	return ret;
 }
@@ -375,6 +499,7 @@ int zpipe_chain_plan(struct zpipe_chain *chain, u64 position, u64 min, u64 want,
 void zpipe_chain_reserve(struct zpipe_chain *chain, const struct zpipe_plan *plan)
 {
 	zpipe_slots_get(chain->slots, plan->first, plan->nr);
+	set_holds(chain, chain->holds + plan->nr);
 }
 
 /**
@@ -384,7 +509,7 @@ void zpipe_chain_reserve(struct zpipe_chain *chain, const struct zpipe_plan *pla
  */
 void zpipe_chain_unreserve(struct zpipe_chain *chain, const struct zpipe_plan *plan)
 {
-	zpipe_slots_put(chain->slots, plan->first, plan->nr);
+	put_run(chain, plan->first, plan->nr);
 }
 
 /* The entry first, then the count, so that who sees the count sees the entry. */
@@ -430,6 +555,7 @@ u32 zpipe_chain_commit(struct zpipe_chain *chain, const struct zpipe_plan *plan)
 		run = run_of(chain, chain->opened);
 		run->nr = plan->nr;
 		run->given = 0;
+		run->fixed = 0;
 		chain->opened++;
 	}
 	chain->granted = plan->position + plan->length;

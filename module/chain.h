@@ -8,7 +8,7 @@
  * chain keeps granted >= published >= examined >= consumed, and a reference on
  * every slot that holds a byte between consumed and granted. Descriptor k ends
  * where k + 1 starts; the last one is open and ends at granted. Pure code like
- * slots.c: the caller holds the pipe's lock.
+ * slots.c: the caller holds the pool's lock.
  */
 #ifndef ZPIPE_CHAIN_H
 #define ZPIPE_CHAIN_H
@@ -25,10 +25,13 @@
  * struct zpipe_run - the slots a descriptor holds
  * @nr: slots of its run, from the one its offset is in
  * @given: of these, from the front, already given back
+ * @fixed: bytes of a forwarded range, which nobody may be granted; 0 for a
+ *	run that can be written to
  */
 struct zpipe_run {
 	u32 nr;
 	u32 given;
+	u64 fixed;
 };
 
 /**
@@ -56,6 +59,8 @@ struct zpipe_cursor {
  * @examined: the least of the readers'
  * @consumed: the least of the readers'
  * @shift: log2 of the segment size
+ * @quota: slots it may hold: its capacity
+ * @holds: references on slots that it has, those of a reserved plan included
  * @contig: ZPIPE_F_CONTIG
  */
 struct zpipe_chain {
@@ -72,6 +77,8 @@ struct zpipe_chain {
 	u64 examined;
 	u64 consumed;
 	u32 shift;
+	u32 quota;
+	u32 holds;
 	bool contig;
 };
 
@@ -83,7 +90,9 @@ struct zpipe_chain {
  * @keep: descriptors before this one stay; those from it on are taken back
  * @first: first slot of a new run
  * @nr: its length; 0 when the grant is what the open descriptor still has
- * @wait: the consumed position to wait for, when there is no memory now
+ * @wait: the consumed position to wait for, when there is no memory now; 0
+ *	when what this pipe's readers could give back would not do
+ * @pool: what other pipes of the pool give back may help as well
  */
 struct zpipe_plan {
 	u64 position;
@@ -93,8 +102,11 @@ struct zpipe_plan {
 	u32 first;
 	u32 nr;
 	u64 wait;
+	bool pool;
 };
 
+bool zpipe_chain_join(struct zpipe_chain *chain);
+void zpipe_chain_leave(struct zpipe_chain *chain);
 int zpipe_chain_accept_writer(struct zpipe_chain *chain, u64 published);
 int zpipe_chain_accept_reader(const struct zpipe_chain *chain, struct zpipe_cursor *cursor,
 			      u64 consumed, u64 examined);
@@ -107,6 +119,7 @@ void zpipe_chain_unreserve(struct zpipe_chain *chain, const struct zpipe_plan *p
 u32 zpipe_chain_commit(struct zpipe_chain *chain, const struct zpipe_plan *plan);
 u32 zpipe_chain_discard(struct zpipe_chain *chain);
 u32 zpipe_chain_reset(struct zpipe_chain *chain);
+u64 zpipe_chain_boundary(const struct zpipe_chain *chain);
 u64 zpipe_chain_index(const struct zpipe_chain *chain, u64 position);
 u32 zpipe_chain_spans(const struct zpipe_chain *chain, u64 from, u64 to,
 		      struct zpipe_span *spans, u32 max);
@@ -114,6 +127,11 @@ u32 zpipe_chain_spans(const struct zpipe_chain *chain, u64 from, u64 to,
 static inline u64 zpipe_chain_window(const struct zpipe_chain *chain)
 {
 	return (u64)chain->slots->nr << chain->shift;
+}
+
+static inline u64 zpipe_chain_capacity(const struct zpipe_chain *chain)
+{
+	return (u64)chain->quota << chain->shift;
 }
 
 static inline u64 zpipe_chain_held(const struct zpipe_chain *chain)

@@ -65,7 +65,7 @@ static void leave(struct zpipe_end *end, struct mutex *mutex, u32 busy)
 		zpipe_pipe_settle_locked(pipe);
 	zpipe_wait_unlock(pipe);
 	if (late) {
-		zpipe_pool_trim(pipe->pool);
+		zpipe_pool_trim_after_end(pipe->pool);
 		zpipe_wait_lock(pipe);
 		zpipe_wait_wake_all_locked(pipe);
 		zpipe_wait_unlock(pipe);

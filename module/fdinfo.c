@@ -35,7 +35,7 @@ void zpipe_fdinfo_show(struct seq_file *seq, struct file *file)
 		   end->role == ZPIPE_ROLE_WRITER ? "writer" : "reader");
 	seq_printf(seq, "zpipe-flags:\t%x\n", pipe->flags);
 	seq_printf(seq, "zpipe-generation:\t%llu\n", pipe->generation);
-	seq_printf(seq, "zpipe-capacity:\t%llu\n", zpipe_chain_window(chain));
+	seq_printf(seq, "zpipe-capacity:\t%llu\n", zpipe_chain_capacity(chain));
 	seq_printf(seq, "zpipe-segment:\t%u\n", 1U << chain->shift);
 	seq_printf(seq, "zpipe-data-pages:\t%ld\n", atomic_long_read(&pipe->pool->pages));
 	seq_printf(seq, "zpipe-granted:\t%llu\n", chain->granted);

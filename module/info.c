@@ -31,11 +31,11 @@ int zpipe_info_get(struct zpipe_end *end, struct zpipe_info_args *args)
 
 	args->out_role = end->role;
 	args->out_magic = ZPIPE_MAGIC;
-	args->out_features = ZPIPE_FEAT_CONTIG | ZPIPE_FEAT_RW | ZPIPE_FEAT_TEE;
+	args->out_features = ZPIPE_FEATURES;
 	args->out_id = pipe->id;
 	args->out_version = ZPIPE_UAPI_VERSION;
 	args->out_flags = pipe->flags;
-	args->out_capacity = window;
+	args->out_capacity = zpipe_chain_capacity(chain);
 	args->out_window = window;
 	args->out_segment_size = pipe->state->segment_size;
 	args->out_nr_segments = pipe->pool->slots.nr;

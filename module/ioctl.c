@@ -18,6 +18,7 @@
 #include "info.h"
 #include "ioctl.h"
 #include "pipe.h"
+#include "poolfd.h"
 #include "reader.h"
 #include "types.h"
 #include "wait.h"
@@ -25,9 +26,11 @@
 
 /* Any argument struct, on the dispatcher's stack. */
 union verb_args {
+	struct zpipe_pool_create_args pool_create;
 	struct zpipe_create_args create;
 	struct zpipe_info_args info;
 	struct zpipe_stat_args stat;
+	struct zpipe_pool_stat_args pool_stat;
 	struct zpipe_alloc_args alloc;
 	struct zpipe_flush_args flush;
 	struct zpipe_read_args read;
@@ -52,7 +55,7 @@ struct call {
 };
 
 /* The role of what belongs to neither end. */
-#define ZPIPE_ROLE_DEVICE	3
+#define ZPIPE_ROLE_DEVICE	4
 
 /**
  * struct verb - an ioctl
@@ -133,8 +136,8 @@ static int do_read(struct file *file, union verb_args *args)
 	struct zpipe_span few[4], *spans = few;
 	int ret;
 
-	/* No view has more spans than the pipe has segments, and one. */
-	args->read.nr_spans = min(room, end->pipe->pool->slots.nr + 1);
+	/* No view has more spans than the chain has entries. */
+	args->read.nr_spans = min_t(u64, room, end->pipe->chain.mask + 1);
 	if (args->read.nr_spans > ARRAY_SIZE(few)) {
 		spans = kvmalloc_array(args->read.nr_spans, sizeof(*spans), GFP_KERNEL_ACCOUNT);
 		if (!spans)
@@ -203,6 +206,7 @@ static int do_tee(struct file *file, union verb_args *args)
 	}
 
 static const struct verb verbs[] = {
+	VERB(POOL_CREATE, ZPIPE_ROLE_DEVICE, pool_create, out_fd, NULL, NULL),
 	VERB(CREATE, ZPIPE_ROLE_DEVICE, create, out_reader_fd, NULL, NULL),
 	VERB(INFO, 0, info, flags, do_info, NULL),
 	VERB(STAT, 0, stat, __reserved, do_stat, NULL),
@@ -216,6 +220,26 @@ static const struct verb verbs[] = {
 	VERB(RESET, 0, reset, flags, do_reset, NULL),
 	/* Without room for the fd in the answer it would be lost. */
 	VERB(TEE, ZPIPE_ROLE_READER, tee, out_fd, do_tee, NULL),
+};
+
+static int do_pool_info(struct file *file, union verb_args *args)
+{
+	if (args->info.flags)
+		return -EOPNOTSUPP;
+	return zpipe_poolfd_info(file->private_data, &args->info);
+}
+
+static int do_pool_stat(struct file *file, union verb_args *args)
+{
+	if (args->pool_stat.flags || args->pool_stat.__reserved)
+		return -EOPNOTSUPP;
+	return zpipe_poolfd_stat(file->private_data, &args->pool_stat);
+}
+
+/* What a pool's fd answers; any other verb is for another kind of fd. */
+static const struct verb pool_verbs[] = {
+	VERB(INFO, ZPIPE_ROLE_POOL, info, flags, do_pool_info, NULL),
+	VERB(STAT, ZPIPE_ROLE_POOL, pool_stat, __reserved, do_pool_stat, NULL),
 };
 
 static const struct verb *find_verb(unsigned int command)
@@ -315,4 +339,25 @@ long zpipe_ioctl_end(struct file *file, unsigned int command, unsigned long addr
 	if (verb->role && verb->role != end->role)
 		return -EBADF;
 	return call_verb(file, command, address, verb);
+}
+
+/**
+ * zpipe_ioctl_pool - f_op->unlocked_ioctl of a pool
+ * @file: the pool's
+ * @command: ioctl command
+ * @address: user pointer
+ *
+ * Return: 0 or an errno.
+ */
+long zpipe_ioctl_pool(struct file *file, unsigned int command, unsigned long address)
+{
+	const struct verb *verb;
+
+	if (!find_verb(command))
+		return -ENOTTY;
+	for (verb = pool_verbs; verb < pool_verbs + ARRAY_SIZE(pool_verbs); verb++) {
+		if (verb->number == _IOC_NR(command))
+			return call_verb(file, command, address, verb);
+	}
+	return -EBADF;
 }

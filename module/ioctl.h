@@ -8,6 +8,7 @@
 #include <linux/fs.h>
 
 bool zpipe_ioctl_is_ours(unsigned int command);
+long zpipe_ioctl_pool(struct file *file, unsigned int command, unsigned long address);
 long zpipe_ioctl_end(struct file *file, unsigned int command, unsigned long address);
 
 #endif /* ZPIPE_IOCTL_H */

@@ -103,12 +103,13 @@ err_uncharge:
  * zpipe_pool_create - make a pool that holds no pages yet
  * @nr: segments
  * @shift: log2 of their size
+ * @idle: free segments that keep their pages while it is idle
  * @exempt: the caller may pass limits
  *
  * Context: may sleep.
  * Return: the pool with one reference, or an ERR_PTR().
  */
-struct zpipe_pool *zpipe_pool_create(u32 nr, u32 shift, bool exempt)
+struct zpipe_pool *zpipe_pool_create(u32 nr, u32 shift, u32 idle, bool exempt)
 {
 	struct zpipe_slot *slot;
 	struct zpipe_pool *pool;
@@ -120,7 +121,10 @@ struct zpipe_pool *zpipe_pool_create(u32 nr, u32 shift, bool exempt)
 	kref_init(&pool->kref);
 	mutex_init(&pool->mutex);
 	spin_lock_init(&pool->lock);
+	INIT_LIST_HEAD(&pool->pipes);
+	INIT_LIST_HEAD(&pool->hungry);
 	pool->shift = shift;
+	pool->idle = idle;
 	pool->exempt = exempt;
 
 	slot = kvcalloc(nr, sizeof(*slot), GFP_KERNEL_ACCOUNT);
@@ -151,6 +155,27 @@ err_free_pool:
 	return ERR_PTR(ret);
 }
 
+/**
+ * zpipe_pool_share - make it one that several pipes may use
+ * @pool: new
+ *
+ * It counts as a pipe of its own, or pools would be a way round that limit.
+ *
+ * Return: 0 or -EDQUOT.
+ */
+int zpipe_pool_share(struct zpipe_pool *pool)
+{
+	unsigned long pages = zpipe_pool_window(pool) >> PAGE_SHIFT;
+	int ret;
+
+	if (!pool->exempt && zpipe_user_is_soft(pool->user, pages))
+		return -EDQUOT;
+	ret = zpipe_user_add_pipe(pool->user, pool->exempt);
+	if (!ret)
+		pool->slots.shared = true;
+	return ret;
+}
+
 /*
  * No file is left, so neither is a mapping; nothing else can look up a page.
  */
@@ -164,6 +189,8 @@ static void pool_free(struct kref *kref)
 			free_segment_pages(pool, pool->segment[i].pages);
 	}
 	put_inode(pool->inode);
+	if (pool->slots.shared)
+		zpipe_user_sub_pipe(pool->user);
 	zpipe_user_put(pool->user);
 	kvfree(pool->segment);
 	kvfree(pool->slots.slot);
@@ -172,13 +199,14 @@ static void pool_free(struct kref *kref)
 
 /**
  * zpipe_pool_put - drop a reference
- * @pool: freed with the last one
+ * @pool: freed with the last one; NULL is nothing
  *
  * Context: may sleep.
  */
 void zpipe_pool_put(struct zpipe_pool *pool)
 {
-	kref_put(&pool->kref, pool_free);
+	if (pool)
+		kref_put(&pool->kref, pool_free);
 }
 
 /* The first look at a segment: its pages come from nowhere. */
@@ -195,6 +223,7 @@ static int first_pages(struct zpipe_pool *pool, u32 index)
 	}
 	/* Only who holds the slot gives it pages, and the caller does. */
 	WRITE_ONCE(pool->segment[index].pages, pages);
+	pool->slots.slot[index].kind = ZPIPE_SLOT_WARM;
 	mutex_unlock(&pool->mutex);
 	return 0;
 }
@@ -279,49 +308,67 @@ int zpipe_pool_populate(struct zpipe_pool *pool, u32 first, u32 nr)
 	return 0;
 }
 
+/*
+ * Take the pages from the free segment whose turn is last, if more than keep
+ * have some. Whoever takes the segment at once finds it without pages, and
+ * waits for pool->mutex to give it new ones.
+ */
+static struct page **take_pages_locked(struct zpipe_pool *pool, u32 keep, u32 *index)
+{
+	const struct zpipe_stack *stack = &pool->slots.stack[ZPIPE_SLOT_WARM];
+	struct page **pages;
+
+	lockdep_assert_held(&pool->mutex);
+	spin_lock(&pool->lock);
+	if (stack->nr <= keep) {
+		spin_unlock(&pool->lock);
+		return NULL;
+	}
+	*index = stack->bottom;
+	pages = pool->segment[*index].pages;
+	WRITE_ONCE(pool->segment[*index].pages, NULL);
+	zpipe_slots_cool(&pool->slots, *index);
+	spin_unlock(&pool->lock);
+	return pages;
+}
+
 /**
- * zpipe_pool_trim - give the pages of free segments back
+ * zpipe_pool_trim - give pages of free segments back
  * @pool: the pool
+ * @keep: free segments that keep theirs, those used last
+ * @trylock: rather stop than wait for a fault: the caller reclaims memory
  *
  * First no new PTE can come, then the old ones go, then the pages: a later
- * touch of the memory is SIGBUS.
+ * touch of the memory is SIGBUS. The work is as much as there is to give back.
  *
- * Context: may sleep.
+ * Context: may sleep, unless @trylock.
+ * Return: pages given back.
  */
-void zpipe_pool_trim(struct zpipe_pool *pool)
+unsigned long zpipe_pool_trim(struct zpipe_pool *pool, u32 keep, bool trylock)
 {
 	struct address_space *mapping = pool->inode->i_mapping;
-	u32 i;
+	unsigned long freed = 0;
 
-	for (i = 0; i < pool->slots.nr; i++) {
+	while (READ_ONCE(pool->slots.stack[ZPIPE_SLOT_WARM].nr) > keep) {
 		struct page **pages;
-		bool is_free;
+		u32 index;
 
-		if (!READ_ONCE(pool->segment[i].pages))
-			continue;
-		spin_lock(&pool->lock);
-		is_free = pool->slots.slot[i].refs == 0;
-		if (is_free)
-			zpipe_slots_get(&pool->slots, i, 1);
-		spin_unlock(&pool->lock);
-		if (!is_free)
-			continue;
-
-		mutex_lock(&pool->mutex);
-		pages = pool->segment[i].pages;
-		WRITE_ONCE(pool->segment[i].pages, NULL);
-		mutex_unlock(&pool->mutex);
-		if (pages) {
-			unmap_mapping_range(mapping, ZPIPE_OFF_DATA + ((u64)i << pool->shift),
+		if (trylock && !mutex_trylock(&pool->mutex))
+			break;
+		if (!trylock)
+			mutex_lock(&pool->mutex);
+		pages = take_pages_locked(pool, keep, &index);
+		if (pages)
+			unmap_mapping_range(mapping, ZPIPE_OFF_DATA + ((u64)index << pool->shift),
 					    1ULL << pool->shift, 1);
-			free_segment_pages(pool, pages);
-		}
-
-		spin_lock(&pool->lock);
-		zpipe_slots_put(&pool->slots, i, 1);
-		spin_unlock(&pool->lock);
+		mutex_unlock(&pool->mutex);
+		if (!pages)
+			break;
+		free_segment_pages(pool, pages);
+		freed += zpipe_pool_segment_pages(pool);
 		cond_resched();
 	}
+	return freed;
 }
 
 /**

@@ -3,8 +3,8 @@
  * pool - the memory of segments: pages, accounting, and the inode behind them
  *
  * slots.c says which segments are free; here is what they are made of. A
- * segment gets its pages when it is first taken, and keeps them while the pool
- * lives, unless zpipe_pool_trim() gives those of the free ones back.
+ * segment gets its pages when it is first taken, and keeps them until
+ * zpipe_pool_trim() gives those of the free ones back.
  */
 #ifndef ZPIPE_POOL_H
 #define ZPIPE_POOL_H
@@ -13,10 +13,17 @@
 
 #include "types.h"
 
-struct zpipe_pool *zpipe_pool_create(u32 nr, u32 shift, bool exempt);
+#define ZPIPE_MAX_SEGMENT	(1ULL << 21)
+#define ZPIPE_MAX_SEGMENTS	4096
+
+/* Free segments that keep their pages: what a reader that keeps up goes round in. */
+#define ZPIPE_IDLE		2
+
+struct zpipe_pool *zpipe_pool_create(u32 nr, u32 shift, u32 idle, bool exempt);
+int zpipe_pool_share(struct zpipe_pool *pool);
 void zpipe_pool_put(struct zpipe_pool *pool);
 int zpipe_pool_populate(struct zpipe_pool *pool, u32 first, u32 nr);
-void zpipe_pool_trim(struct zpipe_pool *pool);
+unsigned long zpipe_pool_trim(struct zpipe_pool *pool, u32 keep, bool trylock);
 struct page *zpipe_pool_page(struct zpipe_pool *pool, u64 offset);
 struct file *zpipe_pool_file(struct zpipe_pool *pool, const char *name, int flags,
 			     const struct file_operations *fops);
@@ -24,6 +31,12 @@ struct file *zpipe_pool_file(struct zpipe_pool *pool, const char *name, int flag
 static inline u32 zpipe_pool_segment_pages(const struct zpipe_pool *pool)
 {
 	return 1U << (pool->shift - PAGE_SHIFT);
+}
+
+/* After an end has gone: a private pool is of no more use, a shared one is. */
+static inline void zpipe_pool_trim_after_end(struct zpipe_pool *pool)
+{
+	zpipe_pool_trim(pool, pool->slots.shared ? pool->idle : 0, false);
 }
 
 static inline u64 zpipe_pool_window(const struct zpipe_pool *pool)

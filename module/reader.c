@@ -180,7 +180,7 @@ static int enter_read_locked(const struct zpipe_reader *reader, const struct zpi
 
 	lockdep_assert_held(&pipe->pool->lock);
 	pipe->stats.reads++;
-	if (args->min > zpipe_chain_window(&pipe->chain))
+	if (args->min > zpipe_chain_capacity(&pipe->chain))
 		return zpipe_pipe_reject_locked(pipe, ZPIPE_NR_READ, args->min, -EMSGSIZE);
 	if (reader->busy & (ZPIPE_BUSY_READ | ZPIPE_BUSY_READ2))
 		return -EBUSY;

@@ -3,38 +3,46 @@
  * slots - which segments of a pool are free, and how often the others are held
  *
  * See slots.h. Everything here is bounded by the number of slots and is called
- * with the lock of the pipe that owns the pool.
+ * with the pool's lock.
  */
 #include "slots.h"
 
 static void push(struct zpipe_slots *slots, u32 index)
 {
 	struct zpipe_slot *slot = &slots->slot[index];
+	struct zpipe_stack *stack = &slots->stack[slot->kind];
 
 	slot->prev = ZPIPE_NO_SLOT;
-	slot->next = slots->top;
-	if (slots->top != ZPIPE_NO_SLOT)
-		slots->slot[slots->top].prev = index;
-	slots->top = index;
+	slot->next = stack->top;
+	if (stack->top != ZPIPE_NO_SLOT)
+		slots->slot[stack->top].prev = index;
+	else
+		stack->bottom = index;
+	stack->top = index;
+	stack->nr++;
 	slots->nr_free++;
 }
 
 static void unlink(struct zpipe_slots *slots, u32 index)
 {
 	struct zpipe_slot *slot = &slots->slot[index];
+	struct zpipe_stack *stack = &slots->stack[slot->kind];
 
 	if (slot->prev != ZPIPE_NO_SLOT)
 		slots->slot[slot->prev].next = slot->next;
 	else
-		slots->top = slot->next;
+		stack->top = slot->next;
 	if (slot->next != ZPIPE_NO_SLOT)
 		slots->slot[slot->next].prev = slot->prev;
+	else
+		stack->bottom = slot->prev;
+	stack->nr--;
 	slots->nr_free--;
 }
 
 /**
- * zpipe_slots_init - make all slots free, the first on top
- * @slots: to set up
+ * zpipe_slots_init - make all slots free and cold, the first on top
+ * @slots: to set up, zeroed
  * @slot: zeroed array of @nr entries; stays the caller's
  * @nr: at least 1
  */
@@ -44,11 +52,41 @@ void zpipe_slots_init(struct zpipe_slots *slots, struct zpipe_slot *slot, u32 nr
 
 	slots->slot = slot;
 	slots->nr = nr;
-	slots->nr_free = 0;
-	slots->top = ZPIPE_NO_SLOT;
-	slots->given = 0;
+	for (i = 0; i < ZPIPE_SLOT_KINDS; i++) {
+		slots->stack[i].top = ZPIPE_NO_SLOT;
+		slots->stack[i].bottom = ZPIPE_NO_SLOT;
+	}
 	for (i = nr; i > 0; i--)
 		push(slots, i - 1);
+}
+
+/**
+ * zpipe_slots_top - the free slot that is best taken next
+ * @slots: the pool's
+ *
+ * One that has pages, the hottest of them, before one that needs some.
+ *
+ * Return: its index, or ZPIPE_NO_SLOT.
+ */
+u32 zpipe_slots_top(const struct zpipe_slots *slots)
+{
+	if (slots->stack[ZPIPE_SLOT_WARM].nr)
+		return slots->stack[ZPIPE_SLOT_WARM].top;
+	if (slots->stack[ZPIPE_SLOT_COLD].nr)
+		return slots->stack[ZPIPE_SLOT_COLD].top;
+	return slots->stack[ZPIPE_SLOT_FOREIGN].top;
+}
+
+/**
+ * zpipe_slots_cool - a free slot loses its pages
+ * @slots: the pool's
+ * @index: of the slot
+ */
+void zpipe_slots_cool(struct zpipe_slots *slots, u32 index)
+{
+	unlink(slots, index);
+	slots->slot[index].kind = ZPIPE_SLOT_COLD;
+	push(slots, index);
 }
 
 /**
@@ -67,6 +105,7 @@ void zpipe_slots_get(struct zpipe_slots *slots, u32 first, u32 nr)
 		if (slots->slot[index].refs++ == 0)
 			unlink(slots, index);
 	}
+	slots->takes++;
 }
 
 /**
@@ -81,6 +120,7 @@ u32 zpipe_slots_put(struct zpipe_slots *slots, u32 first, u32 nr)
 {
 	u32 i, freed = 0;
 
+	slots->released = true;
 	for (i = 0; i < nr; i++) {
 		u32 index = zpipe_slots_after(slots, first, i);
 

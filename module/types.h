@@ -7,7 +7,8 @@
  *	reader file --> zpipe_end --/			    |
  *	every mapping --> its file			    +--> inode, user
  *
- * A file holds its end, the two ends hold the pipe, the pipe holds the pool.
+ * A file holds its end, the two ends hold the pipe, the pipe holds the pool, and
+ * so does the fd of a shared pool.
  * Nothing holds a file, so a pipe cannot be a node in a cycle of passed fds. A
  * mapping needs no bookkeeping: vm_file keeps everything above alive, and PTEs
  * hold their own references on pages.
@@ -140,7 +141,8 @@ struct zpipe_segment {
 
 /**
  * struct zpipe_pool - equally sized segments with one data window
- * @kref: A
+ * @kref: A, of its fd and of each pipe
+ * @id: I, of a shared one
  * @inode: I, its address_space finds every mapping of the window
  * @user: I, who pays
  * @exempt: I, was made with CAP_SYS_RESOURCE
@@ -149,11 +151,19 @@ struct zpipe_segment {
  * @segment: I, array of slots.nr
  * @slots: L
  * @shift: I, log2 of the segment size
+ * @idle: I, free segments that keep their pages
+ * @pipes: L, those that use it; in no order, see share.c
+ * @hungry: L, of these, those whose writer waits for memory of any of them
+ * @nr_hungry: L, how many
  * @pages: A, data pages held
  * @replaced: A, pages that somebody still referred to when their turn came
+ * @entry: idle.c, in the list of all pools
+ * @seen: idle.c, slots.takes when it last looked
+ * @shrunk: A, pages that memory pressure took from free segments
  */
 struct zpipe_pool {
 	struct kref kref;
+	u64 id;
 	struct inode *inode;
 	struct zpipe_user *user;
 	bool exempt;
@@ -162,8 +172,21 @@ struct zpipe_pool {
 	struct zpipe_segment *segment;
 	struct zpipe_slots slots;
 	u32 shift;
+	u32 idle;
+	struct list_head pipes;
+	struct list_head hungry;
+	u32 nr_hungry;
 	atomic_long_t pages;
 	atomic_long_t replaced;
+	struct list_head entry;
+	u64 seen;
+	atomic_long_t shrunk;
+};
+
+/* A writer waits for memory of any pipe of its pool. */
+enum zpipe_hunger {
+	ZPIPE_HUNGER_SLEEP	= 1,	/* asleep */
+	ZPIPE_HUNGER_ARMED	= 2,	/* after poll, or EAGAIN */
 };
 
 /* L, counters; struct zpipe_stat_args says what each means. */
@@ -265,6 +288,8 @@ struct zpipe_reader {
  * @id: I
  * @flags: I, ZPIPE_F_*
  * @pool: I
+ * @user: I, who made the pipe and pays for its control pages
+ * @in_pool: L, in the pool's pipes
  * @state: I, the state region, @state_size bytes
  * @writer_page: I, U
  * @state_size: I
@@ -295,6 +320,10 @@ struct zpipe_reader {
  * @wake_consumed: L, for consumed
  * @memory_wait: L, consumed position that an ALLOC without memory waits for,
  *	asleep or after EAGAIN; ZPIPE_UNARMED when none does (rule R2)
+ * @hunger: L, enum zpipe_hunger
+ * @hungry: L, in the pool's list while @hunger is not 0
+ * @pool_wake: L, consumed position at which memory comes free that a hungry
+ *	pipe of the pool waits for; ZPIPE_UNARMED when there is none
  * @wakes: L, enum zpipe_wakes, to be sent when the lock is dropped
  * @alloc_sleeper: L, in ALLOC or write(2), for memory
  * @flush_sleeper: L, in FLUSH or write(2), paused or waiting for the reader
@@ -308,6 +337,8 @@ struct zpipe_pipe {
 	u64 id;
 	u32 flags;
 	struct zpipe_pool *pool;
+	struct zpipe_user *user;
+	struct list_head in_pool;
 	struct zpipe_state *state;
 	struct zpipe_writer_page *writer_page;
 	size_t state_size;
@@ -338,6 +369,9 @@ struct zpipe_pipe {
 	u64 generation;
 	struct zpipe_wake wake_examined;
 	struct zpipe_wake wake_consumed;
+	u32 hunger;
+	struct list_head hungry;
+	u64 pool_wake;
 	u32 wakes;
 	struct task_struct *alloc_sleeper;
 	struct task_struct *flush_sleeper;

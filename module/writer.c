@@ -11,6 +11,7 @@
 
 #include "pipe.h"
 #include "pool.h"
+#include "share.h"
 #include "tee.h"
 #include "wait.h"
 #include "writer.h"
@@ -64,14 +65,18 @@ bool zpipe_writer_cancel_locked(struct zpipe_pipe *pipe)
  * It is the reader's arming or this, whichever comes second, that finds both
  * waiting (rule R1).
  */
-static void wait_for_memory_locked(struct zpipe_pipe *pipe, u64 position, bool sleep)
+static void wait_for_memory_locked(struct zpipe_pipe *pipe, const struct zpipe_plan *plan,
+				   bool sleep)
 {
 	struct zpipe_reader *reader;
 
 	lockdep_assert_held(&pipe->pool->lock);
-	pipe->memory_wait = position;
-	zpipe_wait_arm_locked(pipe, &pipe->wake_consumed, position, sleep);
+	pipe->memory_wait = plan->wait ?: ZPIPE_UNARMED;
+	if (plan->wait)
+		zpipe_wait_arm_locked(pipe, &pipe->wake_consumed, plan->wait, sleep);
 	zpipe_pipe_look_locked(pipe, NULL);
+	if (plan->pool)
+		zpipe_share_wait_locked(pipe, sleep);
 	list_for_each_entry(reader, &pipe->readers, entry) {
 		if (zpipe_wait_is_starving_locked(reader) && zpipe_wait_is_full_locked(reader))
 			zpipe_wait_wake_reader_locked(reader);
@@ -117,15 +122,16 @@ static int sleep_for_memory_locked(struct zpipe_pipe *pipe, const struct zpipe_a
 			break;
 		}
 		zpipe_wait_join_locked(pipe, &pipe->alloc_sleeper);
-		wait_for_memory_locked(pipe, plan->wait, true);
+		wait_for_memory_locked(pipe, plan, true);
 		ret = zpipe_wait_sleep_locked(pipe, &pipe->alloc_sleeper, ZPIPE_ROLE_WRITER,
-					      plan->wait, args->deadline);
+					      plan->wait ?: args->position, args->deadline);
 		expired = ret == -ETIMEDOUT;
 		if (ret && !expired)
 			break;
 	}
 	pipe->memory_wait = ZPIPE_UNARMED;
 	zpipe_wait_disarm_locked(pipe, &pipe->wake_consumed);
+	zpipe_wait_leave_locked(pipe, ZPIPE_HUNGER_SLEEP);
 	/* A FLUSH that waits for consumed shares the word: it arms again. */
 	if (pipe->busy & ZPIPE_BUSY_FLUSH)
 		zpipe_wait_wake_writer_locked(pipe);
@@ -151,6 +157,7 @@ static int commit_grant(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
 			trace_zpipe_segment_open(pipe->id, plan->position, plan->length, 0);
 		}
 		zpipe_pipe_freed_locked(pipe, zpipe_chain_commit(&pipe->chain, plan));
+		zpipe_pipe_offer_locked(pipe);
 		pipe->alloc_want = 0;
 	} else if (plan->nr) {
 		zpipe_chain_unreserve(&pipe->chain, plan);
@@ -173,6 +180,7 @@ static int commit_grant(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
 int zpipe_writer_grant(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *args,
 		       bool nowait, struct zpipe_plan *plan)
 {
+	bool pool = false;
 	int ret;
 
 	zpipe_wait_lock(pipe);
@@ -183,9 +191,12 @@ int zpipe_writer_grant(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *a
 
 		pipe->alloc_at = args->position;
 		pipe->alloc_want = args->min;
-		wait_for_memory_locked(pipe, plan->wait, false);
-		if (pipe->chain.consumed == consumed && !pipe->reader_ended)
+		wait_for_memory_locked(pipe, plan, false);
+		/* Once all pipes were asked, what comes free wakes whoever polls. */
+		if (pipe->chain.consumed == consumed && !pipe->reader_ended &&
+		    pool == plan->pool)
 			break;
+		pool = plan->pool;
 		ret = try_grant_locked(pipe, args, plan);
 	}
 	if (!ret)
@@ -435,7 +446,7 @@ static bool has_room_locked(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
 {
 	struct zpipe_chain *chain = &pipe->chain;
 	u64 position = chain->published;
-	u64 need = min_t(u64, PIPE_BUF, zpipe_chain_window(chain));
+	u64 need = min_t(u64, PIPE_BUF, zpipe_chain_capacity(chain));
 	int ret;
 
 	lockdep_assert_held(&pipe->pool->lock);
@@ -481,7 +492,7 @@ __poll_t zpipe_writer_poll(struct zpipe_pipe *pipe)
 		if (zpipe_pipe_pause_locked(pipe, true)) {
 			arm_flush_locked(pipe, &args, false);
 		} else if (!has_room_locked(pipe, &plan)) {
-			wait_for_memory_locked(pipe, plan.wait, false);
+			wait_for_memory_locked(pipe, &plan, false);
 		} else {
 			mask |= EPOLLOUT | EPOLLWRNORM;
 			break;

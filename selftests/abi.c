@@ -15,11 +15,13 @@
 
 #include "zpipe_test.h"
 
+static_assert(sizeof(struct zpipe_pool_create_args) == 32, "pool_create");
 static_assert(sizeof(struct zpipe_create_args) == 56, "create");
 static_assert(sizeof(struct zpipe_region) == 16, "region");
 static_assert(sizeof(struct zpipe_info_args) == 248, "info");
 static_assert(sizeof(struct zpipe_descriptor) == 16, "descriptor");
 static_assert(sizeof(struct zpipe_stat_args) == 208, "stat");
+static_assert(sizeof(struct zpipe_pool_stat_args) == 88, "pool_stat");
 static_assert(sizeof(struct zpipe_alloc_args) == 56, "alloc");
 static_assert(sizeof(struct zpipe_flush_args) == 40, "flush");
 static_assert(sizeof(struct zpipe_span) == 16, "span");
@@ -70,6 +72,7 @@ static const struct verb verbs[] = {
 	VERB(SET, set, ON_WRITER | ON_READER, 0, RESERVED(set)),
 	VERB(RESET, reset, ON_WRITER | ON_READER, 0, RESERVED(reset)),
 	VERB(TEE, tee, ON_READER, 0x3, RESERVED(tee)),
+	VERB(POOL_CREATE, pool_create, ON_DEVICE, 0, RESERVED(pool_create)),
 };
 
 #define NR_VERBS	(sizeof(verbs) / sizeof(*verbs))
@@ -145,6 +148,8 @@ static void drop(const struct verb *v, const void *buffer)
 		close(a->out_writer_fd);
 		close(a->out_reader_fd);
 	}
+	if (v->nr == ZPIPE_NR_POOL_CREATE)
+		close(((const struct zpipe_pool_create_args *)buffer)->out_fd);
 	if (v->nr == ZPIPE_NR_TEE)
 		close(((const struct zpipe_tee_args *)buffer)->out_fd);
 }
@@ -152,7 +157,7 @@ static void drop(const struct verb *v, const void *buffer)
 /* COMPLETE and RESET change what the others see, so they come last where calls succeed. */
 static const struct verb *in_order(size_t i)
 {
-	static const unsigned char order[] = { 0, 1, 2, 3, 4, 5, 6, 8, 9, 11, 7, 10 };
+	static const unsigned char order[] = { 0, 1, 2, 3, 4, 5, 6, 8, 9, 11, 12, 7, 10 };
 
 	return &verbs[order[i]];
 }
@@ -165,6 +170,8 @@ static void finish_reader(FIXTURE_DATA(abi) *self, const struct verb *v)
 
 TEST_F(abi, numbers_are_the_published_ones)
 {
+	EXPECT_EQ(0xc0207a80U, (unsigned int)ZPIPE_IOC_POOL_CREATE);
+	EXPECT_EQ(0xc0587a83U, (unsigned int)ZPIPE_IOC_POOL_STAT);
 	EXPECT_EQ(0xc0387a81U, (unsigned int)ZPIPE_IOC_CREATE);
 	EXPECT_EQ(0xc0f87a82U, (unsigned int)ZPIPE_IOC_INFO);
 	EXPECT_EQ(0xc0d07a83U, (unsigned int)ZPIPE_IOC_STAT);
@@ -329,7 +336,7 @@ TEST_F(abi, unknown_number_enotty)
 
 	for (i = 0; i < 3; i++) {
 		for (nr = 0; nr < 256; nr++) {
-			if (nr >= ZPIPE_NR_CREATE && nr <= ZPIPE_NR_RESET)
+			if (nr >= ZPIPE_NR_POOL_CREATE && nr <= ZPIPE_NR_RESET)
 				continue;
 			if (nr == ZPIPE_NR_TEE)
 				continue;

@@ -65,6 +65,8 @@ static size_t first_output(unsigned int nr, size_t size)
 		return offsetof(struct zpipe_advance_args, out_flags);
 	case ZPIPE_NR_RESET:
 		return offsetof(struct zpipe_reset_args, out_generation);
+	case ZPIPE_NR_POOL_CREATE:
+		return offsetof(struct zpipe_pool_create_args, out_fd);
 	case ZPIPE_NR_TEE:
 		return offsetof(struct zpipe_tee_args, out_fd);
 	default:
@@ -118,6 +120,31 @@ int zt_create(struct zpipe_create_args *args)
 	ret = zt_ioctl(fd, ZPIPE_IOC_CREATE, args);
 	close(fd);
 	return ret;
+}
+
+/* A pool's fd, or -errno. */
+int zt_pool(__u32 segment, __u32 segments, __u32 idle)
+{
+	struct zpipe_pool_create_args args = {
+		.segment_size = segment, .segments = segments, .idle = idle,
+	};
+	int fd = open(ZT_DEVICE, O_RDWR | O_CLOEXEC), ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = zt_ioctl(fd, ZPIPE_IOC_POOL_CREATE, &args);
+	close(fd);
+	return ret ? ret : args.out_fd;
+}
+
+struct zpipe_pool_stat_args zt_pool_stat(int pool)
+{
+	struct zpipe_pool_stat_args args = { 0 };
+	int ret = zt_ioctl(pool, ZPIPE_IOC_POOL_STAT, &args);
+
+	if (ret)
+		zt_die("STAT of a pool: %s", strerror(-ret));
+	return args;
 }
 
 int zt_alloc(struct zt_end *w, __u64 position, __u64 min, __u64 want, struct zpipe_alloc_args *out)

@@ -76,6 +76,8 @@ void zt_die(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2))
 /* Calls: 0 or -errno. */
 int zt_ioctl(int fd, unsigned long cmd, void *args);
 int zt_create(struct zpipe_create_args *args);
+int zt_pool(__u32 segment, __u32 segments, __u32 idle);
+struct zpipe_pool_stat_args zt_pool_stat(int pool);
 int zt_alloc(struct zt_end *w, __u64 position, __u64 min, __u64 want, struct zpipe_alloc_args *out);
 int zt_flush(struct zt_end *w, __u64 position, __u32 flags, struct zpipe_flush_args *out);
 int zt_read(struct zt_end *r, __u64 min, __u32 flags, struct zt_view *out);

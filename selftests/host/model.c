@@ -115,9 +115,15 @@ static void check_slots(const struct world *w)
 		expect(w->slot[i].give == 0);
 		n_free += refs[i] == 0;
 	}
-	for (i = w->slots.top; i != ZPIPE_NO_SLOT; i = w->slot[i].next) {
-		expect(refs[i] == 0);
-		expect(++stacked <= w->slots.nr);
+	for (k = 0; k < ZPIPE_SLOT_KINDS; k++) {
+		u32 last = ZPIPE_NO_SLOT;
+
+		for (i = w->slots.stack[k].top; i != ZPIPE_NO_SLOT; i = w->slot[i].next) {
+			expect(refs[i] == 0 && w->slot[i].kind == k);
+			expect(++stacked <= w->slots.nr);
+			last = i;
+		}
+		expect(w->slots.stack[k].bottom == last);
 	}
 	expect(n_free == w->slots.nr_free);
 	expect(stacked == n_free);
@@ -366,6 +372,8 @@ void model_run(const uint8_t *program, size_t length, struct model_counts *count
 	w.chain.mask = ENTRIES - 1;
 	w.chain.shift = SHIFT;
 	w.chain.contig = next(2);
+	w.chain.quota = w.slots.nr;
+	expect(zpipe_chain_join(&w.chain));
 	while (input_left) {
 		step(&w, counts);
 		check_positions(&w);

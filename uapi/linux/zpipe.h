@@ -33,7 +33,8 @@
  *	ETIMEDOUT	the deadline passed
  *	EINTR		a signal; every call can be repeated as it was
  *	EMSGSIZE	longer than the pipe can ever hold
- *	ENOBUFS		all memory is the writer's own unpublished bytes
+ *	ENOBUFS		all memory is the writer's own unpublished bytes; for CREATE,
+ *			the pool has no segment left to reserve
  *	EBUSY		the same operation is outstanding; it is untouched
  *	EPROTO		nothing outstanding to advance; a shared word that lies
  *	ESHUTDOWN	this end has completed
@@ -105,11 +106,12 @@
 #define ZPIPE_IOC_MAGIC		'z'
 
 /*
- * The numbers. They are never reused. 0x80 (POOL_CREATE), 0x8c to 0x8f
+ * The numbers. They are never reused. 0x8c to 0x8f
  * (PRESERVE, RELEASE, EXPORT, FORWARD), 0x91 and 0x92 (POST, UNPOST) are kept
  * for verbs that this version does not have: they answer ENOTTY.
  */
 enum {
+	ZPIPE_NR_POOL_CREATE	= 0x80,
 	ZPIPE_NR_CREATE		= 0x81,
 	ZPIPE_NR_INFO		= 0x82,
 	ZPIPE_NR_STAT		= 0x83,
@@ -135,6 +137,7 @@ enum {
 #define ZPIPE_FEAT_CONTIG	(1ULL << 0)	/* ZPIPE_F_CONTIG is known */
 #define ZPIPE_FEAT_RW		(1ULL << 1)	/* read(2) and write(2) */
 #define ZPIPE_FEAT_TEE		(1ULL << 5)	/* TEE */
+#define ZPIPE_FEAT_POOL		(1ULL << 6)	/* POOL_CREATE */
 
 /* CREATE flags. */
 #define ZPIPE_F_CONTIG		(1U << 0)	/* every view is one span */
@@ -147,17 +150,57 @@ enum {
 #define ZPIPE_RES_FULL		(1U << 3)	/* the writer waits for memory */
 #define ZPIPE_RES_ABORTED	(1U << 4)	/* last bytes; the next READ fails */
 
+/* Free segments that keep their pages: the default. */
+#define ZPIPE_POOL_IDLE		(~0U)
+
+/**
+ * struct zpipe_pool_create_args - make a pool that pipes can share (on /dev/zpipe)
+ * @flags: must be 0
+ * @segment_size: bytes; a power of two, at most 2 MiB, raised to a page; 0 for
+ *	64 KiB
+ * @segments: how many, at most 4096; 0 for 16
+ * @idle: so many free segments keep their pages while nobody needs them, the
+ *	others give them back after a second or two; at most @segments;
+ *	ZPIPE_POOL_IDLE for 2
+ * @__reserved: must be 0
+ * @out_fd: the pool, close-on-exec. It is for CREATE, INFO and POOL_STAT; the
+ *	pipes keep the pool alive when it is closed
+ * @out_id: the pool's number
+ *
+ * The pipes of a pool have one data window and are one trust domain: who may
+ * write to one of them may write to the memory of all. Each owns one segment
+ * of the pool, its reserve, so that no other can starve it; the rest goes to
+ * who comes first, within the capacity of each pipe. An ALLOC that finds the
+ * pool empty waits for what any of its pipes gives back. One that wants more
+ * than a segment depends on the others for that.
+ *
+ * Pages are charged to the pool's maker, when they are used. A pool counts as
+ * one more pipe of its maker's, and beyond the soft page limit it is EDQUOT.
+ */
+struct zpipe_pool_create_args {
+	__u32 flags;
+	__u32 segment_size;
+	__u32 segments;
+	__u32 idle;
+	__u32 __reserved;
+	__s32 out_fd;
+	__u64 out_id;
+};
+
 /**
  * struct zpipe_create_args - make a pipe (on /dev/zpipe)
  * @flags: ZPIPE_F_*
  * @segment_size: bytes; a power of two, raised to a page; 0 for the default:
- *	64 KiB, or less where the capacity is below 1 MiB
- * @capacity: bytes the pipe can hold, raised to whole segments; 0 for 1 MiB
+ *	64 KiB, or less where the capacity is below 1 MiB. In a pool, its own
+ *	or 0
+ * @capacity: bytes the pipe can hold, raised to whole segments; 0 for 1 MiB. In
+ *	a pool at most the whole of it, and 0 for the lesser of both
  * @pause: FLUSH waits once this many bytes are unexamined; 0 never;
  *	ZPIPE_DEFAULT for three quarters of the capacity
  * @resume: it returns once fewer than this are; 1 to @pause, 0 counts as 1;
  *	ZPIPE_DEFAULT for half of @pause
- * @pool_fd: -1 for a private pool; no other value is known yet (EBADF)
+ * @pool_fd: -1 for a private pool, or what POOL_CREATE has answered. CONTIG
+ *	needs a private one: EINVAL
  * @__reserved: must be 0
  * @out_writer_fd: the writer end, close-on-exec
  * @out_reader_fd: the reader end, close-on-exec
@@ -183,6 +226,7 @@ struct zpipe_create_args {
 /* out_role of INFO. */
 #define ZPIPE_ROLE_WRITER	1
 #define ZPIPE_ROLE_READER	2
+#define ZPIPE_ROLE_POOL		3	/* only the fields up to out_nr_segments are not 0 */
 
 /**
  * struct zpipe_region - one mmap-able region
@@ -200,11 +244,11 @@ struct zpipe_region {
  * @out_role: ZPIPE_ROLE_* of this fd
  * @out_magic: ZPIPE_MAGIC
  * @out_features: ZPIPE_FEAT_*
- * @out_id: the pipe's number
+ * @out_id: the pipe's number, or the pool's
  * @out_version: ZPIPE_UAPI_VERSION of the kernel
  * @out_flags: ZPIPE_F_* of the pipe, immutable
  * @out_capacity: most bytes held
- * @out_window: bytes of the data window
+ * @out_window: bytes of the data window, which is the pool's
  * @out_segment_size: bytes
  * @out_nr_segments: segments of the window
  * @out_pause: present threshold, 0 for never
@@ -350,6 +394,37 @@ struct zpipe_stat_args {
 	__u64 out_readers;
 };
 
+/**
+ * struct zpipe_pool_stat_args - what a pool holds (STAT on the pool's fd)
+ * @flags: must be 0
+ * @__reserved: must be 0
+ * @out_segments: segments
+ * @out_free: of these, held by nobody
+ * @out_pages: data pages it holds now
+ * @out_idle_pages: of these, pages of free segments
+ * @out_idle: free segments that keep theirs
+ * @out_pipes: pipes that use it
+ * @out_committed: segments that its pipes hold or have reserved; a forwarded
+ *	one counts for each pipe it stands in
+ * @out_waiting: pipes whose writer waits for memory of any of them
+ * @out_shrunk_pages: pages that memory pressure has taken from free segments
+ * @out_replaced_pages: as that of struct zpipe_stat_args
+ */
+struct zpipe_pool_stat_args {
+	__u32 flags;
+	__u32 __reserved;
+	__u64 out_segments;
+	__u64 out_free;
+	__u64 out_pages;
+	__u64 out_idle_pages;
+	__u64 out_idle;
+	__u64 out_pipes;
+	__u64 out_committed;
+	__u64 out_waiting;
+	__u64 out_shrunk_pages;
+	__u64 out_replaced_pages;
+};
+
 #define ZPIPE_ALLOC_F_NOWAIT	(1U << 0)	/* EAGAIN instead of waiting */
 
 /**
@@ -367,7 +442,7 @@ struct zpipe_stat_args {
  * @out_length: bytes of the grant, at least @min (unless CANCELED)
  *
  * A grant that is long enough is answered again without taking memory, so an
- * ALLOC may be repeated. EMSGSIZE: @min is longer than the window. ENOBUFS:
+ * ALLOC may be repeated. EMSGSIZE: @min is longer than the capacity. ENOBUFS:
  * the memory is all the writer's own unpublished bytes, only a FLUSH or a
  * rollback can help. Only one ALLOC at a time: EBUSY.
  */
@@ -590,6 +665,9 @@ struct zpipe_tee_args {
 	__u64 out_position;
 };
 
+#define ZPIPE_IOC_POOL_CREATE	_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_POOL_CREATE, \
+				      struct zpipe_pool_create_args)
+#define ZPIPE_IOC_POOL_STAT	_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_STAT, struct zpipe_pool_stat_args)
 #define ZPIPE_IOC_CREATE	_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_CREATE, struct zpipe_create_args)
 #define ZPIPE_IOC_INFO		_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_INFO, struct zpipe_info_args)
 #define ZPIPE_IOC_STAT		_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_STAT, struct zpipe_stat_args)
