@@ -138,7 +138,8 @@ static int read_all(struct zp_reader *r, uint64_t want)
 			break;
 	}
 	if (ret)
-		fprintf(stderr, "# reader: %s at %llu\n", strerror(-ret), (unsigned long long)bytes);
+		fprintf(stderr, "# reader: %s at %llu\n", strerror(-ret),
+			(unsigned long long)bytes);
 	return ret || bytes != BYTES || sum != want;
 }
 

@@ -570,7 +570,7 @@ struct zpipe_reset_args {
  * No byte is copied: both read the same memory, each with cursors, wake words,
  * cancel and completion of its own (INFO on the new fd tells where they are).
  * Memory comes free when the slowest has consumed it, backpressure counts what
- * the slowest has not examined, a FLUSH that waits waits for all, and the
+ * the slowest has not examined, a FLUSH with a wait flag waits for all, and the
  * writer hears of the end of the last one only. One whose shared word lies is
  * detached with EPROTO as long as there are others.
  *
