@@ -420,6 +420,35 @@ static int judge(struct zpipe_chain *chain, struct zpipe_plan *plan, u64 min, u6
 	return plan->pool ? -EAGAIN : -ENOBUFS;
 }
 
+/* Which descriptors stay when the writer goes on at a position. */
+static u64 begin_plan(const struct zpipe_chain *chain, struct zpipe_plan *plan, u64 position)
+{
+	u64 keep = chain->opened;
+
+	while (keep > chain->first && start_of(chain, keep - 1) > position)
+		keep--;
+	*plan = (struct zpipe_plan){ .position = position, .keep = keep };
+	return keep;
+}
+
+/* What leaving the open descriptor at the plan's position gives back at once. */
+static void imagine_leaving(struct zpipe_chain *chain, struct zpipe_plan *plan, u64 keep)
+{
+	u64 k, position = plan->position;
+
+	for (k = keep; k < chain->opened; k++)
+		give_slots(chain, k, run_of(chain, k)->given, run_of(chain, k)->nr);
+	if (keep > chain->first) {
+		const struct zpipe_run *run = run_of(chain, keep - 1);
+		u32 used = position == chain->consumed ? 0 : slots_used(chain, keep - 1, position);
+
+		give_slots(chain, keep - 1, max(used, run->given), run->nr);
+		/* An empty one is replaced rather than left. */
+		if (start_of(chain, keep - 1) == position)
+			plan->keep = keep - 1;
+	}
+}
+
 /**
  * zpipe_chain_plan - find memory for an ALLOC
  * @chain: the pipe's, after zpipe_chain_reclaim()
@@ -438,8 +467,7 @@ int zpipe_chain_plan(struct zpipe_chain *chain, u64 position, u64 min, u64 want,
 		     struct zpipe_plan *plan)
 {
 	u64 capacity = zpipe_chain_capacity(chain);
-	u64 keep, k;
-	u32 used;
+	u64 keep;
 	int ret;
 
 	if (position < chain->published || position > chain->granted)
@@ -453,15 +481,8 @@ int zpipe_chain_plan(struct zpipe_chain *chain, u64 position, u64 min, u64 want,
 	if (want > capacity)
 		want = capacity;
 
-	plan->position = position;
-	plan->nr = 0;
-	plan->wait = 0;
-	plan->pool = false;
-	keep = chain->opened;
-	while (keep > chain->first && start_of(chain, keep - 1) > position)
-		keep--;
-	plan->keep = keep;
-	if (keep > chain->first) {
+	keep = begin_plan(chain, plan, position);
+	if (keep > chain->first && !run_of(chain, keep - 1)->fixed) {
 		u64 end = start_of(chain, keep - 1) + capacity_of(chain, keep - 1);
 
 		if (end - position >= min) {
@@ -470,19 +491,7 @@ int zpipe_chain_plan(struct zpipe_chain *chain, u64 position, u64 min, u64 want,
 			return 0;
 		}
 	}
-
-	/* What leaving the open descriptor here gives back at once. */
-	for (k = keep; k < chain->opened; k++)
-		give_slots(chain, k, run_of(chain, k)->given, run_of(chain, k)->nr);
-	if (keep > chain->first) {
-		const struct zpipe_run *run = run_of(chain, keep - 1);
-
-		used = position == chain->consumed ? 0 : slots_used(chain, keep - 1, position);
-		give_slots(chain, keep - 1, max(used, run->given), run->nr);
-		/* An empty one is replaced rather than left. */
-		if (start_of(chain, keep - 1) == position)
-			plan->keep = keep - 1;
-	}
+	imagine_leaving(chain, plan, keep);
 	if (place(chain, plan, min, want, keep, chain->consumed))
 		ret = 0;
 	else
@@ -520,6 +529,52 @@ static void share(struct zpipe_chain *chain)
 	WRITE_ONCE(*chain->granted_word, chain->granted);
 }
 
+/* Take back the descriptors that a plan does not keep. */
+static u32 drop_later(struct zpipe_chain *chain, const struct zpipe_plan *plan)
+{
+	u32 freed = 0;
+
+	while (chain->opened > plan->keep && chain->opened > chain->first) {
+		u64 k = --chain->opened;
+
+		freed += put_slots(chain, k, run_of(chain, k)->given, run_of(chain, k)->nr);
+	}
+	return freed;
+}
+
+/* Let the last descriptor that stays end at the plan's position. */
+static u32 cut_last(struct zpipe_chain *chain, const struct zpipe_plan *plan)
+{
+	struct zpipe_run *run;
+	u32 used, freed;
+
+	if (chain->opened == chain->first)
+		return 0;
+	run = run_of(chain, chain->opened - 1);
+	used = max(slots_used(chain, chain->opened - 1, plan->position), run->given);
+	freed = put_slots(chain, chain->opened - 1, used, run->nr);
+	run->nr = used;
+	if (run->fixed)
+		run->fixed = plan->position - start_of(chain, chain->opened - 1);
+	return freed;
+}
+
+/**
+ * zpipe_chain_retract - take back what is granted behind a plan's position
+ * @chain: the pipe's
+ * @plan: one that is about to be reserved
+ *
+ * Return: how many slots became free.
+ */
+u32 zpipe_chain_retract(struct zpipe_chain *chain, const struct zpipe_plan *plan)
+{
+	u32 freed = drop_later(chain, plan) + cut_last(chain, plan);
+
+	chain->granted = plan->position;
+	share(chain);
+	return freed;
+}
+
 /**
  * zpipe_chain_commit - carry out a reserved plan
  * @chain: the pipe's; published and consumed may have moved since the plan,
@@ -530,35 +585,187 @@ static void share(struct zpipe_chain *chain)
  */
 u32 zpipe_chain_commit(struct zpipe_chain *chain, const struct zpipe_plan *plan)
 {
-	u32 freed = 0;
+	u32 freed = drop_later(chain, plan);
 
-	while (chain->opened > plan->keep && chain->opened > chain->first) {
-		u64 k = --chain->opened;
-
-		freed += put_slots(chain, k, run_of(chain, k)->given, run_of(chain, k)->nr);
-	}
 	if (plan->nr) {
 		struct zpipe_descriptor *entry;
 		struct zpipe_run *run;
 
-		if (chain->opened > chain->first) {
-			u32 used = slots_used(chain, chain->opened - 1, plan->position);
-
-			run = run_of(chain, chain->opened - 1);
-			used = max(used, run->given);
-			freed += put_slots(chain, chain->opened - 1, used, run->nr);
-			run->nr = used;
-		}
+		freed += cut_last(chain, plan);
 		entry = &chain->table[chain->opened & chain->mask];
 		WRITE_ONCE(entry->start, plan->position);
 		WRITE_ONCE(entry->offset, plan->offset);
 		run = run_of(chain, chain->opened);
 		run->nr = plan->nr;
 		run->given = 0;
-		run->fixed = 0;
+		run->fixed = plan->fixed ? plan->length : 0;
 		chain->opened++;
 	}
 	chain->granted = plan->position + plan->length;
+	share(chain);
+	return freed + zpipe_chain_reclaim(chain);
+}
+
+/**
+ * zpipe_chain_piece - the first stretch of a range that lies in one piece
+ * @chain: the pipe's
+ * @k: what zpipe_chain_index() said of @from; moved on for the next piece
+ * @from: at least consumed
+ * @to: at most published
+ * @piece: the answer
+ *
+ * Return: false when @from is @to.
+ */
+bool zpipe_chain_piece(const struct zpipe_chain *chain, u64 *k, u64 from, u64 to,
+		       struct zpipe_span *piece)
+{
+	u64 end = from;
+
+	if (from >= to)
+		return false;
+	piece->offset = place_of(chain, *k, from);
+	do {
+		end = ++*k < chain->opened ? min(start_of(chain, *k), to) : to;
+		if (end == to || place_of(chain, *k - 1, end) != place_of(chain, *k, end))
+			break;
+	} while (end - from < zpipe_chain_window(chain));
+	piece->length = end - from;
+	return true;
+}
+
+/**
+ * zpipe_chain_slots - how many references a range would take in another chain
+ * @chain: the pipe's
+ * @from: at least consumed
+ * @to: at most published
+ *
+ * Return: as many as its pieces have slots, or what was counted by then when
+ * it is more than the pool has.
+ */
+u32 zpipe_chain_slots(const struct zpipe_chain *chain, u64 from, u64 to)
+{
+	u64 k = zpipe_chain_index(chain, from);
+	struct zpipe_span piece;
+	u32 nr = 0;
+
+	while (nr <= chain->slots->nr && zpipe_chain_piece(chain, &k, from, to, &piece)) {
+		nr += slots_for(chain, (piece.offset & (segment_size(chain) - 1)) + piece.length);
+		from += piece.length;
+	}
+	return nr;
+}
+
+/* Does a piece begin where the forwarded bytes before it end, in a slot that is still held? */
+static bool goes_on(const struct zpipe_chain *chain, const struct zpipe_plan *plan, u64 offset)
+{
+	const struct zpipe_run *run;
+	u64 k = plan->keep - 1;
+
+	if (plan->keep <= chain->first || start_of(chain, k) == plan->position)
+		return false;
+	run = run_of(chain, k);
+	return run->fixed && start_of(chain, k) + run->fixed == plan->position &&
+	       run->given < run->nr && place_of(chain, k, plan->position) == offset;
+}
+
+/* Most slots that a chain may hold with forwarded ones: a range may begin inside one. */
+static u32 most_forwarded(const struct zpipe_chain *chain)
+{
+	return chain->slots->shared ? chain->quota + 1 : chain->quota;
+}
+
+/**
+ * zpipe_chain_plan_forward - may bytes that lie elsewhere be appended
+ * @chain: the target's, after zpipe_chain_reclaim()
+ * @position: committed position
+ * @length: bytes, at least 1
+ * @nr: slots they stand in
+ * @plan: the answer: @position and @keep, or what to wait for
+ *
+ * Changes nothing. As for a grant, waiting must be able to help (rule R3).
+ *
+ * Return: 0, -EAGAIN, -ENOBUFS, -EMSGSIZE, -EINVAL.
+ */
+int zpipe_chain_plan_forward(struct zpipe_chain *chain, u64 position, u64 length, u32 nr,
+			     struct zpipe_plan *plan)
+{
+	struct zpipe_slots *slots = chain->slots;
+	u64 capacity = zpipe_chain_capacity(chain);
+	u32 most = most_forwarded(chain), limit = most, given;
+	u64 keep, need;
+	int ret = -EAGAIN;
+
+	if (position < chain->published || position > chain->granted)
+		return -EINVAL;
+	if (length > capacity || nr > most || position > ZPIPE_POSITION_MAX)
+		return -EMSGSIZE;
+	keep = begin_plan(chain, plan, position);
+	imagine_leaving(chain, plan, keep);
+	if (slots->shared)
+		limit = min(most, slots->nr - (slots->committed - promised(chain)));
+	/* Where consumed must be for the bytes to fit. */
+	need = position + length > capacity ? position + length - capacity : 0;
+	given = slots->given;
+	if (need <= chain->consumed && chain->holds - given + nr <= limit) {
+		ret = 0;
+		goto out_take_back;
+	}
+	plan->pool = need <= chain->consumed && chain->holds - given + nr <= most &&
+		     others_hold(chain);
+	if (position != chain->consumed)
+		give_published(chain, keep, position);
+	if (need > chain->published || chain->holds - slots->given + nr > most)
+		ret = -ENOBUFS;
+	else if (need > chain->consumed)
+		plan->wait = need;
+	else if (slots->given > given)
+		plan->wait = next_boundary(chain, keep, position);
+	else if (!plan->pool)
+		ret = -ENOBUFS;
+out_take_back:
+	zpipe_slots_take_back(slots);
+	return ret;
+}
+
+/**
+ * zpipe_chain_take - hold a slot for bytes that are being forwarded
+ * @chain: the target's; zpipe_chain_unreserve() gives it up
+ * @index: a free one, or one that another chain holds
+ */
+void zpipe_chain_take(struct zpipe_chain *chain, u32 index)
+{
+	zpipe_slots_get(chain->slots, index, 1);
+	set_holds(chain, chain->holds + 1);
+}
+
+/**
+ * zpipe_chain_append - append a piece of memory that holds bytes already
+ * @chain: the target's
+ * @plan: of zpipe_chain_plan_forward(), with its position moved on by what was
+ *	appended before; @fixed, and @nr slots from @first whose references pass
+ *	to the chain
+ * @piece: where in the window the bytes are
+ *
+ * A piece that goes on where the last one stops takes no new entry.
+ *
+ * Return: how many slots became free.
+ */
+u32 zpipe_chain_append(struct zpipe_chain *chain, const struct zpipe_plan *plan,
+		       const struct zpipe_span *piece)
+{
+	struct zpipe_run *run;
+	u32 shared, freed;
+
+	if (!goes_on(chain, plan, piece->offset))
+		return zpipe_chain_commit(chain, plan);
+	freed = drop_later(chain, plan);
+	run = run_of(chain, chain->opened - 1);
+	shared = piece->offset & (segment_size(chain) - 1) ? 1 : 0;
+	if (shared)
+		put_run(chain, plan->first, 1);
+	run->nr += plan->nr - shared;
+	run->fixed += piece->length;
+	chain->granted = plan->position + piece->length;
 	share(chain);
 	return freed + zpipe_chain_reclaim(chain);
 }

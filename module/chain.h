@@ -90,6 +90,7 @@ struct zpipe_chain {
  * @keep: descriptors before this one stay; those from it on are taken back
  * @first: first slot of a new run
  * @nr: its length; 0 when the grant is what the open descriptor still has
+ * @fixed: these are forwarded bytes and not a grant
  * @wait: the consumed position to wait for, when there is no memory now; 0
  *	when what this pipe's readers could give back would not do
  * @pool: what other pipes of the pool give back may help as well
@@ -101,6 +102,7 @@ struct zpipe_plan {
 	u64 keep;
 	u32 first;
 	u32 nr;
+	bool fixed;
 	u64 wait;
 	bool pool;
 };
@@ -117,6 +119,15 @@ int zpipe_chain_plan(struct zpipe_chain *chain, u64 position, u64 min, u64 want,
 void zpipe_chain_reserve(struct zpipe_chain *chain, const struct zpipe_plan *plan);
 void zpipe_chain_unreserve(struct zpipe_chain *chain, const struct zpipe_plan *plan);
 u32 zpipe_chain_commit(struct zpipe_chain *chain, const struct zpipe_plan *plan);
+bool zpipe_chain_piece(const struct zpipe_chain *chain, u64 *k, u64 from, u64 to,
+		       struct zpipe_span *piece);
+u32 zpipe_chain_slots(const struct zpipe_chain *chain, u64 from, u64 to);
+int zpipe_chain_plan_forward(struct zpipe_chain *chain, u64 position, u64 length, u32 nr,
+			     struct zpipe_plan *plan);
+u32 zpipe_chain_retract(struct zpipe_chain *chain, const struct zpipe_plan *plan);
+void zpipe_chain_take(struct zpipe_chain *chain, u32 index);
+u32 zpipe_chain_append(struct zpipe_chain *chain, const struct zpipe_plan *plan,
+		       const struct zpipe_span *piece);
 u32 zpipe_chain_discard(struct zpipe_chain *chain);
 u32 zpipe_chain_reset(struct zpipe_chain *chain);
 u64 zpipe_chain_boundary(const struct zpipe_chain *chain);

@@ -73,6 +73,17 @@ static const struct file_operations end_fops = {
 	.show_fdinfo = zpipe_fdinfo_show,
 };
 
+/**
+ * zpipe_file_end - what end a file is, if it is one
+ * @file: any
+ *
+ * Return: the end, as long as @file lives, or NULL.
+ */
+struct zpipe_end *zpipe_file_end(struct file *file)
+{
+	return file->f_op == &end_fops ? file->private_data : NULL;
+}
+
 /* Takes over one reference on the pipe, also when it fails. */
 static struct file *make_file(struct zpipe_pipe *pipe, struct zpipe_reader *reader, int flags)
 {

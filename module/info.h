@@ -10,7 +10,8 @@
 #include "types.h"
 
 /* What this module can do. */
-#define ZPIPE_FEATURES	(ZPIPE_FEAT_CONTIG | ZPIPE_FEAT_RW | ZPIPE_FEAT_TEE | ZPIPE_FEAT_POOL)
+#define ZPIPE_FEATURES	(ZPIPE_FEAT_CONTIG | ZPIPE_FEAT_RW | ZPIPE_FEAT_FORWARD | ZPIPE_FEAT_TEE | \
+			 ZPIPE_FEAT_POOL)
 
 int zpipe_info_get(struct zpipe_end *end, struct zpipe_info_args *args);
 int zpipe_info_stat(struct zpipe_end *end, struct zpipe_stat_args *args);

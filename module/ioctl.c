@@ -15,6 +15,7 @@
 
 #include "ends.h"
 #include "file.h"
+#include "forward.h"
 #include "info.h"
 #include "ioctl.h"
 #include "pipe.h"
@@ -40,6 +41,7 @@ union verb_args {
 	struct zpipe_set_args set;
 	struct zpipe_reset_args reset;
 	struct zpipe_tee_args tee;
+	struct zpipe_forward_args forward;
 };
 
 /**
@@ -195,6 +197,21 @@ static int do_tee(struct file *file, union verb_args *args)
 	return min(fd, 0);
 }
 
+static int do_forward(struct file *file, union verb_args *args)
+{
+	struct file *from = fget(args->forward.source_fd);
+	struct zpipe_end *source;
+	int ret = -EBADF;
+
+	if (!from)
+		return -EBADF;
+	source = zpipe_file_end(from);
+	if (source && source->reader)
+		ret = zpipe_forward(file->private_data, source, &args->forward, is_nowait(file));
+	fput(from);
+	return ret;
+}
+
 #define VERB(nr, who, type, last, fn, back)					\
 	{									\
 		.number = ZPIPE_NR_##nr,					\
@@ -218,6 +235,7 @@ static const struct verb verbs[] = {
 	VERB(CANCEL, 0, cancel, what, do_cancel, NULL),
 	VERB(SET, 0, set, resume, do_set, NULL),
 	VERB(RESET, 0, reset, flags, do_reset, NULL),
+	VERB(FORWARD, ZPIPE_ROLE_WRITER, forward, position, do_forward, NULL),
 	/* Without room for the fd in the answer it would be lost. */
 	VERB(TEE, ZPIPE_ROLE_READER, tee, out_fd, do_tee, NULL),
 };

@@ -126,6 +126,12 @@ static vm_fault_t data_fault(struct vm_fault *vmf)
 	if (mutex_lock_killable(&pool->mutex))
 		return VM_FAULT_SIGBUS;
 	pages = pool->segment[index].pages;
+	/* Pages of another pool are for readers, and may be fewer than a segment's. */
+	if (pool->segment[index].foreign) {
+		to = min(to, first + pool->segment[index].foreign);
+		if (!end_of(vma)->reader || page >= to)
+			pages = NULL;
+	}
 	if (pages)
 		ret = insert_pages(vma, vma->vm_start +
 				   ((from - region_page(vma->vm_pgoff)) << PAGE_SHIFT),

@@ -70,6 +70,24 @@ static void free_segment_pages(struct zpipe_pool *pool, struct page **pages)
 	zpipe_user_sub_pages(pool->user, nr);
 }
 
+/* Those of another pool: this one has a reference on each, and no charge. */
+static void free_foreign_pages(struct page **pages, u32 nr)
+{
+	while (nr--)
+		put_page(pages[nr]);
+	kvfree(pages);
+}
+
+static void free_pages_of(struct zpipe_pool *pool, struct zpipe_segment *old)
+{
+	if (!old->pages)
+		return;
+	if (old->foreign)
+		free_foreign_pages(old->pages, old->foreign);
+	else
+		free_segment_pages(pool, old->pages);
+}
+
 static struct page **alloc_segment_pages(struct zpipe_pool *pool)
 {
 	u32 i, nr = zpipe_pool_segment_pages(pool);
@@ -184,10 +202,8 @@ static void pool_free(struct kref *kref)
 	struct zpipe_pool *pool = container_of(kref, struct zpipe_pool, kref);
 	u32 i;
 
-	for (i = 0; i < pool->slots.nr; i++) {
-		if (pool->segment[i].pages)
-			free_segment_pages(pool, pool->segment[i].pages);
-	}
+	for (i = 0; i < pool->slots.nr; i++)
+		free_pages_of(pool, &pool->segment[i]);
 	put_inode(pool->inode);
 	if (pool->slots.shared)
 		zpipe_user_sub_pipe(pool->user);
@@ -275,6 +291,66 @@ static int renew_pages(struct zpipe_pool *pool, u32 index)
 	return 0;
 }
 
+/*
+ * Other pages for a segment, or none. First no new PTE can come, then the old
+ * ones go, and only then may the caller free what *old has got.
+ */
+static void swap_pages_locked(struct zpipe_pool *pool, u32 index, struct page **pages,
+			      u32 foreign, struct zpipe_segment *old)
+{
+	struct zpipe_segment *segment = &pool->segment[index];
+
+	lockdep_assert_held(&pool->mutex);
+	*old = *segment;
+	WRITE_ONCE(segment->pages, pages);
+	segment->foreign = foreign;
+	if (old->pages)
+		unmap_mapping_range(pool->inode->i_mapping,
+				    ZPIPE_OFF_DATA + ((u64)index << pool->shift),
+				    1ULL << pool->shift, 1);
+}
+
+/**
+ * zpipe_pool_adopt - let a segment stand for pages of another pool
+ * @pool: the pool
+ * @index: the slot; the caller holds it
+ * @pages: array with room for a segment's pages; taken over with a reference on
+ *	each, when this succeeds
+ * @nr: how many there are, from the front
+ *
+ * Readers see them from the next touch on; no writer of this pool does, who has
+ * no right to write to them.
+ *
+ * Context: may sleep; killable.
+ * Return: 0 or -EINTR.
+ */
+int zpipe_pool_adopt(struct zpipe_pool *pool, u32 index, struct page **pages, u32 nr)
+{
+	struct zpipe_segment old;
+
+	if (mutex_lock_killable(&pool->mutex))
+		return -EINTR;
+	swap_pages_locked(pool, index, pages, nr, &old);
+	pool->slots.slot[index].kind = ZPIPE_SLOT_FOREIGN;
+	mutex_unlock(&pool->mutex);
+	free_pages_of(pool, &old);
+	return 0;
+}
+
+/* A segment whose forwarded bytes are over gets memory of its own. */
+static int disown_pages(struct zpipe_pool *pool, u32 index)
+{
+	struct zpipe_segment old;
+
+	if (mutex_lock_killable(&pool->mutex))
+		return -EINTR;
+	swap_pages_locked(pool, index, NULL, 0, &old);
+	pool->slots.slot[index].kind = ZPIPE_SLOT_COLD;
+	mutex_unlock(&pool->mutex);
+	free_pages_of(pool, &old);
+	return first_pages(pool, index);
+}
+
 /**
  * zpipe_pool_populate - see to it that a run of segments can be written to
  * @pool: the pool
@@ -297,7 +373,9 @@ int zpipe_pool_populate(struct zpipe_pool *pool, u32 first, u32 nr)
 
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		if (pool->segment[index].pages)
+		if (pool->segment[index].foreign)
+			ret = disown_pages(pool, index);
+		else if (pool->segment[index].pages)
 			ret = renew_pages(pool, index);
 		else
 			ret = first_pages(pool, index);
@@ -310,26 +388,32 @@ int zpipe_pool_populate(struct zpipe_pool *pool, u32 first, u32 nr)
 
 /*
  * Take the pages from the free segment whose turn is last, if more than keep
- * have some. Whoever takes the segment at once finds it without pages, and
- * waits for pool->mutex to give it new ones.
+ * have some; those of other pools at any rate. Whoever takes the segment at
+ * once finds it without pages, and waits for pool->mutex to give it new ones.
  */
-static struct page **take_pages_locked(struct zpipe_pool *pool, u32 keep, u32 *index)
+static bool take_pages_locked(struct zpipe_pool *pool, u32 keep, struct zpipe_segment *old)
 {
-	const struct zpipe_stack *stack = &pool->slots.stack[ZPIPE_SLOT_WARM];
-	struct page **pages;
+	const struct zpipe_stack *warm = &pool->slots.stack[ZPIPE_SLOT_WARM];
+	u32 index;
 
 	lockdep_assert_held(&pool->mutex);
 	spin_lock(&pool->lock);
-	if (stack->nr <= keep) {
+	index = pool->slots.stack[ZPIPE_SLOT_FOREIGN].bottom;
+	if (index == ZPIPE_NO_SLOT && warm->nr > keep)
+		index = warm->bottom;
+	if (index == ZPIPE_NO_SLOT) {
 		spin_unlock(&pool->lock);
-		return NULL;
+		return false;
 	}
-	*index = stack->bottom;
-	pages = pool->segment[*index].pages;
-	WRITE_ONCE(pool->segment[*index].pages, NULL);
-	zpipe_slots_cool(&pool->slots, *index);
+	/* Cold from here on; nobody sees the pages go before the mutex is dropped. */
+	zpipe_slots_cool(&pool->slots, index);
+	*old = pool->segment[index];
+	WRITE_ONCE(pool->segment[index].pages, NULL);
+	pool->segment[index].foreign = 0;
 	spin_unlock(&pool->lock);
-	return pages;
+	unmap_mapping_range(pool->inode->i_mapping, ZPIPE_OFF_DATA + ((u64)index << pool->shift),
+			    1ULL << pool->shift, 1);
+	return true;
 }
 
 /**
@@ -346,26 +430,24 @@ static struct page **take_pages_locked(struct zpipe_pool *pool, u32 keep, u32 *i
  */
 unsigned long zpipe_pool_trim(struct zpipe_pool *pool, u32 keep, bool trylock)
 {
-	struct address_space *mapping = pool->inode->i_mapping;
+	const struct zpipe_stack *stack = pool->slots.stack;
 	unsigned long freed = 0;
 
-	while (READ_ONCE(pool->slots.stack[ZPIPE_SLOT_WARM].nr) > keep) {
-		struct page **pages;
-		u32 index;
+	while (READ_ONCE(stack[ZPIPE_SLOT_WARM].nr) > keep ||
+	       READ_ONCE(stack[ZPIPE_SLOT_FOREIGN].nr)) {
+		struct zpipe_segment old;
+		bool any;
 
-		if (trylock && !mutex_trylock(&pool->mutex))
-			break;
 		if (!trylock)
 			mutex_lock(&pool->mutex);
-		pages = take_pages_locked(pool, keep, &index);
-		if (pages)
-			unmap_mapping_range(mapping, ZPIPE_OFF_DATA + ((u64)index << pool->shift),
-					    1ULL << pool->shift, 1);
-		mutex_unlock(&pool->mutex);
-		if (!pages)
+		else if (!mutex_trylock(&pool->mutex))
 			break;
-		free_segment_pages(pool, pages);
-		freed += zpipe_pool_segment_pages(pool);
+		any = take_pages_locked(pool, keep, &old);
+		mutex_unlock(&pool->mutex);
+		if (!any)
+			break;
+		freed += old.foreign ?: zpipe_pool_segment_pages(pool);
+		free_pages_of(pool, &old);
 		cond_resched();
 	}
 	return freed;

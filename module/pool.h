@@ -23,6 +23,7 @@ struct zpipe_pool *zpipe_pool_create(u32 nr, u32 shift, u32 idle, bool exempt);
 int zpipe_pool_share(struct zpipe_pool *pool);
 void zpipe_pool_put(struct zpipe_pool *pool);
 int zpipe_pool_populate(struct zpipe_pool *pool, u32 first, u32 nr);
+int zpipe_pool_adopt(struct zpipe_pool *pool, u32 index, struct page **pages, u32 nr);
 unsigned long zpipe_pool_trim(struct zpipe_pool *pool, u32 keep, bool trylock);
 struct page *zpipe_pool_page(struct zpipe_pool *pool, u64 offset);
 struct file *zpipe_pool_file(struct zpipe_pool *pool, const char *name, int flags,

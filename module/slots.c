@@ -78,6 +78,23 @@ u32 zpipe_slots_top(const struct zpipe_slots *slots)
 }
 
 /**
+ * zpipe_slots_adoptable - the free slot that foreign pages are best put in
+ * @slots: the pool's
+ *
+ * One whose own pages nobody will miss.
+ *
+ * Return: its index, or ZPIPE_NO_SLOT.
+ */
+u32 zpipe_slots_adoptable(const struct zpipe_slots *slots)
+{
+	if (slots->stack[ZPIPE_SLOT_FOREIGN].nr)
+		return slots->stack[ZPIPE_SLOT_FOREIGN].top;
+	if (slots->stack[ZPIPE_SLOT_COLD].nr)
+		return slots->stack[ZPIPE_SLOT_COLD].top;
+	return slots->stack[ZPIPE_SLOT_WARM].bottom;
+}
+
+/**
  * zpipe_slots_cool - a free slot loses its pages
  * @slots: the pool's
  * @index: of the slot

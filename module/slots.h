@@ -81,6 +81,7 @@ struct zpipe_slots {
 
 void zpipe_slots_init(struct zpipe_slots *slots, struct zpipe_slot *slot, u32 nr);
 u32 zpipe_slots_top(const struct zpipe_slots *slots);
+u32 zpipe_slots_adoptable(const struct zpipe_slots *slots);
 void zpipe_slots_cool(struct zpipe_slots *slots, u32 index);
 void zpipe_slots_get(struct zpipe_slots *slots, u32 first, u32 nr);
 u32 zpipe_slots_put(struct zpipe_slots *slots, u32 first, u32 nr);

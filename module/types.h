@@ -134,9 +134,12 @@ struct zpipe_reader_page {
 /**
  * struct zpipe_segment - the memory of one slot
  * @pages: M, its pages, or NULL while it has none
+ * @foreign: M, they are so many of another pool's, from the front; 0 when they
+ *	are its own
  */
 struct zpipe_segment {
 	struct page **pages;
+	u32 foreign;
 };
 
 /**
@@ -199,6 +202,9 @@ struct zpipe_stats {
 	u64 flushes;
 	u64 reads;
 	u64 advances;
+	u64 forwards;
+	u64 forwarded;
+	u64 adopted;
 	u64 pauses;
 	u64 paused_ns;
 	u64 writer_waits;
@@ -315,6 +321,7 @@ struct zpipe_reader {
  * @push: L, position up to which READ returns short
  * @alloc_at: L, the position at which an EAGAIN ALLOC wanted memory
  * @alloc_want: L, and how many bytes, or 0
+ * @alloc_slots: L, and for how many slots, when it was a FORWARD
  * @generation: L
  * @wake_examined: L, for examined
  * @wake_consumed: L, for consumed
@@ -365,6 +372,7 @@ struct zpipe_pipe {
 	u64 push;
 	u64 alloc_at;
 	u64 alloc_want;
+	u32 alloc_slots;
 	u64 memory_wait;
 	u64 generation;
 	struct zpipe_wake wake_examined;

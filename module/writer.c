@@ -85,28 +85,33 @@ static void wait_for_memory_locked(struct zpipe_pipe *pipe, const struct zpipe_p
 
 /*
  * One turn of an ALLOC. Returns 0 with a plan whose slots are reserved (if it
- * needs any), -EAGAIN when the caller is to sleep for *wait, or an error.
+ * needs any), -EAGAIN when the caller is to sleep for plan->wait, or an error.
  */
-static int try_grant_locked(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *args,
+static int try_grant_locked(struct zpipe_pipe *pipe, struct zpipe_request *request,
 			    struct zpipe_plan *plan)
 {
 	struct zpipe_chain *chain = &pipe->chain;
 	int ret;
 
 	lockdep_assert_held(&pipe->pool->lock);
-	ret = enter_locked(pipe);
-	if (ret)
-		return ret;
 	do {
 		zpipe_pipe_freed_locked(pipe, zpipe_chain_reclaim(chain));
-		ret = zpipe_chain_plan(chain, args->position, args->min, args->want, plan);
+		ret = zpipe_chain_plan(chain, request->position, request->min, request->want,
+				       plan);
 	} while (ret == -EAGAIN && zpipe_tee_outrun_locked(pipe, plan->wait));
 	if (!ret && plan->nr)
 		zpipe_chain_reserve(chain, plan);
 	return ret;
 }
 
-static int sleep_for_memory_locked(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *args,
+/* One turn of whatever needs memory. */
+static int turn_locked(struct zpipe_pipe *pipe, struct zpipe_request *request,
+		       struct zpipe_plan *plan)
+{
+	return enter_locked(pipe) ?: request->try(pipe, request, plan);
+}
+
+static int sleep_for_memory_locked(struct zpipe_pipe *pipe, struct zpipe_request *request,
 				   struct zpipe_plan *plan)
 {
 	bool expired = false;
@@ -114,7 +119,7 @@ static int sleep_for_memory_locked(struct zpipe_pipe *pipe, const struct zpipe_a
 
 	lockdep_assert_held(&pipe->pool->lock);
 	for (;;) {
-		ret = try_grant_locked(pipe, args, plan);
+		ret = turn_locked(pipe, request, plan);
 		if (ret != -EAGAIN)
 			break;
 		if (pipe->cancel_flush || expired) {
@@ -124,7 +129,7 @@ static int sleep_for_memory_locked(struct zpipe_pipe *pipe, const struct zpipe_a
 		zpipe_wait_join_locked(pipe, &pipe->alloc_sleeper);
 		wait_for_memory_locked(pipe, plan, true);
 		ret = zpipe_wait_sleep_locked(pipe, &pipe->alloc_sleeper, ZPIPE_ROLE_WRITER,
-					      plan->wait ?: args->position, args->deadline);
+					      plan->wait ?: request->position, request->deadline);
 		expired = ret == -ETIMEDOUT;
 		if (ret && !expired)
 			break;
@@ -135,6 +140,49 @@ static int sleep_for_memory_locked(struct zpipe_pipe *pipe, const struct zpipe_a
 	/* A FLUSH that waits for consumed shares the word: it arms again. */
 	if (pipe->busy & ZPIPE_BUSY_FLUSH)
 		zpipe_wait_wake_writer_locked(pipe);
+	return ret;
+}
+
+/**
+ * zpipe_writer_await_locked - do what needs memory, waiting for it
+ * @pipe: the pipe; the caller has marked it busy. Unlocked while asleep
+ * @request: what
+ * @nowait: -EAGAIN instead of waiting
+ * @plan: of the last try
+ *
+ * Context: may sleep.
+ * Return: 0 after a try that succeeded, its errno, or ZPIPE_GRANT_CANCELED when
+ * a cancel came instead of memory (it is not used up).
+ */
+int zpipe_writer_await_locked(struct zpipe_pipe *pipe, struct zpipe_request *request,
+			      bool nowait, struct zpipe_plan *plan)
+{
+	bool pool = false;
+	int ret;
+
+	lockdep_assert_held(&pipe->pool->lock);
+	ret = turn_locked(pipe, request, plan);
+	/* Memory may have come free between looking and arming. */
+	while (ret == -EAGAIN && nowait) {
+		u64 consumed = pipe->chain.consumed;
+
+		pipe->alloc_at = request->position;
+		pipe->alloc_want = request->min;
+		pipe->alloc_slots = request->slots;
+		wait_for_memory_locked(pipe, plan, false);
+		/* Once all pipes were asked, what comes free wakes whoever polls. */
+		if (pipe->chain.consumed == consumed && !pipe->reader_ended &&
+		    pool == plan->pool)
+			break;
+		pool = plan->pool;
+		ret = turn_locked(pipe, request, plan);
+	}
+	if (!ret) {
+		pipe->memory_wait = ZPIPE_UNARMED;
+		pipe->alloc_want = 0;
+	}
+	if (ret == -EAGAIN && !nowait)
+		ret = sleep_for_memory_locked(pipe, request, plan);
 	return ret;
 }
 
@@ -180,29 +228,17 @@ static int commit_grant(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
 int zpipe_writer_grant(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *args,
 		       bool nowait, struct zpipe_plan *plan)
 {
-	bool pool = false;
+	struct zpipe_request request = {
+		.try = try_grant_locked,
+		.position = args->position,
+		.min = args->min,
+		.want = args->want,
+		.deadline = args->deadline,
+	};
 	int ret;
 
 	zpipe_wait_lock(pipe);
-	ret = try_grant_locked(pipe, args, plan);
-	/* Memory may have come free between looking and arming. */
-	while (ret == -EAGAIN && nowait) {
-		u64 consumed = pipe->chain.consumed;
-
-		pipe->alloc_at = args->position;
-		pipe->alloc_want = args->min;
-		wait_for_memory_locked(pipe, plan, false);
-		/* Once all pipes were asked, what comes free wakes whoever polls. */
-		if (pipe->chain.consumed == consumed && !pipe->reader_ended &&
-		    pool == plan->pool)
-			break;
-		pool = plan->pool;
-		ret = try_grant_locked(pipe, args, plan);
-	}
-	if (!ret)
-		pipe->memory_wait = ZPIPE_UNARMED;
-	if (ret == -EAGAIN && !nowait)
-		ret = sleep_for_memory_locked(pipe, args, plan);
+	ret = zpipe_writer_await_locked(pipe, &request, nowait, plan);
 	zpipe_wait_unlock(pipe);
 	return ret ?: commit_grant(pipe, plan);
 }
@@ -456,7 +492,11 @@ static bool has_room_locked(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
 	}
 	do {
 		zpipe_pipe_freed_locked(pipe, zpipe_chain_reclaim(chain));
-		ret = zpipe_chain_plan(chain, position, need, 0, plan);
+		if (pipe->alloc_want && pipe->alloc_slots)
+			ret = zpipe_chain_plan_forward(chain, position, need, pipe->alloc_slots,
+						       plan);
+		else
+			ret = zpipe_chain_plan(chain, position, need, 0, plan);
 	} while (ret == -EAGAIN && zpipe_tee_outrun_locked(pipe, plan->wait));
 	/* What only the writer can help with must not look like a wait. */
 	return ret != -EAGAIN;

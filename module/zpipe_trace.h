@@ -87,6 +87,8 @@ ZPIPE_EVENT(reset);
 ZPIPE_EVENT(reject);
 /* Another reader: where it begins; length is its index. */
 ZPIPE_EVENT(tee);
+/* FORWARD: committed position, bytes that were appended. */
+ZPIPE_EVENT(forward);
 
 #endif /* ZPIPE_TRACE_H */
 

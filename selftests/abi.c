@@ -20,9 +20,10 @@ static_assert(sizeof(struct zpipe_create_args) == 56, "create");
 static_assert(sizeof(struct zpipe_region) == 16, "region");
 static_assert(sizeof(struct zpipe_info_args) == 248, "info");
 static_assert(sizeof(struct zpipe_descriptor) == 16, "descriptor");
-static_assert(sizeof(struct zpipe_stat_args) == 208, "stat");
+static_assert(sizeof(struct zpipe_stat_args) == 232, "stat");
 static_assert(sizeof(struct zpipe_pool_stat_args) == 88, "pool_stat");
 static_assert(sizeof(struct zpipe_alloc_args) == 56, "alloc");
+static_assert(sizeof(struct zpipe_forward_args) == 56, "forward");
 static_assert(sizeof(struct zpipe_flush_args) == 40, "flush");
 static_assert(sizeof(struct zpipe_span) == 16, "span");
 static_assert(sizeof(struct zpipe_read_args) == 64, "read");
@@ -73,6 +74,7 @@ static const struct verb verbs[] = {
 	VERB(RESET, reset, ON_WRITER | ON_READER, 0, RESERVED(reset)),
 	VERB(TEE, tee, ON_READER, 0x3, RESERVED(tee)),
 	VERB(POOL_CREATE, pool_create, ON_DEVICE, 0, RESERVED(pool_create)),
+	VERB(FORWARD, forward, ON_WRITER, 0x1, -1),
 };
 
 #define NR_VERBS	(sizeof(verbs) / sizeof(*verbs))
@@ -81,6 +83,9 @@ static unsigned long command(unsigned int nr, unsigned int size)
 {
 	return _IOC(_IOC_READ | _IOC_WRITE, ZPIPE_IOC_MAGIC, nr, size);
 }
+
+/* The source of FORWARD. */
+static int forward_from;
 
 /* Arguments with which the verb does as little as it can and succeeds in the fixture. */
 static void harmless(const struct verb *v, void *buffer)
@@ -104,6 +109,11 @@ static void harmless(const struct verb *v, void *buffer)
 	case ZPIPE_NR_CANCEL:
 		((struct zpipe_cancel_args *)buffer)->what = ZPIPE_CANCEL_FLUSH;
 		break;
+	case ZPIPE_NR_FORWARD:
+		((struct zpipe_forward_args *)buffer)->source_fd = forward_from;
+		((struct zpipe_forward_args *)buffer)->length = 1;
+		((struct zpipe_forward_args *)buffer)->position = 16;
+		break;
 	case ZPIPE_NR_SET:
 		((struct zpipe_set_args *)buffer)->pause = ZPIPE_KEEP;
 		((struct zpipe_set_args *)buffer)->resume = ZPIPE_KEEP;
@@ -116,6 +126,7 @@ FIXTURE(abi)
 {
 	int device;
 	struct zt_pipe p;
+	struct zt_pipe other;
 };
 
 FIXTURE_SETUP(abi)
@@ -124,11 +135,15 @@ FIXTURE_SETUP(abi)
 	ASSERT_LE(0, self->device);
 	ASSERT_EQ(0, zt_pipe_open(&self->p, ZT_ARGS(ZT_PAGE, 4 * ZT_PAGE)));
 	ASSERT_EQ(0, zt_put(&self->p.w, 16));
+	ASSERT_EQ(0, zt_pipe_open(&self->other, ZT_ARGS(ZT_PAGE, 4 * ZT_PAGE)));
+	ASSERT_EQ(0, zt_put(&self->other.w, 16));
+	forward_from = self->other.r.fd;
 }
 
 FIXTURE_TEARDOWN(abi)
 {
 	zt_pipe_close(&self->p);
+	zt_pipe_close(&self->other);
 	close(self->device);
 }
 
@@ -157,7 +172,8 @@ static void drop(const struct verb *v, const void *buffer)
 /* COMPLETE and RESET change what the others see, so they come last where calls succeed. */
 static const struct verb *in_order(size_t i)
 {
-	static const unsigned char order[] = { 0, 1, 2, 3, 4, 5, 6, 8, 9, 11, 12, 7, 10 };
+	static const unsigned char order[] = { 0, 1, 2, 3, 4, 5, 6, 8, 9, 11, 12, 13, 7,
+						10 };
 
 	return &verbs[order[i]];
 }
@@ -174,7 +190,7 @@ TEST_F(abi, numbers_are_the_published_ones)
 	EXPECT_EQ(0xc0587a83U, (unsigned int)ZPIPE_IOC_POOL_STAT);
 	EXPECT_EQ(0xc0387a81U, (unsigned int)ZPIPE_IOC_CREATE);
 	EXPECT_EQ(0xc0f87a82U, (unsigned int)ZPIPE_IOC_INFO);
-	EXPECT_EQ(0xc0d07a83U, (unsigned int)ZPIPE_IOC_STAT);
+	EXPECT_EQ(0xc0e87a83U, (unsigned int)ZPIPE_IOC_STAT);
 	EXPECT_EQ(0xc0387a84U, (unsigned int)ZPIPE_IOC_ALLOC);
 	EXPECT_EQ(0xc0287a85U, (unsigned int)ZPIPE_IOC_FLUSH);
 	EXPECT_EQ(0xc0407a86U, (unsigned int)ZPIPE_IOC_READ);
@@ -183,6 +199,7 @@ TEST_F(abi, numbers_are_the_published_ones)
 	EXPECT_EQ(0xc0087a89U, (unsigned int)ZPIPE_IOC_CANCEL);
 	EXPECT_EQ(0xc0187a8aU, (unsigned int)ZPIPE_IOC_SET);
 	EXPECT_EQ(0xc0187a8bU, (unsigned int)ZPIPE_IOC_RESET);
+	EXPECT_EQ(0xc0387a8fU, (unsigned int)ZPIPE_IOC_FORWARD);
 	EXPECT_EQ(0xc0187a90U, (unsigned int)ZPIPE_IOC_TEE);
 }
 
@@ -338,7 +355,7 @@ TEST_F(abi, unknown_number_enotty)
 		for (nr = 0; nr < 256; nr++) {
 			if (nr >= ZPIPE_NR_POOL_CREATE && nr <= ZPIPE_NR_RESET)
 				continue;
-			if (nr == ZPIPE_NR_TEE)
+			if (nr == ZPIPE_NR_FORWARD || nr == ZPIPE_NR_TEE)
 				continue;
 			EXPECT_EQ(-1, ioctl(fds[i], command(nr, 16), buffer));
 			EXPECT_EQ(ENOTTY, errno)

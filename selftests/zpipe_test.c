@@ -67,6 +67,8 @@ static size_t first_output(unsigned int nr, size_t size)
 		return offsetof(struct zpipe_reset_args, out_generation);
 	case ZPIPE_NR_POOL_CREATE:
 		return offsetof(struct zpipe_pool_create_args, out_fd);
+	case ZPIPE_NR_FORWARD:
+		return offsetof(struct zpipe_forward_args, out_flags);
 	case ZPIPE_NR_TEE:
 		return offsetof(struct zpipe_tee_args, out_fd);
 	default:
@@ -83,6 +85,8 @@ static __u32 result_flags(unsigned int nr, const void *args)
 		return ((const struct zpipe_flush_args *)args)->out_flags;
 	case ZPIPE_NR_READ:
 		return ((const struct zpipe_read_args *)args)->out_flags;
+	case ZPIPE_NR_FORWARD:
+		return ((const struct zpipe_forward_args *)args)->out_flags;
 	case ZPIPE_NR_ADVANCE:
 		return ((const struct zpipe_advance_args *)args)->out_flags;
 	default:
@@ -165,6 +169,21 @@ int zt_flush(struct zt_end *w, __u64 position, __u32 flags, struct zpipe_flush_a
 	*out = (struct zpipe_flush_args){ .position = position,
 					  .flags = flags | ZPIPE_FLUSH_F_NOWAIT };
 	return zt_ioctl(w->fd, ZPIPE_IOC_FLUSH, out);
+}
+
+int zt_forward(struct zt_end *w, const struct zt_end *source, __u64 from, __u64 len,
+	       __u64 position, struct zpipe_forward_args *out)
+{
+	struct zpipe_forward_args unused;
+
+	if (!out)
+		out = &unused;
+	*out = (struct zpipe_forward_args){ .source_fd = source->fd,
+					    .flags = ZPIPE_FORWARD_F_NOWAIT,
+					    .source = from,
+					    .length = len,
+					    .position = position };
+	return zt_ioctl(w->fd, ZPIPE_IOC_FORWARD, out);
 }
 
 int zt_read(struct zt_end *r, __u64 min, __u32 flags, struct zt_view *out)

@@ -106,8 +106,8 @@
 #define ZPIPE_IOC_MAGIC		'z'
 
 /*
- * The numbers. They are never reused. 0x8c to 0x8f
- * (PRESERVE, RELEASE, EXPORT, FORWARD), 0x91 and 0x92 (POST, UNPOST) are kept
+ * The numbers. They are never reused. 0x8c to 0x8e
+ * (PRESERVE, RELEASE, EXPORT), 0x91 and 0x92 (POST, UNPOST) are kept
  * for verbs that this version does not have: they answer ENOTTY.
  */
 enum {
@@ -123,6 +123,7 @@ enum {
 	ZPIPE_NR_CANCEL		= 0x89,
 	ZPIPE_NR_SET		= 0x8a,
 	ZPIPE_NR_RESET		= 0x8b,
+	ZPIPE_NR_FORWARD	= 0x8f,
 	ZPIPE_NR_TEE		= 0x90
 };
 
@@ -136,6 +137,7 @@ enum {
 /* Features, INFO's out_features. */
 #define ZPIPE_FEAT_CONTIG	(1ULL << 0)	/* ZPIPE_F_CONTIG is known */
 #define ZPIPE_FEAT_RW		(1ULL << 1)	/* read(2) and write(2) */
+#define ZPIPE_FEAT_FORWARD	(1ULL << 4)	/* FORWARD */
 #define ZPIPE_FEAT_TEE		(1ULL << 5)	/* TEE */
 #define ZPIPE_FEAT_POOL		(1ULL << 6)	/* POOL_CREATE */
 
@@ -363,6 +365,9 @@ struct zpipe_descriptor {
  * @out_replaced_pages: pages given fresh to a segment because somebody (a
  *	vmsplice, a zero-copy send, a disk) still referred to the old ones
  * @out_readers: readers that have an fd
+ * @out_forwards: FORWARD calls
+ * @out_forwarded: bytes appended by them
+ * @out_adopted_pages: pages of other pools among these, so far
  */
 struct zpipe_stat_args {
 	__u32 flags;
@@ -392,6 +397,9 @@ struct zpipe_stat_args {
 	__u64 out_rejects;
 	__u64 out_replaced_pages;
 	__u64 out_readers;
+	__u64 out_forwards;
+	__u64 out_forwarded;
+	__u64 out_adopted_pages;
 };
 
 /**
@@ -665,6 +673,52 @@ struct zpipe_tee_args {
 	__u64 out_position;
 };
 
+#define ZPIPE_FORWARD_F_NOWAIT	(1U << 0)	/* EAGAIN instead of waiting */
+
+/**
+ * struct zpipe_forward_args - append bytes of another pipe, without a copy (writer)
+ * @source_fd: a reader end of another pipe
+ * @flags: ZPIPE_FORWARD_F_*
+ * @source: stream position there: where the bytes begin
+ * @length: how many, at least 1; all of them published there and not consumed
+ * @position: the committed position here. Anything from published to granted;
+ *	what lies between it and granted is taken back, as by ALLOC
+ * @deadline: when to give up waiting
+ * @out_flags: COMPLETED: the reader has finished, what is appended is dropped.
+ *	CANCELED: nothing was appended
+ * @out_segments: references on segments that this took
+ * @out_position: the new committed position: @position + @length
+ *
+ * The bytes count as granted and filled: a FLUSH publishes them. The source
+ * may consume them, complete or close at once.
+ *
+ * In the same pool a descriptor is appended that refers to the source's
+ * segments, and the cost does not depend on the length. From another pool the
+ * pages are adopted into free segments of this one: its readers see them, no
+ * writer of it does (SIGBUS), and they stay charged to the source's user until
+ * the last of both is done with them. A pool never holds more adopted pages
+ * than its segments have room for.
+ *
+ * Each segment that the bytes stand in counts once for each forward, unless it
+ * goes on where the one before it stopped. Waits like ALLOC, when the bytes or
+ * their segments are more than the pipe can hold now. EMSGSIZE: more than it
+ * can ever hold: forward less. EINVAL: the range, the source is this very
+ * pipe, or this pipe is CONTIG. Errors of the source reader's own calls, such
+ * as ESHUTDOWN, are answered as well.
+ */
+struct zpipe_forward_args {
+	__s32 source_fd;
+	__u32 flags;
+	__u64 source;
+	__u64 length;
+	__u64 position;
+	__u64 deadline;
+	__u32 out_flags;
+	__u32 out_segments;
+	__u64 out_position;
+};
+
+#define ZPIPE_IOC_FORWARD	_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_FORWARD, struct zpipe_forward_args)
 #define ZPIPE_IOC_POOL_CREATE	_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_POOL_CREATE, \
 				      struct zpipe_pool_create_args)
 #define ZPIPE_IOC_POOL_STAT	_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_STAT, struct zpipe_pool_stat_args)
