@@ -656,7 +656,8 @@ u32 zpipe_chain_slots(const struct zpipe_chain *chain, u64 from, u64 to)
 }
 
 /* Does a piece begin where the forwarded bytes before it end, in a slot that is still held? */
-static bool goes_on(const struct zpipe_chain *chain, const struct zpipe_plan *plan, u64 offset)
+static bool goes_on(const struct zpipe_chain *chain, const struct zpipe_plan *plan,
+		    const struct zpipe_span *piece)
 {
 	const struct zpipe_run *run;
 	u64 k = plan->keep - 1;
@@ -665,7 +666,8 @@ static bool goes_on(const struct zpipe_chain *chain, const struct zpipe_plan *pl
 		return false;
 	run = run_of(chain, k);
 	return run->fixed && start_of(chain, k) + run->fixed == plan->position &&
-	       run->given < run->nr && place_of(chain, k, plan->position) == offset;
+	       run->given < run->nr && place_of(chain, k, plan->position) == piece->offset &&
+	       run->fixed + piece->length <= zpipe_chain_window(chain);
 }
 
 /* Most slots that a chain may hold with forwarded ones: a range may begin inside one. */
@@ -756,7 +758,7 @@ u32 zpipe_chain_append(struct zpipe_chain *chain, const struct zpipe_plan *plan,
 	struct zpipe_run *run;
 	u32 shared, freed;
 
-	if (!goes_on(chain, plan, piece->offset))
+	if (!goes_on(chain, plan, piece))
 		return zpipe_chain_commit(chain, plan);
 	freed = drop_later(chain, plan);
 	run = run_of(chain, chain->opened - 1);

@@ -65,13 +65,14 @@ static int check_source_locked(const struct job *job)
 {
 	struct zpipe_reader *reader = job->reader;
 	const struct zpipe_forward_args *args = job->args;
-	u64 published = reader->pipe->chain.published;
+	u64 published;
 	int ret;
 
 	lockdep_assert_held(&reader->pipe->pool->lock);
 	ret = zpipe_pipe_look_locked(reader->pipe, reader) ?: zpipe_reader_check_locked(reader);
 	if (ret)
 		return ret;
+	published = reader->pipe->chain.published;
 	if (args->source < reader->cursor.consumed || args->source > published ||
 	    args->length > published - args->source)
 		return -EINVAL;

@@ -144,6 +144,16 @@ TEST_F(forward, bytes_arrive_and_none_is_copied)
 	EXPECT_EQ(variant->shared ? 0 : 4, s.out_adopted_pages);
 }
 
+/* By a store, as a mapped writer does; no call has told the kernel. */
+TEST_F(forward, bytes_published_without_a_call_are_there)
+{
+	ASSERT_EQ(0, zt_alloc(&self->from.w, 0, 100, 0, &self->grant));
+	zt_fill_grant(&self->from.w, &self->grant, 100);
+	zt_store_published(&self->from.w, 100);
+	EXPECT_EQ(0, forward(self, 0, 100, 0));
+	EXPECT_EQ(0, check(self, 100, 100));
+}
+
 TEST_F(forward, any_part_of_the_view)
 {
 	ASSERT_EQ(0, put_all(&self->from.w, 3 * ZT_PAGE));
