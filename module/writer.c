@@ -110,11 +110,10 @@ static int try_grant_locked(struct zpipe_pipe *pipe, const struct zpipe_alloc_ar
 	ret = enter_locked(pipe);
 	if (ret)
 		return ret;
-	if (zpipe_post_is_on(pipe)) {
+	if (zpipe_post_is_on(pipe))
 		ret = zpipe_post_plan_locked(pipe, args->position, args->min, plan);
-	} else {
+	else
 		ret = find_memory_locked(pipe, args->position, args->min, args->want, plan);
-	}
 	if (!ret && plan->nr)
 		zpipe_chain_reserve(chain, plan);
 	return ret;
