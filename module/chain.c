@@ -420,8 +420,8 @@ static int judge(struct zpipe_chain *chain, struct zpipe_plan *plan, u64 min, u6
 	return plan->pool ? -EAGAIN : -ENOBUFS;
 }
 
-/* Which descriptors stay when the writer goes on at a position. */
-static u64 begin_plan(const struct zpipe_chain *chain, struct zpipe_plan *plan, u64 position)
+/* A plan that does nothing yet. Returns how many descriptors are not taken back. */
+static u64 begin_plan(const struct zpipe_chain *chain, u64 position, struct zpipe_plan *plan)
 {
 	u64 keep = chain->opened;
 
@@ -447,6 +447,54 @@ static void imagine_leaving(struct zpipe_chain *chain, struct zpipe_plan *plan, 
 		if (start_of(chain, keep - 1) == position)
 			plan->keep = keep - 1;
 	}
+}
+
+/**
+ * zpipe_chain_plan_at - the memory of an ALLOC is where somebody else says
+ * @chain: the pipe's
+ * @position: committed position, from published to granted
+ * @min: bytes needed; 0 counts as 1
+ * @go_on: the rest of the open descriptor may be granted
+ * @offset: in the window, of memory to go on in otherwise
+ * @length: of it; 0 when there is none
+ * @plan: the answer
+ *
+ * Whether that memory is free is the caller's business.
+ *
+ * Return: 0, -EAGAIN when there is none, -EMSGSIZE when it is too short.
+ */
+int zpipe_chain_plan_at(struct zpipe_chain *chain, u64 position, u64 min, bool go_on,
+			u64 offset, u64 length, struct zpipe_plan *plan)
+{
+	u64 wait = plan->wait;
+	u64 keep = begin_plan(chain, position, plan);
+
+	plan->wait = wait;
+	if (min == 0)
+		min = 1;
+	if (position > ZPIPE_POSITION_MAX)
+		return -EMSGSIZE;
+	if (go_on && keep > chain->first) {
+		u64 end = start_of(chain, keep - 1) + capacity_of(chain, keep - 1);
+
+		if (end - position >= min) {
+			plan->offset = place_of(chain, keep - 1, position);
+			plan->length = end - position;
+			return 0;
+		}
+	}
+	if (!length)
+		return -EAGAIN;
+	if (length < min)
+		return -EMSGSIZE;
+	if (keep > chain->first && start_of(chain, keep - 1) == position)
+		plan->keep = keep - 1;
+	plan->first = (u32)(offset >> chain->shift);
+	plan->nr = slots_for(chain, (offset & (segment_size(chain) - 1)) + length);
+	plan->offset = offset;
+	plan->length = length;
+	plan->fixed = length;
+	return 0;
 }
 
 /**
@@ -481,8 +529,8 @@ int zpipe_chain_plan(struct zpipe_chain *chain, u64 position, u64 min, u64 want,
 	if (want > capacity)
 		want = capacity;
 
-	keep = begin_plan(chain, plan, position);
-	if (keep > chain->first && !run_of(chain, keep - 1)->fixed) {
+	keep = begin_plan(chain, position, plan);
+	if (keep > chain->first && !run_of(chain, keep - 1)->forwarded) {
 		u64 end = start_of(chain, keep - 1) + capacity_of(chain, keep - 1);
 
 		if (end - position >= min) {
@@ -554,7 +602,7 @@ static u32 cut_last(struct zpipe_chain *chain, const struct zpipe_plan *plan)
 	used = max(slots_used(chain, chain->opened - 1, plan->position), run->given);
 	freed = put_slots(chain, chain->opened - 1, used, run->nr);
 	run->nr = used;
-	if (run->fixed)
+	if (run->forwarded)
 		run->fixed = plan->position - start_of(chain, chain->opened - 1);
 	return freed;
 }
@@ -598,7 +646,8 @@ u32 zpipe_chain_commit(struct zpipe_chain *chain, const struct zpipe_plan *plan)
 		run = run_of(chain, chain->opened);
 		run->nr = plan->nr;
 		run->given = 0;
-		run->fixed = plan->fixed ? plan->length : 0;
+		run->fixed = plan->fixed;
+		run->forwarded = plan->forwarded;
 		chain->opened++;
 	}
 	chain->granted = plan->position + plan->length;
@@ -665,7 +714,7 @@ static bool goes_on(const struct zpipe_chain *chain, const struct zpipe_plan *pl
 	if (plan->keep <= chain->first || start_of(chain, k) == plan->position)
 		return false;
 	run = run_of(chain, k);
-	return run->fixed && start_of(chain, k) + run->fixed == plan->position &&
+	return run->forwarded && start_of(chain, k) + run->fixed == plan->position &&
 	       run->given < run->nr && place_of(chain, k, plan->position) == piece->offset &&
 	       run->fixed + piece->length <= zpipe_chain_window(chain);
 }
@@ -701,7 +750,7 @@ int zpipe_chain_plan_forward(struct zpipe_chain *chain, u64 position, u64 length
 		return -EINVAL;
 	if (length > capacity || nr > most || position > ZPIPE_POSITION_MAX)
 		return -EMSGSIZE;
-	keep = begin_plan(chain, plan, position);
+	keep = begin_plan(chain, position, plan);
 	imagine_leaving(chain, plan, keep);
 	if (slots->shared)
 		limit = min(most, slots->nr - (slots->committed - promised(chain)));
@@ -744,8 +793,8 @@ void zpipe_chain_take(struct zpipe_chain *chain, u32 index)
  * zpipe_chain_append - append a piece of memory that holds bytes already
  * @chain: the target's
  * @plan: of zpipe_chain_plan_forward(), with its position moved on by what was
- *	appended before; @fixed, and @nr slots from @first whose references pass
- *	to the chain
+ *	appended before; @forwarded, @fixed bytes, and @nr slots from @first whose
+ *	references pass to the chain
  * @piece: where in the window the bytes are
  *
  * A piece that goes on where the last one stops takes no new entry.
@@ -770,6 +819,31 @@ u32 zpipe_chain_append(struct zpipe_chain *chain, const struct zpipe_plan *plan,
 	chain->granted = plan->position + piece->length;
 	share(chain);
 	return freed + zpipe_chain_reclaim(chain);
+}
+
+/**
+ * zpipe_chain_close - take back what was granted behind a position
+ * @chain: the pipe's
+ * @position: from published to granted
+ */
+void zpipe_chain_close(struct zpipe_chain *chain, u64 position)
+{
+	while (chain->opened > chain->first && start_of(chain, chain->opened - 1) >= position) {
+		u64 k = --chain->opened;
+
+		put_slots(chain, k, run_of(chain, k)->given, run_of(chain, k)->nr);
+	}
+	if (chain->opened > chain->first) {
+		u64 k = chain->opened - 1;
+		struct zpipe_run *run = run_of(chain, k);
+		u32 used = max(slots_used(chain, k, position), run->given);
+
+		put_slots(chain, k, used, run->nr);
+		run->nr = used;
+		run->fixed = position - start_of(chain, k);
+	}
+	chain->granted = position;
+	share(chain);
 }
 
 /**

@@ -18,7 +18,6 @@
 #include "pipe.h"
 #include "pool.h"
 #include "reader.h"
-#include "tee.h"
 #include "wait.h"
 #include "writer.h"
 #include "zpipe_trace.h"
@@ -89,10 +88,11 @@ static void append_locked(struct zpipe_pipe *pipe, const struct job *job, struct
 	u32 i;
 
 	lockdep_assert_held(&pipe->pool->lock);
-	plan->fixed = true;
+	plan->forwarded = true;
 	while (zpipe_chain_piece(from, &k, at, end, &piece)) {
 		plan->offset = piece.offset;
 		plan->length = piece.length;
+		plan->fixed = piece.length;
 		plan->first = piece.offset >> pipe->pool->shift;
 		plan->nr = ((piece.offset & mask) + piece.length + mask) >> pipe->pool->shift;
 		for (i = 0; i < plan->nr; i++)
@@ -123,11 +123,8 @@ static int try_refer_locked(struct zpipe_pipe *pipe, struct zpipe_request *reque
 		return ZPIPE_GRANT_REFUSED;
 	request->slots = zpipe_chain_slots(&source->chain, args->source,
 					   args->source + args->length);
-	do {
-		zpipe_pipe_freed_locked(pipe, zpipe_chain_reclaim(&pipe->chain));
-		ret = zpipe_chain_plan_forward(&pipe->chain, args->position, args->length,
-					       request->slots, plan);
-	} while (ret == -EAGAIN && zpipe_tee_outrun_locked(pipe, plan->wait));
+	ret = zpipe_writer_find_room_locked(pipe, args->position, args->length, request->slots,
+					    plan);
 	if (!ret)
 		append_locked(pipe, job, plan);
 	return ret;
@@ -294,16 +291,8 @@ static int fill_chunks(struct zpipe_pipe *pipe, struct job *job)
 static int try_room_locked(struct zpipe_pipe *pipe, struct zpipe_request *request,
 			   struct zpipe_plan *plan)
 {
-	struct zpipe_chain *chain = &pipe->chain;
-	int ret;
-
-	lockdep_assert_held(&pipe->pool->lock);
-	do {
-		zpipe_pipe_freed_locked(pipe, zpipe_chain_reclaim(chain));
-		ret = zpipe_chain_plan_forward(chain, request->position, request->min,
-					       request->slots, plan);
-	} while (ret == -EAGAIN && zpipe_tee_outrun_locked(pipe, plan->wait));
-	return ret;
+	return zpipe_writer_find_room_locked(pipe, request->position, request->min,
+					     request->slots, plan);
 }
 
 /* Take the slots, if there is room still. From here on nothing is refused any more. */
@@ -334,7 +323,7 @@ static void append_chunks_locked(struct zpipe_pipe *pipe, struct job *job, struc
 	u32 i;
 
 	lockdep_assert_held(&pipe->pool->lock);
-	plan->fixed = true;
+	plan->forwarded = true;
 	plan->nr = 1;
 	for (i = 0; i < job->nr; i++) {
 		const struct chunk *chunk = &job->chunk[i];
@@ -346,6 +335,7 @@ static void append_chunks_locked(struct zpipe_pipe *pipe, struct job *job, struc
 		plan->first = chunk->slot;
 		plan->offset = piece.offset;
 		plan->length = piece.length;
+		plan->fixed = piece.length;
 		zpipe_pipe_freed_locked(pipe, zpipe_chain_append(&pipe->chain, plan, &piece));
 		plan->position += piece.length;
 		plan->keep = pipe->chain.opened;
@@ -442,7 +432,8 @@ int zpipe_forward(struct zpipe_end *end, struct zpipe_end *source,
 
 	if (args->flags & ~FORWARD_FLAGS)
 		return -EOPNOTSUPP;
-	if (!args->length || source->pipe == pipe || (pipe->flags & ZPIPE_F_CONTIG))
+	if (!args->length || source->pipe == pipe ||
+	    (pipe->flags & (ZPIPE_F_CONTIG | ZPIPE_F_POSTED)))
 		return -EINVAL;
 	nowait = nowait || (args->flags & ZPIPE_FORWARD_F_NOWAIT);
 	zpipe_wait_lock(pipe);

@@ -123,6 +123,7 @@ int zpipe_info_stat(struct zpipe_end *end, struct zpipe_stat_args *args)
 	args->out_writer_wakes = stats->writer_wakes;
 	args->out_rejects = stats->rejects;
 	args->out_readers = pipe->nr_readers;
+	args->out_posts = pipe->nr_posts;
 	args->out_forwards = stats->forwards;
 	args->out_forwarded = stats->forwarded;
 	args->out_adopted_pages = stats->adopted;

@@ -11,7 +11,7 @@
 
 /* What this module can do. */
 #define ZPIPE_FEATURES	(ZPIPE_FEAT_CONTIG | ZPIPE_FEAT_RW | ZPIPE_FEAT_FORWARD | ZPIPE_FEAT_TEE | \
-			 ZPIPE_FEAT_POOL)
+			 ZPIPE_FEAT_POOL | ZPIPE_FEAT_POST)
 
 int zpipe_info_get(struct zpipe_end *end, struct zpipe_info_args *args);
 int zpipe_info_stat(struct zpipe_end *end, struct zpipe_stat_args *args);

@@ -20,6 +20,7 @@
 #include "ioctl.h"
 #include "pipe.h"
 #include "poolfd.h"
+#include "post.h"
 #include "reader.h"
 #include "types.h"
 #include "wait.h"
@@ -42,6 +43,8 @@ union verb_args {
 	struct zpipe_reset_args reset;
 	struct zpipe_tee_args tee;
 	struct zpipe_forward_args forward;
+	struct zpipe_post_args post;
+	struct zpipe_unpost_args unpost;
 };
 
 /**
@@ -212,6 +215,16 @@ static int do_forward(struct file *file, union verb_args *args)
 	return ret;
 }
 
+static int do_post(struct file *file, union verb_args *args)
+{
+	return zpipe_post_add(file->private_data, &args->post);
+}
+
+static int do_unpost(struct file *file, union verb_args *args)
+{
+	return zpipe_post_take(file->private_data, &args->unpost);
+}
+
 #define VERB(nr, who, type, last, fn, back)					\
 	{									\
 		.number = ZPIPE_NR_##nr,					\
@@ -238,6 +251,9 @@ static const struct verb verbs[] = {
 	VERB(FORWARD, ZPIPE_ROLE_WRITER, forward, position, do_forward, NULL),
 	/* Without room for the fd in the answer it would be lost. */
 	VERB(TEE, ZPIPE_ROLE_READER, tee, out_fd, do_tee, NULL),
+	VERB(POST, ZPIPE_ROLE_READER, post, length, do_post, NULL),
+	/* What comes back is known by the answer only: there must be room for it. */
+	VERB(UNPOST, ZPIPE_ROLE_READER, unpost, out_status, do_unpost, NULL),
 };
 
 static int do_pool_info(struct file *file, union verb_args *args)

@@ -59,8 +59,8 @@ static int work_out_shared(const struct zpipe_create_args *args, const struct zp
 	u64 window = zpipe_pool_window(pool);
 	u64 capacity = args->capacity ?: min(DEFAULT_CAPACITY, window);
 
-	/* CONTIG goes on where it stopped, which may be another pipe's by then. */
-	if (args->flags & ZPIPE_F_CONTIG)
+	/* CONTIG goes on where it stopped, POSTED wants all: others are there too. */
+	if (args->flags & (ZPIPE_F_CONTIG | ZPIPE_F_POSTED))
 		return -EINVAL;
 	if (capacity > READ_ONCE(zpipe_max_capacity) || capacity > window)
 		return -EINVAL;
@@ -249,6 +249,7 @@ struct zpipe_pipe *zpipe_pipe_create(const struct zpipe_create_args *args, struc
 	pipe->user = user;
 	mutex_init(&pipe->write_mutex);
 	INIT_LIST_HEAD(&pipe->readers);
+	INIT_LIST_HEAD(&pipe->posts);
 	zpipe_wait_init(pipe);
 	zpipe_pipe_init_reader(pipe, &pipe->reader);
 

@@ -11,6 +11,7 @@
 
 #include "pipe.h"
 #include "pool.h"
+#include "post.h"
 #include "share.h"
 #include "tee.h"
 #include "wait.h"
@@ -19,7 +20,8 @@
 
 #define ALLOC_FLAGS	ZPIPE_ALLOC_F_NOWAIT
 #define FLUSH_FLAGS	(ZPIPE_FLUSH_F_NOWAIT | ZPIPE_FLUSH_F_NOWAKE | ZPIPE_FLUSH_F_PUSH | \
-			 ZPIPE_FLUSH_F_WAIT_EXAMINED | ZPIPE_FLUSH_F_WAIT_CONSUMED)
+			 ZPIPE_FLUSH_F_WAIT_EXAMINED | ZPIPE_FLUSH_F_WAIT_CONSUMED | \
+			 ZPIPE_FLUSH_F_FINISH)
 #define FLUSH_WAITS	(ZPIPE_FLUSH_F_WAIT_EXAMINED | ZPIPE_FLUSH_F_WAIT_CONSUMED)
 
 /**
@@ -72,15 +74,54 @@ static void wait_for_memory_locked(struct zpipe_pipe *pipe, const struct zpipe_p
 
 	lockdep_assert_held(&pipe->pool->lock);
 	pipe->memory_wait = plan->wait ?: ZPIPE_UNARMED;
+	pipe->post_wanted = zpipe_post_is_on(pipe);
 	if (plan->wait)
 		zpipe_wait_arm_locked(pipe, &pipe->wake_consumed, plan->wait, sleep);
 	zpipe_pipe_look_locked(pipe, NULL);
 	if (plan->pool)
 		zpipe_share_wait_locked(pipe, sleep);
 	list_for_each_entry(reader, &pipe->readers, entry) {
-		if (zpipe_wait_is_starving_locked(reader) && zpipe_wait_is_full_locked(reader))
+		if (zpipe_wait_is_starving_locked(reader) &&
+		    (zpipe_wait_is_full_locked(reader) || zpipe_post_is_wanted_locked(pipe)))
 			zpipe_wait_wake_reader_locked(reader);
 	}
+}
+
+/* What the readers have given back, and what slow ones are made to. */
+static int find_memory_locked(struct zpipe_pipe *pipe, u64 position, u64 min, u64 want,
+			      struct zpipe_plan *plan)
+{
+	int ret;
+
+	lockdep_assert_held(&pipe->pool->lock);
+	do {
+		zpipe_pipe_freed_locked(pipe, zpipe_chain_reclaim(&pipe->chain));
+		ret = zpipe_chain_plan(&pipe->chain, position, min, want, plan);
+	} while (ret == -EAGAIN && zpipe_tee_outrun_locked(pipe, plan->wait));
+	return ret;
+}
+
+/**
+ * zpipe_writer_find_room_locked - may forwarded bytes be appended now
+ * @pipe: the pipe, looked at
+ * @position: committed position
+ * @length: bytes
+ * @slots: that they stand in
+ * @plan: the answer
+ *
+ * Return: as zpipe_chain_plan_forward().
+ */
+int zpipe_writer_find_room_locked(struct zpipe_pipe *pipe, u64 position, u64 length, u32 slots,
+				  struct zpipe_plan *plan)
+{
+	int ret;
+
+	lockdep_assert_held(&pipe->pool->lock);
+	do {
+		zpipe_pipe_freed_locked(pipe, zpipe_chain_reclaim(&pipe->chain));
+		ret = zpipe_chain_plan_forward(&pipe->chain, position, length, slots, plan);
+	} while (ret == -EAGAIN && zpipe_tee_outrun_locked(pipe, plan->wait));
+	return ret;
 }
 
 /*
@@ -94,11 +135,11 @@ static int try_grant_locked(struct zpipe_pipe *pipe, struct zpipe_request *reque
 	int ret;
 
 	lockdep_assert_held(&pipe->pool->lock);
-	do {
-		zpipe_pipe_freed_locked(pipe, zpipe_chain_reclaim(chain));
-		ret = zpipe_chain_plan(chain, request->position, request->min, request->want,
-				       plan);
-	} while (ret == -EAGAIN && zpipe_tee_outrun_locked(pipe, plan->wait));
+	if (zpipe_post_is_on(pipe))
+		ret = zpipe_post_plan_locked(pipe, request->position, request->min, plan);
+	else
+		ret = find_memory_locked(pipe, request->position, request->min, request->want,
+					 plan);
 	if (!ret && plan->nr)
 		zpipe_chain_reserve(chain, plan);
 	return ret;
@@ -135,6 +176,7 @@ static int sleep_for_memory_locked(struct zpipe_pipe *pipe, struct zpipe_request
 			break;
 	}
 	pipe->memory_wait = ZPIPE_UNARMED;
+	pipe->post_wanted = false;
 	zpipe_wait_disarm_locked(pipe, &pipe->wake_consumed);
 	zpipe_wait_leave_locked(pipe, ZPIPE_HUNGER_SLEEP);
 	/* A FLUSH that waits for consumed shares the word: it arms again. */
@@ -179,6 +221,7 @@ int zpipe_writer_await_locked(struct zpipe_pipe *pipe, struct zpipe_request *req
 	}
 	if (!ret) {
 		pipe->memory_wait = ZPIPE_UNARMED;
+		pipe->post_wanted = false;
 		pipe->alloc_want = 0;
 	}
 	if (ret == -EAGAIN && !nowait)
@@ -204,6 +247,8 @@ static int commit_grant(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
 			pipe->stats.segments_opened += plan->nr;
 			trace_zpipe_segment_open(pipe->id, plan->position, plan->length, 0);
 		}
+		if (zpipe_post_is_on(pipe))
+			zpipe_post_granted_locked(pipe, plan);
 		zpipe_pipe_freed_locked(pipe, zpipe_chain_commit(&pipe->chain, plan));
 		zpipe_pipe_offer_locked(pipe);
 		pipe->alloc_want = 0;
@@ -326,7 +371,12 @@ static int publish_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_args
 		push_locked(pipe);
 	}
 	zpipe_wait_wake_readers_locked(pipe, chain->published);
-	return 0;
+	if (!zpipe_post_is_on(pipe))
+		return 0;
+	ret = zpipe_post_flushed_locked(pipe, args->flags & ZPIPE_FLUSH_F_FINISH);
+	/* There is no buffer to finish: POLLOUT says when there is. */
+	pipe->post_wanted = ret == -EAGAIN;
+	return ret;
 }
 
 /* Must this FLUSH wait, and for what? Arms nothing. */
@@ -426,7 +476,9 @@ int zpipe_writer_flush(struct zpipe_end *end, struct zpipe_flush_args *args, boo
 	/* NOWAKE waits for nothing; wait-consumed alone could wait for ever (rule R8). */
 	nowait = nowait || (args->flags & ZPIPE_FLUSH_F_NOWAIT);
 	if ((args->flags & ZPIPE_FLUSH_F_NOWAKE) &&
-	    (args->flags & (FLUSH_WAITS | ZPIPE_FLUSH_F_PUSH)))
+	    (args->flags & (FLUSH_WAITS | ZPIPE_FLUSH_F_PUSH | ZPIPE_FLUSH_F_FINISH)))
+		return -EINVAL;
+	if ((args->flags & ZPIPE_FLUSH_F_FINISH) && !zpipe_post_is_on(pipe))
 		return -EINVAL;
 	if ((args->flags & FLUSH_WAITS) == ZPIPE_FLUSH_F_WAIT_CONSUMED && !args->deadline &&
 	    !nowait && !(args->flags & ZPIPE_FLUSH_F_PUSH))
@@ -490,14 +542,12 @@ static bool has_room_locked(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
 		position = clamp(pipe->alloc_at, chain->published, chain->granted);
 		need = pipe->alloc_want;
 	}
-	do {
-		zpipe_pipe_freed_locked(pipe, zpipe_chain_reclaim(chain));
-		if (pipe->alloc_want && pipe->alloc_slots)
-			ret = zpipe_chain_plan_forward(chain, position, need, pipe->alloc_slots,
-						       plan);
-		else
-			ret = zpipe_chain_plan(chain, position, need, 0, plan);
-	} while (ret == -EAGAIN && zpipe_tee_outrun_locked(pipe, plan->wait));
+	if (zpipe_post_is_on(pipe))
+		ret = zpipe_post_plan_locked(pipe, position, pipe->alloc_want, plan);
+	else if (pipe->alloc_want && pipe->alloc_slots)
+		ret = zpipe_writer_find_room_locked(pipe, position, need, pipe->alloc_slots, plan);
+	else
+		ret = find_memory_locked(pipe, position, need, 0, plan);
 	/* What only the writer can help with must not look like a wait. */
 	return ret != -EAGAIN;
 }

@@ -37,6 +37,8 @@ struct zpipe_request {
 
 int zpipe_writer_check_locked(const struct zpipe_pipe *pipe);
 bool zpipe_writer_cancel_locked(struct zpipe_pipe *pipe);
+int zpipe_writer_find_room_locked(struct zpipe_pipe *pipe, u64 position, u64 length, u32 slots,
+				  struct zpipe_plan *plan);
 int zpipe_writer_await_locked(struct zpipe_pipe *pipe, struct zpipe_request *request,
 			      bool nowait, struct zpipe_plan *plan);
 int zpipe_writer_grant(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *args,

@@ -89,6 +89,10 @@ ZPIPE_EVENT(reject);
 ZPIPE_EVENT(tee);
 /* FORWARD: committed position, bytes that were appended. */
 ZPIPE_EVENT(forward);
+/* A buffer was posted: position is its cookie, its length. */
+ZPIPE_EVENT(post);
+/* A buffer came back: position is its cookie, length the bytes placed in it. */
+ZPIPE_EVENT(unpost);
 
 #endif /* ZPIPE_TRACE_H */
 
