@@ -15,6 +15,7 @@
 #include <linux/slab.h>
 
 #include "forward.h"
+#include "idle.h"
 #include "pipe.h"
 #include "pool.h"
 #include "reader.h"
@@ -372,6 +373,7 @@ static int adopt_chunks(struct zpipe_pipe *pipe, struct job *job, struct zpipe_p
 		}
 	}
 	zpipe_wait_unlock(pipe);
+	zpipe_idle_kick();
 	return ret;
 }
 

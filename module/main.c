@@ -6,15 +6,25 @@
 #include <linux/rcupdate.h>
 
 #include "file.h"
+#include "idle.h"
 
 static int __init zpipe_init(void)
 {
-	return zpipe_file_init();
+	int ret;
+
+	ret = zpipe_idle_init();
+	if (ret)
+		return ret;
+	ret = zpipe_file_init();
+	if (ret)
+		zpipe_idle_exit();
+	return ret;
 }
 
 static void __exit zpipe_exit(void)
 {
 	zpipe_file_exit();
+	zpipe_idle_exit();
 	/* Files and dentries are freed by RCU callbacks. */
 	rcu_barrier();
 }

@@ -18,6 +18,9 @@
 #include "limits.h"
 #include "pool.h"
 
+LIST_HEAD(zpipe_pools);
+DEFINE_MUTEX(zpipe_pools_mutex);
+
 #define ZPIPE_SUPER_MAGIC	0x7a706970	/* "zpip" */
 
 static int init_fs_context(struct fs_context *fc)
@@ -160,6 +163,9 @@ struct zpipe_pool *zpipe_pool_create(u32 nr, u32 shift, u32 idle, bool exempt)
 		ret = PTR_ERR(pool->inode);
 		goto err_put_user;
 	}
+	mutex_lock(&zpipe_pools_mutex);
+	list_add_tail(&pool->entry, &zpipe_pools);
+	mutex_unlock(&zpipe_pools_mutex);
 	return pool;
 
 err_put_user:
@@ -202,6 +208,9 @@ static void pool_free(struct kref *kref)
 	struct zpipe_pool *pool = container_of(kref, struct zpipe_pool, kref);
 	u32 i;
 
+	mutex_lock(&zpipe_pools_mutex);
+	list_del(&pool->entry);
+	mutex_unlock(&zpipe_pools_mutex);
 	for (i = 0; i < pool->slots.nr; i++)
 		free_pages_of(pool, &pool->segment[i]);
 	put_inode(pool->inode);

@@ -19,6 +19,10 @@
 /* Free segments that keep their pages: what a reader that keeps up goes round in. */
 #define ZPIPE_IDLE		2
 
+/* All pools, and what guards the list; taken with trylock where memory is reclaimed. */
+extern struct list_head zpipe_pools;
+extern struct mutex zpipe_pools_mutex;
+
 struct zpipe_pool *zpipe_pool_create(u32 nr, u32 shift, u32 idle, bool exempt);
 int zpipe_pool_share(struct zpipe_pool *pool);
 void zpipe_pool_put(struct zpipe_pool *pool);

@@ -29,31 +29,32 @@ static void visit_locked(struct zpipe_pipe *pipe)
 
 /**
  * zpipe_share_reclaim_locked - take back what the readers of a pool have consumed
- * @pipe: one of its pipes; unlocked now and then
+ * @pool: the pool; unlocked now and then
+ * @self: one of its pipes, whose wake-ups the caller sends itself; or NULL
  *
  * The list goes round as it is walked, so that everybody who does this at the
  * same time helps the others, and each pipe is visited after the caller came.
  */
-void zpipe_share_reclaim_locked(struct zpipe_pipe *pipe)
-	__releases(&pipe->pool->lock) __acquires(&pipe->pool->lock)
+void zpipe_share_reclaim_locked(struct zpipe_pool *pool, const struct zpipe_pipe *self)
+	__releases(&pool->lock) __acquires(&pool->lock)
 {
-	struct zpipe_pool *pool = pipe->pool;
 	u32 left = pool->slots.members, batch = 0;
 
 	lockdep_assert_held(&pool->lock);
-	while (left--) {
-		struct zpipe_pipe *other;
+	while (left) {
+		struct zpipe_pipe *pipe;
 
-		other = list_first_entry(&pool->pipes, struct zpipe_pipe, in_pool);
+		pipe = list_first_entry(&pool->pipes, struct zpipe_pipe, in_pool);
 		list_rotate_left(&pool->pipes);
-		visit_locked(other);
-		if (other != pipe)
-			zpipe_wait_send_locked(other);
+		visit_locked(pipe);
+		if (pipe != self)
+			zpipe_wait_send_locked(pipe);
+		left--;
 		if (++batch % BATCH)
 			continue;
-		zpipe_wait_unlock(pipe);
+		zpipe_wait_unlock_pool(pool);
 		cond_resched();
-		zpipe_wait_lock(pipe);
+		spin_lock(&pool->lock);
 		left = min(left, pool->slots.members);
 	}
 }
@@ -71,5 +72,5 @@ void zpipe_share_wait_locked(struct zpipe_pipe *pipe, bool sleep)
 {
 	lockdep_assert_held(&pipe->pool->lock);
 	zpipe_wait_join_pool_locked(pipe, sleep ? ZPIPE_HUNGER_SLEEP : ZPIPE_HUNGER_ARMED);
-	zpipe_share_reclaim_locked(pipe);
+	zpipe_share_reclaim_locked(pipe->pool, pipe);
 }

@@ -10,6 +10,6 @@
 #include "types.h"
 
 void zpipe_share_wait_locked(struct zpipe_pipe *pipe, bool sleep);
-void zpipe_share_reclaim_locked(struct zpipe_pipe *pipe);
+void zpipe_share_reclaim_locked(struct zpipe_pool *pool, const struct zpipe_pipe *self);
 
 #endif /* ZPIPE_SHARE_H */

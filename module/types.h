@@ -15,6 +15,8 @@
  *
  * Locks, outermost first:
  *
+ *	zpipe_pools_mutex
+ *		the list of all pools; see pool.h.
  *	reader->mutex, pipe->write_mutex
  *		one caller of read(2), or write(2), at a time; taken killably, and
  *		with O_NONBLOCK only tried. The one lock that is held across user
@@ -160,8 +162,8 @@ struct zpipe_segment {
  * @nr_hungry: L, how many
  * @pages: A, data pages held
  * @replaced: A, pages that somebody still referred to when their turn came
- * @entry: idle.c, in the list of all pools
- * @seen: idle.c, slots.takes when it last looked
+ * @entry: in zpipe_pools; zpipe_pools_mutex
+ * @seen: slots.takes when idle.c last looked; zpipe_pools_mutex
  * @shrunk: A, pages that memory pressure took from free segments
  */
 struct zpipe_pool {

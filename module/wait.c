@@ -296,6 +296,19 @@ static void wake_hungry_locked(struct zpipe_pool *pool)
 }
 
 /**
+ * zpipe_wait_unlock_pool - drop the lock, when no pipe is the caller's
+ * @pool: the pool
+ */
+void zpipe_wait_unlock_pool(struct zpipe_pool *pool)
+	__releases(&pool->lock)
+{
+	lockdep_assert_held(&pool->lock);
+	if (pool->nr_hungry && pool->slots.released)
+		wake_hungry_locked(pool);
+	spin_unlock(&pool->lock);
+}
+
+/**
  * zpipe_wait_send_locked - send what was decided for another pipe of the pool
  * @pipe: not the one that the lock will be dropped for
  *

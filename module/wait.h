@@ -54,6 +54,8 @@ static inline void zpipe_wait_unlock(struct zpipe_pipe *pipe)
 		spin_unlock(&pipe->pool->lock);
 }
 
+void zpipe_wait_unlock_pool(struct zpipe_pool *pool) __releases(&pool->lock);
+
 static inline u64 zpipe_wake_at(const struct zpipe_wake *wake)
 {
 	return min(wake->sleep, wake->armed);

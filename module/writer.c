@@ -10,6 +10,7 @@
 #include <linux/sched/signal.h>
 
 #include "pipe.h"
+#include "idle.h"
 #include "pool.h"
 #include "post.h"
 #include "share.h"
@@ -256,6 +257,8 @@ static int commit_grant(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
 		zpipe_chain_unreserve(&pipe->chain, plan);
 	}
 	zpipe_wait_unlock(pipe);
+	if (plan->nr)
+		zpipe_idle_kick();
 	return ret;
 }
 

@@ -449,6 +449,65 @@ TEST_F(pool, end_gives_back_all_but_the_idle_pages)
 	EXPECT_EQ(8, zt_pool_stat(self->fd).out_free);
 }
 
+static bool only_idle_pages_left(void *arg)
+{
+	return zt_pool_stat(*(int *)arg).out_pages <= 2;
+}
+
+/* No call by anybody: the readers have consumed, and that is all. */
+TEST_F(pool, drained_pool_keeps_the_idle_pages_only)
+{
+	ASSERT_EQ(0, put_pages(&self->a.w, 6 * ZT_PAGE));
+	take_silently(&self->a.r, 6 * ZT_PAGE);
+	EXPECT_EQ(6, zt_pool_stat(self->fd).out_pages);
+	EXPECT_TRUE(zt_eventually(only_idle_pages_left, &self->fd));
+	EXPECT_EQ(2, zt_pool_stat(self->fd).out_pages);
+	ASSERT_EQ(0, put_pages(&self->a.w, 6 * ZT_PAGE));
+	ASSERT_EQ(0, zt_take(&self->a.r, 6 * ZT_PAGE));
+}
+
+static bool few_pages_left(void *arg)
+{
+	return zt_stat(arg).out_data_pages <= 2;
+}
+
+TEST(drained_private_pipe_keeps_two_segments)
+{
+	struct zt_pipe p;
+
+	ASSERT_EQ(0, zt_pipe_open(&p, ZT_ARGS(ZT_PAGE, 16 * ZT_PAGE)));
+	ASSERT_EQ(0, put_pages(&p.w, 16 * ZT_PAGE));
+	ASSERT_EQ(0, zt_take(&p.r, 15 * ZT_PAGE + 10));
+	EXPECT_EQ(16, zt_stat(&p.w).out_data_pages);
+	zt_sleep_ms(100);
+	EXPECT_EQ(16, zt_stat(&p.w).out_data_pages);
+	take_silently(&p.r, 16 * ZT_PAGE);
+	EXPECT_TRUE(zt_eventually(few_pages_left, &p.w));
+	zt_pipe_close(&p);
+}
+
+/* What is not consumed is nobody's to take; what is free goes, watermark or not. */
+TEST_F(pool, memory_pressure_takes_pages_of_free_segments)
+{
+	struct zpipe_pool_stat_args s;
+
+	ASSERT_EQ(0, put_pages(&self->a.w, 6 * ZT_PAGE));
+	ASSERT_EQ(0, zt_take(&self->a.r, 4 * ZT_PAGE));
+	ASSERT_EQ(0, zt_alloc(&self->a.w, 6 * ZT_PAGE, 1, 1, &self->grant));
+	ASSERT_EQ(0, zt_fill_grant(&self->a.w, &self->grant, 100));
+	EXPECT_EQ(6, zt_pool_stat(self->fd).out_pages);
+	EXPECT_EQ(3, zt_pool_stat(self->fd).out_idle_pages);
+	ASSERT_EQ(0, zt_write_text("/proc/sys/vm/drop_caches", "2"));
+	s = zt_pool_stat(self->fd);
+	EXPECT_EQ(3, s.out_pages);
+	EXPECT_EQ(0, s.out_idle_pages);
+	EXPECT_EQ(3, s.out_shrunk_pages);
+	ASSERT_EQ(0, zt_flush(&self->a.w, 6 * ZT_PAGE + 100, 0, NULL));
+	ASSERT_EQ(0, zt_take(&self->a.r, 2 * ZT_PAGE + 100));
+	ASSERT_EQ(0, put_pages(&self->b.w, 5 * ZT_PAGE));
+	EXPECT_EQ(0, zt_take(&self->b.r, 5 * ZT_PAGE));
+}
+
 struct stream {
 	struct zt_pipe *p;
 	__u64 bytes;
