@@ -509,7 +509,8 @@ int zpipe_chain_plan_at(struct zpipe_chain *chain, u64 position, u64 min, bool g
  * R3): if consuming all that is published would not make a fitting run, and
  * nobody else holds any of the pool, only the writer itself can.
  *
- * Return: 0, -EAGAIN to wait for @plan->wait, or with @plan->pool for others, -ENOBUFS, -EMSGSIZE, -EINVAL.
+ * Return: 0, -EAGAIN to wait for @plan->wait, or with @plan->pool for others,
+ * -ENOBUFS, -EMSGSIZE, -EINVAL.
  */
 int zpipe_chain_plan(struct zpipe_chain *chain, u64 position, u64 min, u64 want,
 		     struct zpipe_plan *plan)

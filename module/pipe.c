@@ -495,7 +495,7 @@ void zpipe_pipe_offer_locked(struct zpipe_pipe *pipe)
 		return;
 	pipe->pool_wake = at;
 	zpipe_wait_share_locked(pipe);
-	/* Pairs with the full barrier between the reader's C and D, as in zpipe_wait_arm_locked(). */
+	/* Pairs with the full barrier between C and D, as in zpipe_wait_arm_locked(). */
 	smp_mb();
 }
 

@@ -557,7 +557,7 @@ static __u64 step(FIXTURE_DATA(forward) *self, __u64 *seed, __u64 at)
 		break;
 	}
 	if (ret && ret != -EAGAIN && ret != -ENOBUFS && ret != -EMSGSIZE)
-		zt_die("step: %s", strerror(-ret));
+		zt_die("a random call: %s", strerror(-ret));
 	return at;
 }
 

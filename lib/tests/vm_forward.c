@@ -184,8 +184,10 @@ static const struct tap_test tests[] = {
 	{ "forward.pool_refused", pool_refused },
 	{ "forward.moves_in_a_pool", moves_in_a_pool },
 	{ "forward.moves_across_pools", moves_across_pools },
-	{ "forward.is_cut_to_half_the_capacity_and_waits", is_cut_to_half_the_capacity_and_waits },
-	{ "forward.writes_after_it_get_memory_of_their_own", writes_after_it_get_memory_of_their_own },
+	{ "forward.is_cut_to_half_the_capacity_and_waits",
+	  is_cut_to_half_the_capacity_and_waits },
+	{ "forward.writes_after_it_get_memory_of_their_own",
+	  writes_after_it_get_memory_of_their_own },
 };
 
 VM_MAIN(tests)
