@@ -213,10 +213,12 @@ u32 zpipe_chain_reclaim(struct zpipe_chain *chain)
 		u64 k = chain->first;
 		struct zpipe_run *run = run_of(chain, k);
 
-		while (run->given < run->nr && slot_end(chain, k, run->given) <= chain->consumed) {
-			freed += put_slots(chain, k, run->given, run->given + 1);
-			run->given++;
-		}
+		u32 given = run->given;
+
+		while (given < run->nr && slot_end(chain, k, given) <= chain->consumed)
+			given++;
+		freed += put_slots(chain, k, run->given, given);
+		run->given = given;
 		if (k + 1 == chain->opened || start_of(chain, k + 1) > chain->consumed)
 			break;
 		freed += put_slots(chain, k, run->given, run->nr);

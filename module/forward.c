@@ -86,7 +86,6 @@ static void append_locked(struct zpipe_pipe *pipe, const struct job *job, struct
 	u64 k = zpipe_chain_index(from, at);
 	u32 mask = (1U << pipe->pool->shift) - 1;
 	struct zpipe_span piece;
-	u32 i;
 
 	lockdep_assert_held(&pipe->pool->lock);
 	plan->forwarded = true;
@@ -96,9 +95,7 @@ static void append_locked(struct zpipe_pipe *pipe, const struct job *job, struct
 		plan->fixed = piece.length;
 		plan->first = piece.offset >> pipe->pool->shift;
 		plan->nr = ((piece.offset & mask) + piece.length + mask) >> pipe->pool->shift;
-		for (i = 0; i < plan->nr; i++)
-			zpipe_chain_take(&pipe->chain, zpipe_slots_after(&pipe->pool->slots,
-									 plan->first, i));
+		zpipe_chain_reserve(&pipe->chain, plan);
 		zpipe_pipe_freed_locked(pipe, zpipe_chain_append(&pipe->chain, plan, &piece));
 		plan->position += piece.length;
 		plan->keep = pipe->chain.opened;
@@ -131,7 +128,8 @@ static int try_refer_locked(struct zpipe_pipe *pipe, struct zpipe_request *reque
 	return ret;
 }
 
-static int refer(struct zpipe_pipe *pipe, struct job *job, bool nowait)
+/* Unlocked while it waits. */
+static int refer_locked(struct zpipe_pipe *pipe, struct job *job, bool nowait)
 {
 	struct zpipe_request request = {
 		.try = try_refer_locked,
@@ -143,9 +141,8 @@ static int refer(struct zpipe_pipe *pipe, struct job *job, bool nowait)
 	struct zpipe_plan plan = {};
 	int ret;
 
-	zpipe_wait_lock(pipe);
+	lockdep_assert_held(&pipe->pool->lock);
 	ret = zpipe_writer_await_locked(pipe, &request, nowait, &plan);
-	zpipe_wait_unlock(pipe);
 	job->args->out_segments = request.slots;
 	return ret == ZPIPE_GRANT_REFUSED ? job->error : ret;
 }
@@ -445,17 +442,14 @@ int zpipe_forward(struct zpipe_end *end, struct zpipe_end *source,
 	}
 	pipe->busy |= ZPIPE_BUSY_ALLOC;
 	pipe->stats.forwards++;
-	ret = zpipe_pipe_look_locked(pipe, NULL) ?: zpipe_writer_check_locked(pipe);
-	zpipe_wait_unlock(pipe);
-
-	if (ret)
-		args->out_segments = 0;
-	else if (source->pipe->pool == pipe->pool)
-		ret = refer(pipe, &job, nowait);
-	else
-		ret = adopt(pipe, &job, nowait);
-
-	zpipe_wait_lock(pipe);
+	if (source->pipe->pool == pipe->pool) {
+		ret = refer_locked(pipe, &job, nowait);
+	} else {
+		ret = zpipe_pipe_look_locked(pipe, NULL) ?: zpipe_writer_check_locked(pipe);
+		zpipe_wait_unlock(pipe);
+		ret = ret ?: adopt(pipe, &job, nowait);
+		zpipe_wait_lock(pipe);
+	}
 	pipe->busy &= ~ZPIPE_BUSY_ALLOC;
 	args->out_flags = pipe->reader_ended ? ZPIPE_RES_COMPLETED : 0;
 	args->out_position = args->position + args->length;
