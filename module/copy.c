@@ -125,6 +125,8 @@ static ssize_t write_some(struct zpipe_pipe *pipe, struct iov_iter *from, bool n
 		zpipe_wait_unlock(pipe);
 		return -ECANCELED;
 	}
+	if (ret == ZPIPE_GRANT_ENDED)
+		return -EPIPE;
 	if (ret)
 		return ret;
 	/* It may have left while this waited, which is what made room. */

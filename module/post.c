@@ -227,6 +227,7 @@ static int collect_locked(struct zpipe_end *end, struct zpipe_post *post,
 	args->out_status = post->canceled && post->start == post->end ?
 			   ZPIPE_POST_CANCELED : ZPIPE_POST_COMPLETED;
 	args->out_cookie = post->cookie;
+	args->out_offset = post->offset;
 	args->out_start = post->start;
 	args->out_count = post->end - post->start;
 	zpipe_pipe_freed_locked(end->pipe, zpipe_chain_reclaim(&end->pipe->chain));
@@ -255,6 +256,7 @@ static int cancel_locked(struct zpipe_end *end, struct zpipe_unpost_args *args)
 		}
 		args->out_status = ZPIPE_POST_CANCELED;
 		args->out_cookie = post->cookie;
+		args->out_offset = post->offset;
 		args->out_start = pipe->chain.published;
 		args->out_count = 0;
 		remove_locked(pipe, post);

@@ -110,6 +110,8 @@ static int try_grant_locked(struct zpipe_pipe *pipe, const struct zpipe_alloc_ar
 	ret = enter_locked(pipe);
 	if (ret)
 		return ret;
+	if (zpipe_post_is_on(pipe) && pipe->reader_ended)
+		return ZPIPE_GRANT_ENDED;
 	if (zpipe_post_is_on(pipe))
 		ret = zpipe_post_plan_locked(pipe, args->position, args->min, plan);
 	else
@@ -188,8 +190,8 @@ static int commit_grant(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
  * @plan: what was granted
  *
  * Context: may sleep.
- * Return: 0, an errno of ALLOC, or ZPIPE_GRANT_CANCELED when a cancel came
- * instead of memory (it is not used up).
+ * Return: 0, an errno of ALLOC, ZPIPE_GRANT_CANCELED when a cancel came instead
+ * of memory (it is not used up), or ZPIPE_GRANT_ENDED.
  */
 int zpipe_writer_grant(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *args,
 		       bool nowait, struct zpipe_plan *plan)
@@ -253,12 +255,14 @@ int zpipe_writer_alloc(struct zpipe_end *end, struct zpipe_alloc_args *args, boo
 	args->out_flags = pipe->reader_ended ? ZPIPE_RES_COMPLETED : 0;
 	args->out_offset = plan.offset;
 	args->out_length = plan.length;
-	if (ret == ZPIPE_GRANT_CANCELED) {
-		ret = 0;
-		zpipe_writer_cancel_locked(pipe);
-		args->out_flags |= ZPIPE_RES_CANCELED;
+	if (ret > 0) {
 		args->out_offset = 0;
 		args->out_length = 0;
+		if (ret == ZPIPE_GRANT_CANCELED) {
+			zpipe_writer_cancel_locked(pipe);
+			args->out_flags |= ZPIPE_RES_CANCELED;
+		}
+		ret = 0;
 	} else if (!ret) {
 		pipe->grants = true;
 	} else if (ret == -EINVAL || ret == -EMSGSIZE) {

@@ -10,8 +10,9 @@
 
 #include "types.h"
 
-/* Not an errno: a reader may complete with any of those. */
+/* Not errnos: a reader may complete with any of those. */
 #define ZPIPE_GRANT_CANCELED	1
+#define ZPIPE_GRANT_ENDED	2	/* nobody will post a buffer any more */
 
 int zpipe_writer_check_locked(const struct zpipe_pipe *pipe);
 bool zpipe_writer_cancel_locked(struct zpipe_pipe *pipe);

@@ -31,7 +31,7 @@ static_assert(sizeof(struct zpipe_set_args) == 24, "set");
 static_assert(sizeof(struct zpipe_reset_args) == 24, "reset");
 static_assert(sizeof(struct zpipe_tee_args) == 24, "tee");
 static_assert(sizeof(struct zpipe_post_args) == 32, "post");
-static_assert(sizeof(struct zpipe_unpost_args) == 48, "unpost");
+static_assert(sizeof(struct zpipe_unpost_args) == 56, "unpost");
 static_assert(offsetof(struct zpipe_create_args, out_id) == 48, "create.out_id");
 static_assert(offsetof(struct zpipe_info_args, out_index) == 232, "info.out_index");
 static_assert(offsetof(struct zpipe_stat_args, out_replaced_pages) == 192, "stat");
@@ -180,7 +180,7 @@ TEST_F(abi, numbers_are_the_published_ones)
 	EXPECT_EQ(0xc0187a8bU, (unsigned int)ZPIPE_IOC_RESET);
 	EXPECT_EQ(0xc0187a90U, (unsigned int)ZPIPE_IOC_TEE);
 	EXPECT_EQ(0xc0207a91U, (unsigned int)ZPIPE_IOC_POST);
-	EXPECT_EQ(0xc0307a92U, (unsigned int)ZPIPE_IOC_UNPOST);
+	EXPECT_EQ(0xc0387a92U, (unsigned int)ZPIPE_IOC_UNPOST);
 }
 
 TEST_F(abi, harmless_arguments_succeed)

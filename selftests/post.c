@@ -83,6 +83,7 @@ TEST_F(post, writer_fills_it_in_place_and_the_count_comes_back)
 	ASSERT_EQ(0, flush(self, 120, 0));
 	ASSERT_EQ(0, collect(&self->p.r, &self->out));
 	EXPECT_EQ(77, self->out.out_cookie);
+	EXPECT_EQ(5000, self->out.out_offset);
 	EXPECT_EQ(0, self->out.out_start);
 	EXPECT_EQ(120, self->out.out_count);
 	EXPECT_EQ(ZPIPE_POST_COMPLETED, self->out.out_status);
@@ -478,6 +479,10 @@ TEST_F(post, reader_that_ends_drops_all)
 	EXPECT_EQ(0, zt_stat(&self->p.w).out_posts);
 	ASSERT_EQ(0, flush(self, 10, 0));
 	EXPECT_TRUE(self->f.out_flags & ZPIPE_RES_COMPLETED);
+	/* And a writer that waits for a buffer does not wait for ever. */
+	ASSERT_EQ(0, alloc(self, 10, 1));
+	EXPECT_EQ(ZPIPE_RES_COMPLETED, self->grant.out_flags);
+	EXPECT_EQ(0, self->grant.out_length);
 }
 
 TEST_F(post, reset_starts_without_buffers)

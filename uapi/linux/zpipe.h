@@ -369,7 +369,8 @@ struct zpipe_stat_args {
  * @deadline: when to give up waiting for memory
  * @flags: ZPIPE_ALLOC_F_*
  * @out_flags: COMPLETED: the reader has finished, what is written is dropped.
- *	CANCELED: no grant, @out_length is 0
+ *	CANCELED: no grant, @out_length is 0, as with COMPLETED where the reader
+ *	supplies the memory (ZPIPE_F_POSTED)
  * @out_offset: of @position in the data window
  * @out_length: bytes of the grant, at least @min (unless CANCELED)
  *
@@ -647,6 +648,7 @@ struct zpipe_post_args {
  * @__reserved: must be 0
  * @cookie: with CANCEL: which one
  * @out_cookie: which one it was
+ * @out_offset: where it begins in the data window
  * @out_start: stream position of its first byte
  * @out_count: bytes placed in it. COMPLETED with 0 is a transfer of nothing
  * @out_status: ZPIPE_POST_*
@@ -670,6 +672,7 @@ struct zpipe_unpost_args {
 	__u32 __reserved;
 	__u64 cookie;
 	__u64 out_cookie;
+	__u64 out_offset;
 	__u64 out_start;
 	__u64 out_count;
 	__u32 out_status;

@@ -51,6 +51,7 @@
 /* zp_create_opts.flags and zp_info.flags */
 #define ZP_CONTIG	1	/* every view is one span, as long as possible */
 #define ZP_NONBLOCK	2	/* both fds get O_NONBLOCK */
+#define ZP_POSTED	8	/* the reader supplies the memory: zp_stream_create() */
 
 /* zp_open_opts.flags */
 #define ZP_KEEP_FD	1	/* closing the handle leaves the fd open */
