@@ -20,6 +20,9 @@
 			 ZPIPE_FLUSH_F_WAIT_EXAMINED | ZPIPE_FLUSH_F_WAIT_CONSUMED)
 #define FLUSH_WAITS	(ZPIPE_FLUSH_F_WAIT_EXAMINED | ZPIPE_FLUSH_F_WAIT_CONSUMED)
 
+/* There is no memory yet. Not an errno either: the reader's may be EAGAIN. */
+#define GRANT_WAITS	2
+
 /**
  * zpipe_writer_check_locked - may the writer go on
  * @pipe: the pipe, looked at
@@ -75,7 +78,7 @@ static void wait_for_memory_locked(struct zpipe_pipe *pipe, u64 position, bool s
 
 /*
  * One turn of an ALLOC. Returns 0 with a plan whose slots are reserved (if it
- * needs any), -EAGAIN when the caller is to sleep for *wait, or an error.
+ * needs any), GRANT_WAITS when the caller is to wait for plan->wait, or an error.
  */
 static int try_grant_locked(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *args,
 			    struct zpipe_plan *plan)
@@ -91,7 +94,7 @@ static int try_grant_locked(struct zpipe_pipe *pipe, const struct zpipe_alloc_ar
 	ret = zpipe_chain_plan(chain, args->position, args->min, args->want, plan);
 	if (!ret && plan->nr)
 		zpipe_chain_reserve(chain, plan);
-	return ret;
+	return ret == -EAGAIN ? GRANT_WAITS : ret;
 }
 
 static int sleep_for_memory_locked(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *args,
@@ -103,7 +106,7 @@ static int sleep_for_memory_locked(struct zpipe_pipe *pipe, const struct zpipe_a
 	lockdep_assert_held(&pipe->lock);
 	for (;;) {
 		ret = try_grant_locked(pipe, args, plan);
-		if (ret != -EAGAIN)
+		if (ret != GRANT_WAITS)
 			break;
 		if (pipe->cancel_flush || expired) {
 			ret = pipe->cancel_flush ? ZPIPE_GRANT_CANCELED : -ETIMEDOUT;
@@ -171,19 +174,20 @@ int zpipe_writer_grant(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *a
 	zpipe_wait_lock(pipe);
 	ret = try_grant_locked(pipe, args, plan);
 	/* Memory may have come free between looking and arming. */
-	while (ret == -EAGAIN && nowait) {
+	while (ret == GRANT_WAITS && nowait) {
 		u64 consumed = pipe->chain.consumed;
 
 		pipe->alloc_at = args->position;
 		pipe->alloc_want = args->min;
 		wait_for_memory_locked(pipe, plan->wait, false);
 		if (pipe->chain.consumed == consumed && !pipe->reader_ended)
-			break;
-		ret = try_grant_locked(pipe, args, plan);
+			ret = -EAGAIN;
+		else
+			ret = try_grant_locked(pipe, args, plan);
 	}
 	if (!ret)
 		pipe->memory_wait = ZPIPE_UNARMED;
-	if (ret == -EAGAIN && !nowait)
+	if (ret == GRANT_WAITS)
 		ret = sleep_for_memory_locked(pipe, args, plan);
 	zpipe_wait_unlock(pipe);
 	return ret ?: commit_grant(pipe, plan);
