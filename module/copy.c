@@ -112,7 +112,7 @@ static ssize_t write_some(struct zpipe_pipe *pipe, struct iov_iter *from, bool n
 	zpipe_wait_unlock(pipe);
 	if (ret)
 		return ret;
-	ret = zpipe_writer_grant(pipe, &args, nowait, &plan);
+	ret = zpipe_writer_grant(pipe, &args, nowait, NULL, &plan);
 	if (ret == ZPIPE_GRANT_CANCELED) {
 		zpipe_wait_lock(pipe);
 		zpipe_writer_cancel_locked(pipe);
@@ -234,7 +234,7 @@ static int wait_for_bytes(struct zpipe_pipe *pipe, bool nowait)
 	    !zpipe_chain_held(&pipe->chain)) {
 		ret = 1;
 	} else {
-		ret = zpipe_reader_wait_locked(pipe, &args, nowait);
+		ret = zpipe_reader_wait_locked(pipe, &args, nowait, NULL);
 		if (ret == -ECONNRESET && pipe->closed_abort)
 			ret = 1;
 		else if (!ret && zpipe_reader_cancel_locked(pipe))

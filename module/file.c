@@ -24,6 +24,7 @@
 #include "pipe.h"
 #include "pool.h"
 #include "reader.h"
+#include "uring.h"
 #include "writer.h"
 
 static int end_release(struct inode *inode, struct file *file)
@@ -67,6 +68,7 @@ static const struct file_operations end_fops = {
 	.splice_read = zpipe_splice_read,
 	.splice_write = iter_file_splice_write,
 	.show_fdinfo = zpipe_fdinfo_show,
+	.uring_cmd = zpipe_uring_cmd,
 };
 
 /* Takes over one reference on the pipe, also when it fails. */

@@ -3,9 +3,10 @@
  * ioctl - the dispatcher and the table of verbs
  *
  * The only place where arguments are copied from and to user memory, and never
- * with a lock held. The size comes from the command: a shorter struct is
- * zero-filled, a longer one must have a zero tail, and the answer is written
- * for the shorter of the two.
+ * with a lock of the pipe held. The size comes from the command: a shorter
+ * struct is zero-filled, a longer one must have a zero tail, and the answer is
+ * written for the shorter of the two. A verb that comes through io_uring goes
+ * the same way.
  */
 #include <linux/poll.h>
 #include <linux/slab.h>
@@ -21,158 +22,167 @@
 #include "wait.h"
 #include "writer.h"
 
-/* Any argument struct, on the dispatcher's stack. */
-union verb_args {
-	struct zpipe_create_args create;
-	struct zpipe_info_args info;
-	struct zpipe_stat_args stat;
-	struct zpipe_alloc_args alloc;
-	struct zpipe_flush_args flush;
-	struct zpipe_read_args read;
-	struct zpipe_advance_args advance;
-	struct zpipe_complete_args complete;
-	struct zpipe_cancel_args cancel;
-	struct zpipe_set_args set;
-	struct zpipe_reset_args reset;
-};
-
 /* The role of what belongs to neither end. */
 #define ZPIPE_ROLE_DEVICE	3
 
 /**
- * struct verb - an ioctl
+ * struct zpipe_verb - an ioctl
  * @number: ZPIPE_NR_*
  * @role: ZPIPE_ROLE_* of the end it belongs to, 0 for either
  * @min: shortest struct that makes sense: up to the end of its last input
  * @size: of the struct this kernel knows
  * @handler: does it
  * @undo: takes it back when the answer cannot be delivered, or NULL
+ * @stop: gives it up while it is parked, or NULL when it never is
  */
-struct verb {
+struct zpipe_verb {
 	u32 number;
 	u32 role;
 	u32 min;
 	u32 size;
-	int (*handler)(struct file *file, union verb_args *args);
-	void (*undo)(struct file *file, union verb_args *args);
+	int (*handler)(struct zpipe_call *call);
+	void (*undo)(struct zpipe_call *call);
+	void (*stop)(struct zpipe_call *call);
 };
 
-static bool is_nowait(const struct file *file)
+static bool is_nowait(const struct zpipe_call *call)
 {
-	return file->f_flags & O_NONBLOCK;
+	return call->file->f_flags & O_NONBLOCK;
 }
 
-static int do_info(struct file *file, union verb_args *args)
+static struct zpipe_end *end_of(const struct zpipe_call *call)
 {
-	if (args->info.flags)
+	return call->file->private_data;
+}
+
+static int do_info(struct zpipe_call *call)
+{
+	if (call->args.info.flags)
 		return -EOPNOTSUPP;
-	return zpipe_info_get(file->private_data, &args->info);
+	return zpipe_info_get(end_of(call), &call->args.info);
 }
 
-static int do_stat(struct file *file, union verb_args *args)
+static int do_stat(struct zpipe_call *call)
 {
-	if (args->stat.flags || args->stat.__reserved)
+	if (call->args.stat.flags || call->args.stat.__reserved)
 		return -EOPNOTSUPP;
-	return zpipe_info_stat(file->private_data, &args->stat);
+	return zpipe_info_stat(end_of(call), &call->args.stat);
 }
 
-static int do_alloc(struct file *file, union verb_args *args)
+static int do_alloc(struct zpipe_call *call)
 {
-	return zpipe_writer_alloc(file->private_data, &args->alloc, is_nowait(file));
+	return zpipe_writer_alloc(end_of(call), &call->args.alloc, is_nowait(call), call->park);
 }
 
-static int do_flush(struct file *file, union verb_args *args)
+static void stop_alloc(struct zpipe_call *call)
 {
-	return zpipe_writer_flush(file->private_data, &args->flush, is_nowait(file));
+	zpipe_writer_stop_alloc(end_of(call), &call->args.alloc, call->park);
 }
 
-static void undo_read(struct file *file, union verb_args *args)
+static int do_flush(struct zpipe_call *call)
 {
-	zpipe_reader_unread(file->private_data, &args->read);
+	return zpipe_writer_flush(end_of(call), &call->args.flush, is_nowait(call), call->park);
 }
 
-static int do_read(struct file *file, union verb_args *args)
+static void stop_flush(struct zpipe_call *call)
 {
-	struct zpipe_end *end = file->private_data;
-	u32 room = args->read.nr_spans;
+	zpipe_writer_stop_flush(end_of(call), &call->args.flush, call->park);
+}
+
+static void undo_read(struct zpipe_call *call)
+{
+	zpipe_reader_unread(end_of(call), &call->args.read);
+}
+
+static void stop_read(struct zpipe_call *call)
+{
+	zpipe_reader_stop_read(end_of(call), &call->args.read, call->park);
+}
+
+static int do_read(struct zpipe_call *call)
+{
+	struct zpipe_read_args *args = &call->args.read;
+	struct zpipe_end *end = end_of(call);
+	u32 room = args->nr_spans;
 	struct zpipe_span few[4], *spans = few;
 	int ret;
 
 	/* No view has more spans than the pipe has segments, and one. */
-	args->read.nr_spans = min(room, end->pipe->pool->slots.nr + 1);
-	if (args->read.nr_spans > ARRAY_SIZE(few)) {
-		spans = kvmalloc_array(args->read.nr_spans, sizeof(*spans), GFP_KERNEL_ACCOUNT);
-		if (!spans)
+	args->nr_spans = min(room, end->pipe->pool->slots.nr + 1);
+	if (args->nr_spans > ARRAY_SIZE(few)) {
+		spans = kvmalloc_array(args->nr_spans, sizeof(*spans), GFP_KERNEL_ACCOUNT);
+		if (!spans) {
+			args->nr_spans = room;
 			return -ENOMEM;
+		}
 	}
-	ret = zpipe_reader_read(end, &args->read, spans, is_nowait(file));
+	ret = zpipe_reader_read(end, args, spans, is_nowait(call), call->park);
 	if (!ret && room) {
-		u32 nr = min(args->read.nr_spans, args->read.out_nr_spans);
+		u32 nr = min(args->nr_spans, args->out_nr_spans);
 
-		if (copy_to_user(u64_to_user_ptr(args->read.spans), spans,
-				 nr * sizeof(*spans))) {
-			undo_read(file, args);
+		if (copy_to_user(u64_to_user_ptr(args->spans), spans, nr * sizeof(*spans))) {
+			undo_read(call);
 			ret = -EFAULT;
 		}
 	}
-	args->read.nr_spans = room;
+	args->nr_spans = room;
 	if (spans != few)
 		kvfree(spans);
 	return ret;
 }
 
-static int do_advance(struct file *file, union verb_args *args)
+static int do_advance(struct zpipe_call *call)
 {
-	return zpipe_reader_advance(file->private_data, &args->advance);
+	return zpipe_reader_advance(end_of(call), &call->args.advance);
 }
 
-static int do_complete(struct file *file, union verb_args *args)
+static int do_complete(struct zpipe_call *call)
 {
-	return zpipe_ends_complete(file->private_data, &args->complete);
+	return zpipe_ends_complete(end_of(call), &call->args.complete);
 }
 
-static int do_cancel(struct file *file, union verb_args *args)
+static int do_cancel(struct zpipe_call *call)
 {
-	return zpipe_ends_cancel(file->private_data, &args->cancel);
+	return zpipe_ends_cancel(end_of(call), &call->args.cancel);
 }
 
-static int do_set(struct file *file, union verb_args *args)
+static int do_set(struct zpipe_call *call)
 {
-	return zpipe_ends_set(file->private_data, &args->set);
+	return zpipe_ends_set(end_of(call), &call->args.set);
 }
 
-static int do_reset(struct file *file, union verb_args *args)
+static int do_reset(struct zpipe_call *call)
 {
-	return zpipe_ends_reset(file->private_data, &args->reset);
+	return zpipe_ends_reset(end_of(call), &call->args.reset);
 }
 
-#define VERB(nr, who, type, last, fn, back)					\
+#define VERB(nr, who, type, last, fn, ...)					\
 	{									\
 		.number = ZPIPE_NR_##nr,					\
 		.role = (who),							\
 		.min = offsetofend(struct zpipe_##type##_args, last),		\
 		.size = sizeof(struct zpipe_##type##_args),			\
 		.handler = (fn),						\
-		.undo = (back),							\
+		##__VA_ARGS__							\
 	}
 
-static const struct verb verbs[] = {
-	VERB(CREATE, ZPIPE_ROLE_DEVICE, create, out_reader_fd, NULL, NULL),
-	VERB(INFO, 0, info, flags, do_info, NULL),
-	VERB(STAT, 0, stat, __reserved, do_stat, NULL),
-	VERB(ALLOC, ZPIPE_ROLE_WRITER, alloc, min, do_alloc, NULL),
-	VERB(FLUSH, ZPIPE_ROLE_WRITER, flush, position, do_flush, NULL),
-	VERB(READ, ZPIPE_ROLE_READER, read, min, do_read, undo_read),
-	VERB(ADVANCE, ZPIPE_ROLE_READER, advance, consumed, do_advance, NULL),
-	VERB(COMPLETE, 0, complete, error, do_complete, NULL),
-	VERB(CANCEL, 0, cancel, what, do_cancel, NULL),
-	VERB(SET, 0, set, resume, do_set, NULL),
-	VERB(RESET, 0, reset, flags, do_reset, NULL),
+static const struct zpipe_verb verbs[] = {
+	VERB(CREATE, ZPIPE_ROLE_DEVICE, create, out_reader_fd, NULL),
+	VERB(INFO, 0, info, flags, do_info),
+	VERB(STAT, 0, stat, __reserved, do_stat),
+	VERB(ALLOC, ZPIPE_ROLE_WRITER, alloc, min, do_alloc, .stop = stop_alloc),
+	VERB(FLUSH, ZPIPE_ROLE_WRITER, flush, position, do_flush, .stop = stop_flush),
+	VERB(READ, ZPIPE_ROLE_READER, read, min, do_read, .undo = undo_read, .stop = stop_read),
+	VERB(ADVANCE, ZPIPE_ROLE_READER, advance, consumed, do_advance),
+	VERB(COMPLETE, 0, complete, error, do_complete),
+	VERB(CANCEL, 0, cancel, what, do_cancel),
+	VERB(SET, 0, set, resume, do_set),
+	VERB(RESET, 0, reset, flags, do_reset),
 };
 
-static const struct verb *find_verb(unsigned int command)
+static const struct zpipe_verb *find_verb(unsigned int command)
 {
-	const struct verb *verb;
+	const struct zpipe_verb *verb;
 
 	if (_IOC_TYPE(command) != ZPIPE_IOC_MAGIC ||
 	    _IOC_DIR(command) != (_IOC_READ | _IOC_WRITE))
@@ -195,33 +205,69 @@ bool zpipe_ioctl_is_ours(unsigned int command)
 	return find_verb(command);
 }
 
-/* The answer of a failed call is not written: out_ fields keep their bytes. */
-static int answer(void __user *user, const struct verb *verb, u32 size,
-		  const union verb_args *args)
+/**
+ * zpipe_ioctl_begin - find the verb and take over its arguments
+ * @call: filled; it does not park
+ * @file: of an end; the caller holds it while the call lasts
+ * @command: ioctl command
+ * @user: its argument struct
+ *
+ * Context: touches user memory.
+ * Return: 0 or an errno.
+ */
+int zpipe_ioctl_begin(struct zpipe_call *call, struct file *file, unsigned int command,
+		      void __user *user)
 {
-	return copy_to_user(user, args, min(size, verb->size)) ? -EFAULT : 0;
+	const struct zpipe_end *end = file->private_data;
+
+	call->file = file;
+	call->user = user;
+	call->size = _IOC_SIZE(command);
+	call->park = NULL;
+	call->verb = find_verb(command);
+	if (!call->verb)
+		return -ENOTTY;
+	if (call->verb->role && call->verb->role != end->role)
+		return -EBADF;
+	if (call->size < call->verb->min)
+		return -EINVAL;
+	return copy_struct_from_user(&call->args, call->verb->size, user, call->size);
 }
 
-static long call(struct file *file, unsigned int command, unsigned long address,
-		 const struct verb *verb)
+/**
+ * zpipe_ioctl_run - do it and answer, or go on with it where it was parked
+ * @call: begun
+ *
+ * The answer of a failed call is not written: out_ fields keep their bytes.
+ *
+ * Context: touches user memory; may sleep.
+ * Return: 0 or an errno; when call->park->waits it is not over.
+ */
+int zpipe_ioctl_run(struct zpipe_call *call)
 {
-	void __user *user = (void __user *)address;
-	u32 size = _IOC_SIZE(command);
-	union verb_args args;
+	const struct zpipe_verb *verb = call->verb;
 	int ret;
 
-	if (size < verb->min)
-		return -EINVAL;
-	ret = copy_struct_from_user(&args, verb->size, user, size);
+	ret = verb->handler(call);
 	if (ret)
 		return ret;
-	ret = verb->handler(file, &args);
-	if (ret)
-		return ret;
-	ret = answer(user, verb, size, &args);
-	if (ret && verb->undo)
-		verb->undo(file, &args);
-	return ret;
+	if (copy_to_user(call->user, &call->args, min(call->size, verb->size))) {
+		if (verb->undo)
+			verb->undo(call);
+		return -EFAULT;
+	}
+	return 0;
+}
+
+/**
+ * zpipe_ioctl_stop - give up a call that is parked, without an answer
+ * @call: call->park->waits
+ *
+ * Context: any task.
+ */
+void zpipe_ioctl_stop(struct zpipe_call *call)
+{
+	call->verb->stop(call);
 }
 
 /* FIONREAD: what read(2) would get. */
@@ -248,15 +294,11 @@ static int bytes_held(struct zpipe_end *end, int __user *user)
  */
 long zpipe_ioctl_end(struct file *file, unsigned int command, unsigned long address)
 {
-	struct zpipe_end *end = file->private_data;
-	const struct verb *verb;
+	struct zpipe_call call;
+	int ret;
 
 	if (command == FIONREAD)
-		return bytes_held(end, (int __user *)address);
-	verb = find_verb(command);
-	if (!verb)
-		return -ENOTTY;
-	if (verb->role && verb->role != end->role)
-		return -EBADF;
-	return call(file, command, address, verb);
+		return bytes_held(file->private_data, (int __user *)address);
+	ret = zpipe_ioctl_begin(&call, file, command, (void __user *)address);
+	return ret ?: zpipe_ioctl_run(&call);
 }

@@ -97,10 +97,21 @@ static int try_grant_locked(struct zpipe_pipe *pipe, const struct zpipe_alloc_ar
 	return ret == -EAGAIN ? GRANT_WAITS : ret;
 }
 
-static int sleep_for_memory_locked(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *args,
-				   struct zpipe_plan *plan)
+/* An ALLOC does not wait for memory any more. */
+static void leave_memory_locked(struct zpipe_pipe *pipe)
 {
-	bool expired = false;
+	lockdep_assert_held(&pipe->lock);
+	pipe->memory_wait = ZPIPE_UNARMED;
+	zpipe_wait_disarm_locked(pipe, &pipe->wake_consumed);
+	/* A FLUSH that waits for consumed shares the word: it arms again. */
+	if (pipe->busy & ZPIPE_BUSY_FLUSH)
+		zpipe_wait_wake_writer_locked(pipe);
+}
+
+static int sleep_for_memory_locked(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *args,
+				   struct zpipe_park *park, struct zpipe_plan *plan)
+{
+	bool expired = park && park->expired;
 	int ret;
 
 	lockdep_assert_held(&pipe->lock);
@@ -112,6 +123,11 @@ static int sleep_for_memory_locked(struct zpipe_pipe *pipe, const struct zpipe_a
 			ret = pipe->cancel_flush ? ZPIPE_GRANT_CANCELED : -ETIMEDOUT;
 			break;
 		}
+		if (park) {
+			wait_for_memory_locked(pipe, plan->wait, true);
+			return zpipe_wait_park_locked(pipe, park, ZPIPE_ROLE_WRITER, plan->wait,
+						      args->deadline);
+		}
 		zpipe_wait_join_locked(pipe, &pipe->alloc_sleeper);
 		wait_for_memory_locked(pipe, plan->wait, true);
 		ret = zpipe_wait_sleep_locked(pipe, &pipe->alloc_sleeper, ZPIPE_ROLE_WRITER,
@@ -120,11 +136,7 @@ static int sleep_for_memory_locked(struct zpipe_pipe *pipe, const struct zpipe_a
 		if (ret && !expired)
 			break;
 	}
-	pipe->memory_wait = ZPIPE_UNARMED;
-	zpipe_wait_disarm_locked(pipe, &pipe->wake_consumed);
-	/* A FLUSH that waits for consumed shares the word: it arms again. */
-	if (pipe->busy & ZPIPE_BUSY_FLUSH)
-		zpipe_wait_wake_writer_locked(pipe);
+	leave_memory_locked(pipe);
 	return ret;
 }
 
@@ -160,6 +172,7 @@ static int commit_grant(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
  * @pipe: the pipe; the caller has marked it busy
  * @args: position, min, want and deadline are used
  * @nowait: -EAGAIN instead of waiting
+ * @park: how to wait without sleeping, or NULL
  * @plan: what was granted
  *
  * Context: may sleep.
@@ -167,12 +180,15 @@ static int commit_grant(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
  * instead of memory (it is not used up).
  */
 int zpipe_writer_grant(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *args,
-		       bool nowait, struct zpipe_plan *plan)
+		       bool nowait, struct zpipe_park *park, struct zpipe_plan *plan)
 {
-	int ret;
+	int ret = GRANT_WAITS;
 
 	zpipe_wait_lock(pipe);
-	ret = try_grant_locked(pipe, args, plan);
+	if (zpipe_park_waits(park))
+		zpipe_wait_unpark_locked(pipe, park, ZPIPE_ROLE_WRITER);
+	else
+		ret = try_grant_locked(pipe, args, plan);
 	/* Memory may have come free between looking and arming. */
 	while (ret == GRANT_WAITS && nowait) {
 		u64 consumed = pipe->chain.consumed;
@@ -187,8 +203,11 @@ int zpipe_writer_grant(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *a
 	}
 	if (!ret)
 		pipe->memory_wait = ZPIPE_UNARMED;
-	if (ret == GRANT_WAITS)
-		ret = sleep_for_memory_locked(pipe, args, plan);
+	if (ret == GRANT_WAITS && park && park->probe && !pipe->cancel_flush)
+		ret = zpipe_wait_park_locked(pipe, park, ZPIPE_ROLE_WRITER, plan->wait,
+					     args->deadline);
+	else if (ret == GRANT_WAITS)
+		ret = sleep_for_memory_locked(pipe, args, park, plan);
 	zpipe_wait_unlock(pipe);
 	return ret ?: commit_grant(pipe, plan);
 }
@@ -198,11 +217,13 @@ int zpipe_writer_grant(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *a
  * @end: the writer
  * @args: the call
  * @nowait: the file is O_NONBLOCK
+ * @park: how to wait without sleeping, or NULL
  *
  * Context: may sleep.
  * Return: 0 or an errno, see struct zpipe_alloc_args.
  */
-int zpipe_writer_alloc(struct zpipe_end *end, struct zpipe_alloc_args *args, bool nowait)
+int zpipe_writer_alloc(struct zpipe_end *end, struct zpipe_alloc_args *args, bool nowait,
+		       struct zpipe_park *park)
 {
 	struct zpipe_pipe *pipe = end->pipe;
 	struct zpipe_plan plan = {};
@@ -211,19 +232,29 @@ int zpipe_writer_alloc(struct zpipe_end *end, struct zpipe_alloc_args *args, boo
 	if (args->flags & ~ALLOC_FLAGS)
 		return -EOPNOTSUPP;
 	nowait = nowait || (args->flags & ZPIPE_ALLOC_F_NOWAIT);
-	zpipe_wait_lock(pipe);
-	if (pipe->busy & (ZPIPE_BUSY_ALLOC | ZPIPE_BUSY_WRITE2)) {
+	if (!zpipe_park_waits(park)) {
+		zpipe_wait_lock(pipe);
+		if (pipe->busy & (ZPIPE_BUSY_ALLOC | ZPIPE_BUSY_WRITE2)) {
+			zpipe_wait_unlock(pipe);
+			return -EBUSY;
+		}
+		pipe->busy |= ZPIPE_BUSY_ALLOC;
+		pipe->stats.allocs++;
 		zpipe_wait_unlock(pipe);
-		return -EBUSY;
 	}
-	pipe->busy |= ZPIPE_BUSY_ALLOC;
-	pipe->stats.allocs++;
-	zpipe_wait_unlock(pipe);
 
-	ret = zpipe_writer_grant(pipe, args, nowait, &plan);
+	ret = zpipe_writer_grant(pipe, args, nowait, park, &plan);
+	if (zpipe_park_waits(park) && !park->probe)
+		return ret;
 
 	zpipe_wait_lock(pipe);
 	pipe->busy &= ~ZPIPE_BUSY_ALLOC;
+	if (zpipe_park_waits(park)) {
+		/* It comes again, and is counted then. */
+		pipe->stats.allocs--;
+		zpipe_wait_unlock(pipe);
+		return ret;
+	}
 	args->out_flags = pipe->reader_ended ? ZPIPE_RES_COMPLETED : 0;
 	args->out_offset = plan.offset;
 	args->out_length = plan.length;
@@ -241,6 +272,25 @@ int zpipe_writer_alloc(struct zpipe_end *end, struct zpipe_alloc_args *args, boo
 	zpipe_wait_unlock(pipe);
 	trace_zpipe_alloc(pipe->id, args->position, ret ? args->min : args->out_length, ret);
 	return ret;
+}
+
+/**
+ * zpipe_writer_stop_alloc - give up an ALLOC that is parked
+ * @end: the writer
+ * @args: the call
+ * @park: the call's
+ */
+void zpipe_writer_stop_alloc(struct zpipe_end *end, const struct zpipe_alloc_args *args,
+			     struct zpipe_park *park)
+{
+	struct zpipe_pipe *pipe = end->pipe;
+
+	zpipe_wait_lock(pipe);
+	zpipe_wait_unpark_locked(pipe, park, ZPIPE_ROLE_WRITER);
+	leave_memory_locked(pipe);
+	pipe->busy &= ~ZPIPE_BUSY_ALLOC;
+	zpipe_wait_unlock(pipe);
+	trace_zpipe_alloc(pipe->id, args->position, args->min, -ECANCELED);
 }
 
 /* Publish and wake, the half of FLUSH that does not wait. */
@@ -299,13 +349,26 @@ static void arm_flush_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_a
 	zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER);
 }
 
+/* A FLUSH does not wait any more. */
+static void leave_flush_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_args *args)
+{
+	lockdep_assert_held(&pipe->lock);
+	zpipe_wait_disarm_locked(pipe, &pipe->wake_examined);
+	if (args->flags & ZPIPE_FLUSH_F_WAIT_CONSUMED)
+		zpipe_wait_disarm_locked(pipe, &pipe->wake_consumed);
+	/* An ALLOC that waits shares that word: it arms again. */
+	if (pipe->busy & ZPIPE_BUSY_ALLOC)
+		zpipe_wait_wake_writer_locked(pipe);
+}
+
 /*
  * The half of FLUSH that waits. Returns 0 when it need not any more, or is
  * canceled; publishing is done whatever comes out.
  */
-static int wait_flush_locked(struct zpipe_pipe *pipe, struct zpipe_flush_args *args, bool nowait)
+static int wait_flush_locked(struct zpipe_pipe *pipe, struct zpipe_flush_args *args, bool nowait,
+			     struct zpipe_park *park)
 {
-	bool expired = false;
+	bool expired = park && park->expired;
 	int ret;
 
 	lockdep_assert_held(&pipe->lock);
@@ -324,25 +387,26 @@ static int wait_flush_locked(struct zpipe_pipe *pipe, struct zpipe_flush_args *a
 			ret = -ETIMEDOUT;
 			break;
 		}
-		if (!nowait)
+		if (park && park->probe && !nowait)
+			return zpipe_wait_park_locked(pipe, park, ZPIPE_ROLE_WRITER,
+						      args->position, args->deadline);
+		if (!nowait && !park)
 			zpipe_wait_join_locked(pipe, &pipe->flush_sleeper);
 		arm_flush_locked(pipe, args, !nowait);
 		if (nowait) {
 			ret = must_wait_locked(pipe, args) ? -EAGAIN : 0;
 			break;
 		}
+		if (park)
+			return zpipe_wait_park_locked(pipe, park, ZPIPE_ROLE_WRITER,
+						      args->position, args->deadline);
 		ret = zpipe_wait_sleep_locked(pipe, &pipe->flush_sleeper, ZPIPE_ROLE_WRITER,
 					      args->position, args->deadline);
 		expired = ret == -ETIMEDOUT;
 		if (ret && !expired)
 			break;
 	}
-	zpipe_wait_disarm_locked(pipe, &pipe->wake_examined);
-	if (args->flags & ZPIPE_FLUSH_F_WAIT_CONSUMED)
-		zpipe_wait_disarm_locked(pipe, &pipe->wake_consumed);
-	/* An ALLOC that waits shares that word: it arms again. */
-	if (pipe->busy & ZPIPE_BUSY_ALLOC)
-		zpipe_wait_wake_writer_locked(pipe);
+	leave_flush_locked(pipe, args);
 	return ret;
 }
 
@@ -351,11 +415,13 @@ static int wait_flush_locked(struct zpipe_pipe *pipe, struct zpipe_flush_args *a
  * @end: the writer
  * @args: the call
  * @nowait: the file is O_NONBLOCK
+ * @park: how to wait without sleeping, or NULL
  *
  * Context: may sleep.
  * Return: 0 or an errno, see struct zpipe_flush_args.
  */
-int zpipe_writer_flush(struct zpipe_end *end, struct zpipe_flush_args *args, bool nowait)
+int zpipe_writer_flush(struct zpipe_end *end, struct zpipe_flush_args *args, bool nowait,
+		       struct zpipe_park *park)
 {
 	struct zpipe_pipe *pipe = end->pipe;
 	u64 unexamined;
@@ -374,16 +440,29 @@ int zpipe_writer_flush(struct zpipe_end *end, struct zpipe_flush_args *args, boo
 	args->out_flags = 0;
 
 	zpipe_wait_lock(pipe);
-	if (pipe->busy & (ZPIPE_BUSY_FLUSH | ZPIPE_BUSY_WRITE2)) {
+	if (zpipe_park_waits(park)) {
+		zpipe_wait_unpark_locked(pipe, park, ZPIPE_ROLE_WRITER);
+		ret = wait_flush_locked(pipe, args, false, park);
+	} else if (pipe->busy & (ZPIPE_BUSY_FLUSH | ZPIPE_BUSY_WRITE2)) {
 		zpipe_wait_unlock(pipe);
 		return -EBUSY;
+	} else {
+		pipe->stats.flushes++;
+		pipe->busy |= ZPIPE_BUSY_FLUSH;
+		ret = publish_locked(pipe, args);
+		if (!ret && !(args->flags & ZPIPE_FLUSH_F_NOWAKE) &&
+		    (pipe->cancel_flush || must_wait_locked(pipe, args)))
+			ret = wait_flush_locked(pipe, args, nowait, park);
 	}
-	pipe->stats.flushes++;
-	pipe->busy |= ZPIPE_BUSY_FLUSH;
-	ret = publish_locked(pipe, args);
-	if (!ret && !(args->flags & ZPIPE_FLUSH_F_NOWAKE) &&
-	    (pipe->cancel_flush || must_wait_locked(pipe, args)))
-		ret = wait_flush_locked(pipe, args, nowait);
+	if (zpipe_park_waits(park)) {
+		if (park->probe) {
+			/* It comes again, and is counted then. */
+			pipe->stats.flushes--;
+			pipe->busy &= ~ZPIPE_BUSY_FLUSH;
+		}
+		zpipe_wait_unlock(pipe);
+		return ret;
+	}
 	pipe->busy &= ~ZPIPE_BUSY_FLUSH;
 	if (pipe->reader_ended)
 		args->out_flags |= ZPIPE_RES_COMPLETED;
@@ -393,6 +472,27 @@ int zpipe_writer_flush(struct zpipe_end *end, struct zpipe_flush_args *args, boo
 	zpipe_wait_unlock(pipe);
 	trace_zpipe_flush(pipe->id, args->position, unexamined, ret);
 	return ret;
+}
+
+/**
+ * zpipe_writer_stop_flush - give up a FLUSH that is parked
+ * @end: the writer
+ * @args: the call
+ * @park: the call's
+ */
+void zpipe_writer_stop_flush(struct zpipe_end *end, const struct zpipe_flush_args *args,
+			     struct zpipe_park *park)
+{
+	struct zpipe_pipe *pipe = end->pipe;
+	u64 unexamined;
+
+	zpipe_wait_lock(pipe);
+	zpipe_wait_unpark_locked(pipe, park, ZPIPE_ROLE_WRITER);
+	leave_flush_locked(pipe, args);
+	pipe->busy &= ~ZPIPE_BUSY_FLUSH;
+	unexamined = zpipe_chain_unexamined(&pipe->chain);
+	zpipe_wait_unlock(pipe);
+	trace_zpipe_flush(pipe->id, args->position, unexamined, -ECANCELED);
 }
 
 /**
@@ -412,7 +512,7 @@ int zpipe_writer_unpause_locked(struct zpipe_pipe *pipe, bool nowait)
 	ret = enter_locked(pipe);
 	if (ret || !must_wait_locked(pipe, &args))
 		return ret;
-	ret = wait_flush_locked(pipe, &args, nowait);
+	ret = wait_flush_locked(pipe, &args, nowait, NULL);
 	if (!ret && (args.out_flags & ZPIPE_RES_CANCELED))
 		ret = -ECANCELED;
 	return ret;

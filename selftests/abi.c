@@ -29,6 +29,7 @@ static_assert(sizeof(struct zpipe_complete_args) == 16, "complete");
 static_assert(sizeof(struct zpipe_cancel_args) == 8, "cancel");
 static_assert(sizeof(struct zpipe_set_args) == 24, "set");
 static_assert(sizeof(struct zpipe_reset_args) == 24, "reset");
+static_assert(sizeof(struct zpipe_uring_cmd) == 16, "uring_cmd");
 static_assert(offsetof(struct zpipe_create_args, out_id) == 48, "create.out_id");
 static_assert(offsetof(struct zpipe_info_args, out_index) == 232, "info.out_index");
 static_assert(offsetof(struct zpipe_stat_args, out_replaced_pages) == 192, "stat");
