@@ -28,6 +28,7 @@ static bool is_nowait(const struct kiocb *iocb)
 static int enter(struct zpipe_end *end, struct mutex *mutex, u32 busy, u32 excludes, bool nowait)
 {
 	struct zpipe_pipe *pipe = end->pipe;
+	u32 *flags = end->reader ? &end->reader->busy : &pipe->busy;
 	int ret;
 
 	if (nowait) {
@@ -37,30 +38,34 @@ static int enter(struct zpipe_end *end, struct mutex *mutex, u32 busy, u32 exclu
 		return -ERESTARTSYS;
 	}
 	zpipe_wait_lock(pipe);
-	ret = zpipe_pipe_look_locked(pipe, end->role);
-	if (!ret && (pipe->busy & excludes))
+	ret = zpipe_pipe_look_locked(pipe, end->reader);
+	if (!ret && (*flags & excludes))
 		ret = -EBUSY;
 	if (!ret)
-		pipe->busy |= busy;
+		*flags |= busy;
 	zpipe_wait_unlock(pipe);
 	if (ret)
 		mutex_unlock(mutex);
 	return ret;
 }
 
-static void leave(struct zpipe_pipe *pipe, struct mutex *mutex, u32 busy)
+static void leave(struct zpipe_end *end, struct mutex *mutex, u32 busy)
 {
+	struct zpipe_pipe *pipe = end->pipe;
 	bool late;
 
 	zpipe_wait_lock(pipe);
-	pipe->busy &= ~busy;
+	if (end->reader)
+		end->reader->busy &= ~busy;
+	else
+		pipe->busy &= ~busy;
 	/* The reader completed while its read(2) was copying. */
-	late = busy == ZPIPE_BUSY_READ2 && pipe->reader_ended;
+	late = end->reader && end->reader->ended;
 	if (late)
-		zpipe_pipe_discard_locked(pipe);
+		zpipe_pipe_settle_locked(pipe);
 	zpipe_wait_unlock(pipe);
 	if (late) {
-		zpipe_pool_trim(pipe->pool, &pipe->lock);
+		zpipe_pool_trim(pipe->pool);
 		zpipe_wait_lock(pipe);
 		zpipe_wait_wake_all_locked(pipe);
 		zpipe_wait_unlock(pipe);
@@ -130,14 +135,14 @@ static ssize_t write_some(struct zpipe_pipe *pipe, struct iov_iter *from, bool n
 	if (!count)
 		return -EFAULT;
 	zpipe_wait_lock(pipe);
-	zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER);
+	zpipe_pipe_look_locked(pipe, NULL);
 	/* It may have been completed by another thread while this copied. */
 	ret = zpipe_writer_check_locked(pipe);
 	if (!ret) {
 		zpipe_pipe_publish_locked(pipe, plan.position + count);
 		pipe->stats.copied_write += count;
 		/* Each write is an edge for epoll, as it is with pipe(2). */
-		zpipe_wait_wake_reader_locked(pipe);
+		zpipe_wait_wake_readers_locked(pipe, ZPIPE_UNARMED);
 	}
 	zpipe_wait_unlock(pipe);
 	if (ret)
@@ -179,7 +184,7 @@ ssize_t zpipe_copy_write(struct kiocb *iocb, struct iov_iter *from)
 			break;
 		done += ret;
 	}
-	leave(pipe, &pipe->write_mutex, ZPIPE_BUSY_WRITE2);
+	leave(end, &pipe->write_mutex, ZPIPE_BUSY_WRITE2);
 	if (done)
 		return done;
 	if (ret == -EPIPE)
@@ -188,18 +193,19 @@ ssize_t zpipe_copy_write(struct kiocb *iocb, struct iov_iter *from)
 }
 
 /* What is there now, or 0. Bytes copied, or an errno. */
-static ssize_t read_some(struct zpipe_pipe *pipe, struct iov_iter *to)
+static ssize_t read_some(struct zpipe_reader *reader, struct iov_iter *to)
 {
+	struct zpipe_pipe *pipe = reader->pipe;
 	struct zpipe_chain *chain = &pipe->chain;
 	struct zpipe_span span;
 	u64 position;
 	ssize_t ret;
 
 	zpipe_wait_lock(pipe);
-	ret = zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_READER);
+	ret = zpipe_pipe_look_locked(pipe, reader);
 	if (!ret)
-		ret = zpipe_reader_check_locked(pipe);
-	position = chain->consumed;
+		ret = zpipe_reader_check_locked(reader);
+	position = reader->cursor.consumed;
 	if (ret || !zpipe_chain_spans(chain, position, chain->published, &span, 1)) {
 		zpipe_wait_unlock(pipe);
 		return ret;
@@ -212,11 +218,11 @@ static ssize_t read_some(struct zpipe_pipe *pipe, struct iov_iter *to)
 
 	zpipe_wait_lock(pipe);
 	/* What a mapped thread of this end has stored meanwhile counts again. */
-	pipe->busy &= ~ZPIPE_BUSY_READ2;
-	zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_READER);
-	pipe->busy |= ZPIPE_BUSY_READ2;
-	if (chain->consumed < position + ret)
-		zpipe_pipe_advance_locked(pipe, position + ret, position + ret);
+	reader->busy &= ~ZPIPE_BUSY_READ2;
+	zpipe_pipe_look_locked(pipe, reader);
+	reader->busy |= ZPIPE_BUSY_READ2;
+	if (reader->cursor.consumed < position + ret)
+		zpipe_pipe_advance_locked(reader, position + ret, position + ret);
 	pipe->stats.copied_read += ret;
 	zpipe_wait_unlock(pipe);
 	trace_zpipe_copy(pipe->id, position, ret, ZPIPE_COPY_READ);
@@ -224,20 +230,21 @@ static ssize_t read_some(struct zpipe_pipe *pipe, struct iov_iter *to)
 }
 
 /* Nothing there: sleep, or say why not. 0 to look again, 1 for end of file. */
-static int wait_for_bytes(struct zpipe_pipe *pipe, bool nowait)
+static int wait_for_bytes(struct zpipe_reader *reader, bool nowait)
 {
+	struct zpipe_pipe *pipe = reader->pipe;
 	struct zpipe_read_args args = {};
 	int ret;
 
 	zpipe_wait_lock(pipe);
 	if (pipe->writer_ended && (pipe->closed_abort || !pipe->writer_error) &&
-	    !zpipe_chain_held(&pipe->chain)) {
+	    reader->cursor.consumed == pipe->chain.published) {
 		ret = 1;
 	} else {
-		ret = zpipe_reader_wait_locked(pipe, &args, nowait, NULL);
+		ret = zpipe_reader_wait_locked(reader, &args, nowait, NULL);
 		if (ret == -ECONNRESET && pipe->closed_abort)
 			ret = 1;
-		else if (!ret && zpipe_reader_cancel_locked(pipe))
+		else if (!ret && zpipe_reader_cancel_locked(reader))
 			ret = -ECANCELED;
 	}
 	zpipe_wait_unlock(pipe);
@@ -255,7 +262,7 @@ static int wait_for_bytes(struct zpipe_pipe *pipe, bool nowait)
 ssize_t zpipe_copy_read(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct zpipe_end *end = iocb->ki_filp->private_data;
-	struct zpipe_pipe *pipe = end->pipe;
+	struct zpipe_reader *reader = end->reader;
 	bool nowait = is_nowait(iocb);
 	ssize_t done = 0, ret;
 
@@ -263,26 +270,26 @@ ssize_t zpipe_copy_read(struct kiocb *iocb, struct iov_iter *to)
 		return -EBADF;
 	if (!iov_iter_count(to))
 		return 0;
-	ret = enter(end, &pipe->read_mutex, ZPIPE_BUSY_READ2, ZPIPE_BUSY_READ, nowait);
+	ret = enter(end, &reader->mutex, ZPIPE_BUSY_READ2, ZPIPE_BUSY_READ, nowait);
 	if (ret)
 		return ret;
-	if (READ_ONCE(pipe->read_open)) {
+	if (READ_ONCE(reader->open)) {
 		ret = -EBUSY;
 		goto out_leave;
 	}
 	while (iov_iter_count(to)) {
-		ret = read_some(pipe, to);
+		ret = read_some(reader, to);
 		if (ret > 0) {
 			done += ret;
 			continue;
 		}
 		if (ret < 0 || done)
 			break;
-		ret = wait_for_bytes(pipe, nowait);
+		ret = wait_for_bytes(reader, nowait);
 		if (ret)
 			break;
 	}
 out_leave:
-	leave(pipe, &pipe->read_mutex, ZPIPE_BUSY_READ2);
+	leave(end, &reader->mutex, ZPIPE_BUSY_READ2);
 	return done ?: min_t(ssize_t, ret, 0);
 }

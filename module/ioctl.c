@@ -8,6 +8,7 @@
  * written for the shorter of the two. A verb that comes through io_uring goes
  * the same way.
  */
+#include <linux/file.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -22,11 +23,50 @@
 #include "wait.h"
 #include "writer.h"
 
+/* Any argument struct, on the dispatcher's stack. */
+union verb_args {
+	struct zpipe_create_args create;
+	struct zpipe_info_args info;
+	struct zpipe_stat_args stat;
+	struct zpipe_alloc_args alloc;
+	struct zpipe_flush_args flush;
+	struct zpipe_read_args read;
+	struct zpipe_advance_args advance;
+	struct zpipe_complete_args complete;
+	struct zpipe_cancel_args cancel;
+	struct zpipe_set_args set;
+	struct zpipe_reset_args reset;
+};
+
+struct verb;
+
+/**
+ * struct zpipe_call - a verb in progress
+ * @args: of the call
+ * @file: made by the handler, becomes an fd once the answer is delivered; or NULL
+ * @fd: reserved for it
+ * @end: the file of the end
+ * @verb: which it is
+ * @user: where the arguments came from and the answer goes
+ * @size: of the struct there
+ * @park: how it waits without sleeping, or NULL
+ */
+struct zpipe_call {
+	union verb_args args;
+	struct file *file;
+	int fd;
+	struct file *end;
+	const struct verb *verb;
+	void __user *user;
+	u32 size;
+	struct zpipe_park *park;
+};
+
 /* The role of what belongs to neither end. */
 #define ZPIPE_ROLE_DEVICE	3
 
 /**
- * struct zpipe_verb - an ioctl
+ * struct verb - an ioctl
  * @number: ZPIPE_NR_*
  * @role: ZPIPE_ROLE_* of the end it belongs to, 0 for either
  * @min: shortest struct that makes sense: up to the end of its last input
@@ -35,154 +75,177 @@
  * @undo: takes it back when the answer cannot be delivered, or NULL
  * @stop: gives it up while it is parked, or NULL when it never is
  */
-struct zpipe_verb {
+struct verb {
 	u32 number;
 	u32 role;
 	u32 min;
 	u32 size;
-	int (*handler)(struct zpipe_call *call);
-	void (*undo)(struct zpipe_call *call);
-	void (*stop)(struct zpipe_call *call);
+	int (*handler)(struct file *file, union verb_args *args);
+	void (*undo)(struct file *file, union verb_args *args);
+	void (*stop)(struct file *file, union verb_args *args);
 };
 
-static bool is_nowait(const struct zpipe_call *call)
+static bool is_nowait(const struct file *file)
 {
-	return call->file->f_flags & O_NONBLOCK;
+	return file->f_flags & O_NONBLOCK;
 }
 
-static struct zpipe_end *end_of(const struct zpipe_call *call)
+static struct zpipe_call *call_of(union verb_args *args)
 {
-	return call->file->private_data;
+	return container_of(args, struct zpipe_call, args);
 }
 
-static int do_info(struct zpipe_call *call)
+/*
+ * A handler has made a file: reserve an fd for it, to be written into the
+ * answer. It is installed when nothing can fail any more. Takes over the
+ * caller's reference.
+ */
+static int __maybe_unused offer_file(union verb_args *args, struct file *file)
 {
-	if (call->args.info.flags)
+	struct zpipe_call *call = call_of(args);
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	call->fd = get_unused_fd_flags(O_CLOEXEC);
+	if (call->fd < 0) {
+		fput(file);
+		return call->fd;
+	}
+	call->file = file;
+	return call->fd;
+}
+
+static int do_info(struct file *file, union verb_args *args)
+{
+	if (args->info.flags)
 		return -EOPNOTSUPP;
-	return zpipe_info_get(end_of(call), &call->args.info);
+	return zpipe_info_get(file->private_data, &args->info);
 }
 
-static int do_stat(struct zpipe_call *call)
+static int do_stat(struct file *file, union verb_args *args)
 {
-	if (call->args.stat.flags || call->args.stat.__reserved)
+	if (args->stat.flags || args->stat.__reserved)
 		return -EOPNOTSUPP;
-	return zpipe_info_stat(end_of(call), &call->args.stat);
+	return zpipe_info_stat(file->private_data, &args->stat);
 }
 
-static int do_alloc(struct zpipe_call *call)
+static int do_alloc(struct file *file, union verb_args *args)
 {
-	return zpipe_writer_alloc(end_of(call), &call->args.alloc, is_nowait(call), call->park);
+	return zpipe_writer_alloc(file->private_data, &args->alloc, is_nowait(file),
+				  call_of(args)->park);
 }
 
-static void stop_alloc(struct zpipe_call *call)
+static void stop_alloc(struct file *file, union verb_args *args)
 {
-	zpipe_writer_stop_alloc(end_of(call), &call->args.alloc, call->park);
+	zpipe_writer_stop_alloc(file->private_data, &args->alloc, call_of(args)->park);
 }
 
-static int do_flush(struct zpipe_call *call)
+static int do_flush(struct file *file, union verb_args *args)
 {
-	return zpipe_writer_flush(end_of(call), &call->args.flush, is_nowait(call), call->park);
+	return zpipe_writer_flush(file->private_data, &args->flush, is_nowait(file),
+				  call_of(args)->park);
 }
 
-static void stop_flush(struct zpipe_call *call)
+static void stop_flush(struct file *file, union verb_args *args)
 {
-	zpipe_writer_stop_flush(end_of(call), &call->args.flush, call->park);
+	zpipe_writer_stop_flush(file->private_data, &args->flush, call_of(args)->park);
 }
 
-static void undo_read(struct zpipe_call *call)
+static void undo_read(struct file *file, union verb_args *args)
 {
-	zpipe_reader_unread(end_of(call), &call->args.read);
+	zpipe_reader_unread(file->private_data, &args->read);
 }
 
-static void stop_read(struct zpipe_call *call)
+static void stop_read(struct file *file, union verb_args *args)
 {
-	zpipe_reader_stop_read(end_of(call), &call->args.read, call->park);
+	zpipe_reader_stop_read(file->private_data, &args->read, call_of(args)->park);
 }
 
-static int do_read(struct zpipe_call *call)
+static int do_read(struct file *file, union verb_args *args)
 {
-	struct zpipe_read_args *args = &call->args.read;
-	struct zpipe_end *end = end_of(call);
-	u32 room = args->nr_spans;
+	struct zpipe_end *end = file->private_data;
+	u32 room = args->read.nr_spans;
 	struct zpipe_span few[4], *spans = few;
 	int ret;
 
 	/* No view has more spans than the pipe has segments, and one. */
-	args->nr_spans = min(room, end->pipe->pool->slots.nr + 1);
-	if (args->nr_spans > ARRAY_SIZE(few)) {
-		spans = kvmalloc_array(args->nr_spans, sizeof(*spans), GFP_KERNEL_ACCOUNT);
+	args->read.nr_spans = min(room, end->pipe->pool->slots.nr + 1);
+	if (args->read.nr_spans > ARRAY_SIZE(few)) {
+		spans = kvmalloc_array(args->read.nr_spans, sizeof(*spans), GFP_KERNEL_ACCOUNT);
 		if (!spans) {
-			args->nr_spans = room;
+			args->read.nr_spans = room;
 			return -ENOMEM;
 		}
 	}
-	ret = zpipe_reader_read(end, args, spans, is_nowait(call), call->park);
+	ret = zpipe_reader_read(end, &args->read, spans, is_nowait(file), call_of(args)->park);
 	if (!ret && room) {
-		u32 nr = min(args->nr_spans, args->out_nr_spans);
+		u32 nr = min(args->read.nr_spans, args->read.out_nr_spans);
 
-		if (copy_to_user(u64_to_user_ptr(args->spans), spans, nr * sizeof(*spans))) {
-			undo_read(call);
+		if (copy_to_user(u64_to_user_ptr(args->read.spans), spans,
+				 nr * sizeof(*spans))) {
+			undo_read(file, args);
 			ret = -EFAULT;
 		}
 	}
-	args->nr_spans = room;
+	args->read.nr_spans = room;
 	if (spans != few)
 		kvfree(spans);
 	return ret;
 }
 
-static int do_advance(struct zpipe_call *call)
+static int do_advance(struct file *file, union verb_args *args)
 {
-	return zpipe_reader_advance(end_of(call), &call->args.advance);
+	return zpipe_reader_advance(file->private_data, &args->advance);
 }
 
-static int do_complete(struct zpipe_call *call)
+static int do_complete(struct file *file, union verb_args *args)
 {
-	return zpipe_ends_complete(end_of(call), &call->args.complete);
+	return zpipe_ends_complete(file->private_data, &args->complete);
 }
 
-static int do_cancel(struct zpipe_call *call)
+static int do_cancel(struct file *file, union verb_args *args)
 {
-	return zpipe_ends_cancel(end_of(call), &call->args.cancel);
+	return zpipe_ends_cancel(file->private_data, &args->cancel);
 }
 
-static int do_set(struct zpipe_call *call)
+static int do_set(struct file *file, union verb_args *args)
 {
-	return zpipe_ends_set(end_of(call), &call->args.set);
+	return zpipe_ends_set(file->private_data, &args->set);
 }
 
-static int do_reset(struct zpipe_call *call)
+static int do_reset(struct file *file, union verb_args *args)
 {
-	return zpipe_ends_reset(end_of(call), &call->args.reset);
+	return zpipe_ends_reset(file->private_data, &args->reset);
 }
 
-#define VERB(nr, who, type, last, fn, ...)					\
+#define VERB(nr, who, type, last, fn, back, ...)				\
 	{									\
 		.number = ZPIPE_NR_##nr,					\
 		.role = (who),							\
 		.min = offsetofend(struct zpipe_##type##_args, last),		\
 		.size = sizeof(struct zpipe_##type##_args),			\
 		.handler = (fn),						\
+		.undo = (back),							\
 		##__VA_ARGS__							\
 	}
 
-static const struct zpipe_verb verbs[] = {
-	VERB(CREATE, ZPIPE_ROLE_DEVICE, create, out_reader_fd, NULL),
-	VERB(INFO, 0, info, flags, do_info),
-	VERB(STAT, 0, stat, __reserved, do_stat),
-	VERB(ALLOC, ZPIPE_ROLE_WRITER, alloc, min, do_alloc, .stop = stop_alloc),
-	VERB(FLUSH, ZPIPE_ROLE_WRITER, flush, position, do_flush, .stop = stop_flush),
-	VERB(READ, ZPIPE_ROLE_READER, read, min, do_read, .undo = undo_read, .stop = stop_read),
-	VERB(ADVANCE, ZPIPE_ROLE_READER, advance, consumed, do_advance),
-	VERB(COMPLETE, 0, complete, error, do_complete),
-	VERB(CANCEL, 0, cancel, what, do_cancel),
-	VERB(SET, 0, set, resume, do_set),
-	VERB(RESET, 0, reset, flags, do_reset),
+static const struct verb verbs[] = {
+	VERB(CREATE, ZPIPE_ROLE_DEVICE, create, out_reader_fd, NULL, NULL),
+	VERB(INFO, 0, info, flags, do_info, NULL),
+	VERB(STAT, 0, stat, __reserved, do_stat, NULL),
+	VERB(ALLOC, ZPIPE_ROLE_WRITER, alloc, min, do_alloc, NULL, .stop = stop_alloc),
+	VERB(FLUSH, ZPIPE_ROLE_WRITER, flush, position, do_flush, NULL, .stop = stop_flush),
+	VERB(READ, ZPIPE_ROLE_READER, read, min, do_read, undo_read, .stop = stop_read),
+	VERB(ADVANCE, ZPIPE_ROLE_READER, advance, consumed, do_advance, NULL),
+	VERB(COMPLETE, 0, complete, error, do_complete, NULL),
+	VERB(CANCEL, 0, cancel, what, do_cancel, NULL),
+	VERB(SET, 0, set, resume, do_set, NULL),
+	VERB(RESET, 0, reset, flags, do_reset, NULL),
 };
 
-static const struct zpipe_verb *find_verb(unsigned int command)
+static const struct verb *find_verb(unsigned int command)
 {
-	const struct zpipe_verb *verb;
+	const struct verb *verb;
 
 	if (_IOC_TYPE(command) != ZPIPE_IOC_MAGIC ||
 	    _IOC_DIR(command) != (_IOC_READ | _IOC_WRITE))
@@ -205,69 +268,128 @@ bool zpipe_ioctl_is_ours(unsigned int command)
 	return find_verb(command);
 }
 
-/**
- * zpipe_ioctl_begin - find the verb and take over its arguments
- * @call: filled; it does not park
- * @file: of an end; the caller holds it while the call lasts
- * @command: ioctl command
- * @user: its argument struct
- *
- * Context: touches user memory.
- * Return: 0 or an errno.
- */
-int zpipe_ioctl_begin(struct zpipe_call *call, struct file *file, unsigned int command,
-		      void __user *user)
+/* The answer of a failed call is not written: out_ fields keep their bytes. */
+static int answer(void __user *user, const struct verb *verb, u32 size,
+		  const union verb_args *args)
 {
-	const struct zpipe_end *end = file->private_data;
+	return copy_to_user(user, args, min(size, verb->size)) ? -EFAULT : 0;
+}
 
-	call->file = file;
+static int begin(struct zpipe_call *call, struct file *file, unsigned int command,
+		 void __user *user)
+{
+	struct zpipe_end *end = file->private_data;
+	const struct verb *verb = find_verb(command);
+
+	if (!verb)
+		return -ENOTTY;
+	if (verb->role && verb->role != end->role)
+		return -EBADF;
+	call->file = NULL;
+	call->end = file;
+	call->verb = verb;
 	call->user = user;
 	call->size = _IOC_SIZE(command);
-	call->park = NULL;
-	call->verb = find_verb(command);
-	if (!call->verb)
-		return -ENOTTY;
-	if (call->verb->role && call->verb->role != end->role)
-		return -EBADF;
-	if (call->size < call->verb->min)
+	if (call->size < verb->min)
 		return -EINVAL;
-	return copy_struct_from_user(&call->args, call->verb->size, user, call->size);
+	return copy_struct_from_user(&call->args, verb->size, user, call->size);
 }
 
 /**
- * zpipe_ioctl_run - do it and answer, or go on with it where it was parked
- * @call: begun
- *
- * The answer of a failed call is not written: out_ fields keep their bytes.
+ * zpipe_ioctl_run - do a verb and answer, or go on with one that is parked
+ * @call: the verb; its end's file is held
  *
  * Context: touches user memory; may sleep.
- * Return: 0 or an errno; when call->park->waits it is not over.
+ * Return: 0 or an errno; when its park waits, it is not over.
  */
 int zpipe_ioctl_run(struct zpipe_call *call)
 {
-	const struct zpipe_verb *verb = call->verb;
+	const struct verb *verb = call->verb;
 	int ret;
 
-	ret = verb->handler(call);
+	ret = verb->handler(call->end, &call->args);
 	if (ret)
 		return ret;
-	if (copy_to_user(call->user, &call->args, min(call->size, verb->size))) {
-		if (verb->undo)
-			verb->undo(call);
-		return -EFAULT;
+	ret = answer(call->user, verb, call->size, &call->args);
+	if (ret && verb->undo)
+		verb->undo(call->end, &call->args);
+	if (call->file && ret) {
+		put_unused_fd(call->fd);
+		fput(call->file);
+	} else if (call->file) {
+		fd_install(call->fd, call->file);
 	}
-	return 0;
+	return ret;
+}
+
+/**
+ * zpipe_ioctl_verb - a verb from beginning to end
+ * @file: of an end
+ * @command: ioctl command
+ * @user: its argument struct
+ *
+ * Context: touches user memory; may sleep.
+ * Return: 0 or an errno.
+ */
+int zpipe_ioctl_verb(struct file *file, unsigned int command, void __user *user)
+{
+	struct zpipe_call call;
+	int ret;
+
+	ret = begin(&call, file, command, user);
+	if (ret)
+		return ret;
+	call.park = NULL;
+	return zpipe_ioctl_run(&call);
+}
+
+/**
+ * zpipe_ioctl_probe - do a verb, but keep it for later when it must wait
+ * @file: of an end
+ * @command: ioctl command
+ * @user: its argument struct
+ * @park: a probe
+ * @kept: when @park waits: the call, for zpipe_ioctl_run(), or NULL without
+ *	memory; may be NULL when it is not wanted
+ *
+ * Context: touches user memory; may sleep, but waits for nobody.
+ * Return: 0 or an errno; when @park waits, it is not over.
+ */
+int zpipe_ioctl_probe(struct file *file, unsigned int command, void __user *user,
+		      struct zpipe_park *park, struct zpipe_call **kept)
+{
+	struct zpipe_call call;
+	int ret;
+
+	ret = begin(&call, file, command, user);
+	if (ret)
+		return ret;
+	call.park = park;
+	ret = zpipe_ioctl_run(&call);
+	if (park->waits && kept)
+		*kept = kmemdup(&call, sizeof(call), GFP_KERNEL_ACCOUNT);
+	return ret;
+}
+
+/**
+ * zpipe_ioctl_park - run a kept call like this from now on
+ * @call: kept
+ * @park: zeroed; stays as long as @call
+ */
+void zpipe_ioctl_park(struct zpipe_call *call, struct zpipe_park *park)
+{
+	call->park = park;
 }
 
 /**
  * zpipe_ioctl_stop - give up a call that is parked, without an answer
- * @call: call->park->waits
+ * @call: its park waits
  *
  * Context: any task.
  */
 void zpipe_ioctl_stop(struct zpipe_call *call)
 {
-	call->verb->stop(call);
+	call->verb->stop(call->end, &call->args);
 }
 
 /* FIONREAD: what read(2) would get. */
@@ -277,8 +399,9 @@ static int bytes_held(struct zpipe_end *end, int __user *user)
 	u64 held;
 
 	zpipe_wait_lock(pipe);
-	zpipe_pipe_look_locked(pipe, end->role);
-	held = zpipe_chain_held(&pipe->chain);
+	zpipe_pipe_look_locked(pipe, end->reader);
+	held = pipe->chain.published -
+	       (end->reader ? end->reader->cursor.consumed : pipe->chain.consumed);
 	zpipe_wait_unlock(pipe);
 	return put_user((int)min_t(u64, held, INT_MAX), user);
 }
@@ -294,11 +417,7 @@ static int bytes_held(struct zpipe_end *end, int __user *user)
  */
 long zpipe_ioctl_end(struct file *file, unsigned int command, unsigned long address)
 {
-	struct zpipe_call call;
-	int ret;
-
 	if (command == FIONREAD)
 		return bytes_held(file->private_data, (int __user *)address);
-	ret = zpipe_ioctl_begin(&call, file, command, (void __user *)address);
-	return ret ?: zpipe_ioctl_run(&call);
+	return zpipe_ioctl_verb(file, command, (void __user *)address);
 }

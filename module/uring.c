@@ -64,7 +64,7 @@ enum state {
 /**
  * struct parked - a command that waits
  * @cmd: io_uring's
- * @call: the verb
+ * @call: the verb; owned
  * @park: its
  * @queue: the end's poll queue
  * @entry: on it
@@ -76,7 +76,7 @@ enum state {
  */
 struct parked {
 	struct io_uring_cmd *cmd;
-	struct zpipe_call call;
+	struct zpipe_call *call;
 	struct zpipe_park park;
 	struct wait_queue_head *queue;
 	struct wait_queue_entry entry;
@@ -112,6 +112,7 @@ static void finish(struct parked *parked, int ret, unsigned int issue_flags)
 	remove_wait_queue(parked->queue, &parked->entry);
 	hrtimer_cancel(&parked->timer);
 	*parked_of(cmd) = NULL;
+	kfree(parked->call);
 	kfree(parked);
 	deliver(cmd, ret, issue_flags);
 }
@@ -120,7 +121,7 @@ static void retry(struct io_uring_cmd *cmd, unsigned int issue_flags);
 
 static void look(struct parked *parked, unsigned int issue_flags)
 {
-	int ret = zpipe_ioctl_run(&parked->call);
+	int ret = zpipe_ioctl_run(parked->call);
 
 	if (!parked->park.waits) {
 		finish(parked, ret, issue_flags);
@@ -152,7 +153,7 @@ static void retry(struct io_uring_cmd *cmd, unsigned int issue_flags)
 	atomic_xchg(&parked->state, RUNNING);
 	parked->park.expired = READ_ONCE(parked->expired);
 	if (parked->canceled || zpipe_uring_is_orphan(cmd)) {
-		zpipe_ioctl_stop(&parked->call);
+		zpipe_ioctl_stop(parked->call);
 		finish(parked, -ECANCELED, issue_flags);
 		return;
 	}
@@ -168,7 +169,7 @@ static void cancel(struct io_uring_cmd *cmd, unsigned int issue_flags)
 		parked->canceled = true;
 		return;
 	}
-	zpipe_ioctl_stop(&parked->call);
+	zpipe_ioctl_stop(parked->call);
 	finish(parked, -ECANCELED, issue_flags);
 }
 
@@ -203,18 +204,21 @@ static enum hrtimer_restart on_timer(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
-static int park(struct io_uring_cmd *cmd, const struct zpipe_call *call,
-		unsigned int issue_flags)
+/* Takes over the call. */
+static int park(struct io_uring_cmd *cmd, struct zpipe_call *call, unsigned int issue_flags)
 {
-	struct zpipe_end *end = call->file->private_data;
+	struct zpipe_end *end = cmd->file->private_data;
 	struct parked *parked;
 
 	parked = kzalloc(sizeof(*parked), GFP_KERNEL_ACCOUNT);
-	if (!parked)
-		return -ENOMEM;
+	if (!call || !parked) {
+		kfree(parked);
+		kfree(call);
+		return deliver(cmd, -ENOMEM, issue_flags);
+	}
 	parked->cmd = cmd;
-	parked->call = *call;
-	parked->call.park = &parked->park;
+	parked->call = call;
+	zpipe_ioctl_park(call, &parked->park);
 	parked->queue = end->role == ZPIPE_ROLE_READER ? &end->pipe->reader_poll :
 			&end->pipe->writer_poll;
 	atomic_set(&parked->state, RUNNING);
@@ -225,20 +229,7 @@ static int park(struct io_uring_cmd *cmd, const struct zpipe_call *call,
 	/* Before the verb arms its word, see zpipe_wait_join_locked(). */
 	add_wait_queue(parked->queue, &parked->entry);
 	look(parked, issue_flags);
-	return 0;
-}
-
-static int begin(struct io_uring_cmd *cmd, struct zpipe_call *call)
-{
-	const struct zpipe_uring_cmd *area = zpipe_uring_area(cmd);
-	u64 user, reserved;
-
-	/* It may lie in the ring itself, where userspace writes. */
-	user = READ_ONCE(area->args);
-	reserved = READ_ONCE(area->__reserved);
-	if (reserved || (cmd->flags & IORING_URING_CMD_FIXED))
-		return -EOPNOTSUPP;
-	return zpipe_ioctl_begin(call, cmd->file, cmd->cmd_op, u64_to_user_ptr(user));
+	return -EIOCBQUEUED;
 }
 
 /**
@@ -251,8 +242,10 @@ static int begin(struct io_uring_cmd *cmd, struct zpipe_call *call)
  */
 int zpipe_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
 {
+	const struct zpipe_uring_cmd *area;
 	struct zpipe_park probe = { .probe = true };
-	struct zpipe_call call;
+	struct zpipe_call *call = NULL;
+	u64 user, reserved;
 	int ret;
 
 	if (zpipe_uring_is_cancel(issue_flags)) {
@@ -262,16 +255,22 @@ int zpipe_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
 	/* There is nothing to poll for completions; 6.1 leaves this to us. */
 	if (issue_flags & IO_URING_F_IOPOLL)
 		return -EOPNOTSUPP;
-	ret = begin(cmd, &call);
-	if (ret)
+	/* It may lie in the ring itself, where userspace writes. */
+	area = zpipe_uring_area(cmd);
+	user = READ_ONCE(area->args);
+	reserved = READ_ONCE(area->__reserved);
+	if (reserved || (cmd->flags & IORING_URING_CMD_FIXED))
+		return deliver(cmd, -EOPNOTSUPP, issue_flags);
+
+	if (!(issue_flags & IO_URING_F_NONBLOCK)) {
+		ret = zpipe_ioctl_verb(cmd->file, cmd->cmd_op, u64_to_user_ptr(user));
 		return deliver(cmd, ret, issue_flags);
-	if (issue_flags & IO_URING_F_NONBLOCK)
-		call.park = &probe;
-	ret = zpipe_ioctl_run(&call);
+	}
+	ret = zpipe_ioctl_probe(cmd->file, cmd->cmd_op, u64_to_user_ptr(user), &probe,
+				zpipe_uring_can_park() ? &call : NULL);
 	if (!probe.waits)
 		return deliver(cmd, ret, issue_flags);
 	if (!zpipe_uring_can_park())
 		return -EAGAIN;
-	ret = park(cmd, &call, issue_flags);
-	return ret ? deliver(cmd, ret, issue_flags) : -EIOCBQUEUED;
+	return park(cmd, call, issue_flags);
 }

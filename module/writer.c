@@ -31,7 +31,7 @@
  */
 int zpipe_writer_check_locked(const struct zpipe_pipe *pipe)
 {
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	if (pipe->writer_ended)
 		return -ESHUTDOWN;
 	if (pipe->guilty)
@@ -42,7 +42,7 @@ int zpipe_writer_check_locked(const struct zpipe_pipe *pipe)
 /* How every verb of the writer begins. */
 static int enter_locked(struct zpipe_pipe *pipe)
 {
-	return zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER) ?: zpipe_writer_check_locked(pipe);
+	return zpipe_pipe_look_locked(pipe, NULL) ?: zpipe_writer_check_locked(pipe);
 }
 
 /**
@@ -53,7 +53,7 @@ static int enter_locked(struct zpipe_pipe *pipe)
  */
 bool zpipe_writer_cancel_locked(struct zpipe_pipe *pipe)
 {
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	if (!pipe->cancel_flush)
 		return false;
 	pipe->cancel_flush = false;
@@ -68,12 +68,16 @@ bool zpipe_writer_cancel_locked(struct zpipe_pipe *pipe)
  */
 static void wait_for_memory_locked(struct zpipe_pipe *pipe, u64 position, bool sleep)
 {
-	lockdep_assert_held(&pipe->lock);
+	struct zpipe_reader *reader;
+
+	lockdep_assert_held(&pipe->pool->lock);
 	pipe->memory_wait = position;
 	zpipe_wait_arm_locked(pipe, &pipe->wake_consumed, position, sleep);
-	zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER);
-	if (zpipe_wait_is_starving_locked(pipe) && zpipe_wait_is_full_locked(pipe))
-		zpipe_wait_wake_reader_locked(pipe);
+	zpipe_pipe_look_locked(pipe, NULL);
+	list_for_each_entry(reader, &pipe->readers, entry) {
+		if (zpipe_wait_is_starving_locked(reader) && zpipe_wait_is_full_locked(reader))
+			zpipe_wait_wake_reader_locked(reader);
+	}
 }
 
 /*
@@ -86,7 +90,7 @@ static int try_grant_locked(struct zpipe_pipe *pipe, const struct zpipe_alloc_ar
 	struct zpipe_chain *chain = &pipe->chain;
 	int ret;
 
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	ret = enter_locked(pipe);
 	if (ret)
 		return ret;
@@ -100,7 +104,7 @@ static int try_grant_locked(struct zpipe_pipe *pipe, const struct zpipe_alloc_ar
 /* An ALLOC does not wait for memory any more. */
 static void leave_memory_locked(struct zpipe_pipe *pipe)
 {
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	pipe->memory_wait = ZPIPE_UNARMED;
 	zpipe_wait_disarm_locked(pipe, &pipe->wake_consumed);
 	/* A FLUSH that waits for consumed shares the word: it arms again. */
@@ -114,7 +118,7 @@ static int sleep_for_memory_locked(struct zpipe_pipe *pipe, const struct zpipe_a
 	bool expired = park && park->expired;
 	int ret;
 
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	for (;;) {
 		ret = try_grant_locked(pipe, args, plan);
 		if (ret != GRANT_WAITS)
@@ -293,13 +297,26 @@ void zpipe_writer_stop_alloc(struct zpipe_end *end, const struct zpipe_alloc_arg
 	trace_zpipe_alloc(pipe->id, args->position, args->min, -ECANCELED);
 }
 
+/* Wake the readers that wait for more than there is, if there is anything new to them. */
+static void push_locked(struct zpipe_pipe *pipe)
+{
+	struct zpipe_reader *reader;
+
+	lockdep_assert_held(&pipe->pool->lock);
+	list_for_each_entry(reader, &pipe->readers, entry) {
+		if (zpipe_wake_at(&reader->wake) != ZPIPE_UNARMED &&
+		    reader->cursor.examined < pipe->chain.published)
+			zpipe_wait_wake_reader_locked(reader);
+	}
+}
+
 /* Publish and wake, the half of FLUSH that does not wait. */
 static int publish_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_args *args)
 {
 	struct zpipe_chain *chain = &pipe->chain;
 	int ret;
 
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	ret = enter_locked(pipe);
 	if (ret)
 		return ret;
@@ -310,19 +327,16 @@ static int publish_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_args
 		return 0;
 	if (args->flags & (ZPIPE_FLUSH_F_PUSH | ZPIPE_FLUSH_F_WAIT_EXAMINED)) {
 		pipe->push = max(pipe->push, args->position);
-		if (zpipe_wake_at(&pipe->wake_reader) != ZPIPE_UNARMED &&
-		    zpipe_chain_unexamined(chain))
-			zpipe_wait_wake_reader_locked(pipe);
+		push_locked(pipe);
 	}
-	if (chain->published >= zpipe_wake_at(&pipe->wake_reader))
-		zpipe_wait_wake_reader_locked(pipe);
+	zpipe_wait_wake_readers_locked(pipe, chain->published);
 	return 0;
 }
 
 /* Must this FLUSH wait, and for what? Arms nothing. */
 static bool must_wait_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_args *args)
 {
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	if (pipe->reader_ended || (args->flags & ZPIPE_FLUSH_F_NOWAKE))
 		return false;
 	return zpipe_pipe_pause_locked(pipe, true) ||
@@ -337,7 +351,7 @@ static void arm_flush_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_a
 {
 	const struct zpipe_chain *chain = &pipe->chain;
 
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	if (pipe->paused)
 		zpipe_wait_arm_locked(pipe, &pipe->wake_examined,
 				      chain->published - pipe->resume + 1, sleep);
@@ -346,13 +360,13 @@ static void arm_flush_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_a
 	if ((args->flags & ZPIPE_FLUSH_F_WAIT_CONSUMED) && chain->consumed < args->position)
 		zpipe_wait_arm_locked(pipe, &pipe->wake_consumed, args->position, sleep);
 	/* The second look: what came before the arming wakes us at once. */
-	zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER);
+	zpipe_pipe_look_locked(pipe, NULL);
 }
 
 /* A FLUSH does not wait any more. */
 static void leave_flush_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_args *args)
 {
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	zpipe_wait_disarm_locked(pipe, &pipe->wake_examined);
 	if (args->flags & ZPIPE_FLUSH_F_WAIT_CONSUMED)
 		zpipe_wait_disarm_locked(pipe, &pipe->wake_consumed);
@@ -371,9 +385,9 @@ static int wait_flush_locked(struct zpipe_pipe *pipe, struct zpipe_flush_args *a
 	bool expired = park && park->expired;
 	int ret;
 
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	for (;;) {
-		zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER);
+		zpipe_pipe_look_locked(pipe, NULL);
 		ret = zpipe_writer_check_locked(pipe);
 		if (ret)
 			break;
@@ -508,7 +522,7 @@ int zpipe_writer_unpause_locked(struct zpipe_pipe *pipe, bool nowait)
 	struct zpipe_flush_args args = {};
 	int ret;
 
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	ret = enter_locked(pipe);
 	if (ret || !must_wait_locked(pipe, &args))
 		return ret;
@@ -524,7 +538,7 @@ static bool has_room_locked(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
 	u64 position = chain->published;
 	u64 need = min_t(u64, PIPE_BUF, zpipe_chain_window(chain));
 
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	if (pipe->alloc_want) {
 		position = clamp(pipe->alloc_at, chain->published, chain->granted);
 		need = pipe->alloc_want;
@@ -550,7 +564,7 @@ __poll_t zpipe_writer_poll(struct zpipe_pipe *pipe)
 	int turn;
 
 	zpipe_wait_lock(pipe);
-	if (zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER))
+	if (zpipe_pipe_look_locked(pipe, NULL))
 		mask |= EPOLLERR;
 	for (turn = 0; turn < 2; turn++) {
 		if (pipe->reader_ended || pipe->guilty) {
