@@ -13,7 +13,7 @@
  *
  *	issue, retry and cancel are called with the ring's lock held, hence one
  *	at a time: retry in the submitter or, when that is gone, in a worker of
- *	the kernel; cancel (the ring or the task ends) in any task.
+ *	the kernel; cancel (the ring ends) in any task.
  *	wake and the timer come at any moment in any context. They do no more
  *	than move the state:
  *
@@ -35,8 +35,10 @@
  * The command holds the end's file, so the queue outlives it (POLLFREE has no
  * place here), a registered file may be unregistered, and closing the fd ends
  * nothing: as with a call that sleeps, the end is closed when the command is
- * over. A child of the submitter has no part in its ring's requests; a thread
- * that exits, or a process that executes another program, cancels its own.
+ * over. A child of the submitter has no part in its ring's requests. A process
+ * that exits (it closes the ring) or executes another program cancels its own;
+ * the command of a thread that has exited is canceled when it would look
+ * again, which is in a worker of the kernel then.
  *
  * Where commands cannot be canceled (before 6.8) a parked one would block the
  * end of its ring: one that must wait is handed to a worker thread of the
@@ -160,7 +162,7 @@ static void retry(struct io_uring_cmd *cmd, unsigned int issue_flags)
 	look(parked, issue_flags);
 }
 
-/* The ring or the submitter ends; with the ring's lock held. */
+/* The ring ends, or the submitter's memory; with the ring's lock held. */
 static void cancel(struct io_uring_cmd *cmd, unsigned int issue_flags)
 {
 	struct parked *parked = *parked_of(cmd);

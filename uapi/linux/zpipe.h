@@ -580,7 +580,8 @@ struct zpipe_reset_args {
  * the end open although its fd is closed.
  *
  * Linux 6.8 and later: no thread waits. It ends with ECANCELED when the ring
- * is closed or the submitting thread exits. io_uring has no way to hand an
+ * is closed, and instead of looking again when the thread that submitted it
+ * has exited. io_uring has no way to hand an
  * IORING_OP_ASYNC_CANCEL or a linked timeout on to a command: use CANCEL (as a
  * command, if need be) and the deadline, or submit with IOSQE_ASYNC.
  *
