@@ -471,6 +471,8 @@ TEST_F(uring_cmd, stream_of_ten_thousand_messages)
 	}
 	EXPECT_EQ(messages, sent);
 	EXPECT_EQ(at, seen);
+	EXPECT_LT(0, zt_stat(&self->p.w).out_writer_waits);
+	EXPECT_LT(0, zt_stat(&self->p.r).out_reader_waits);
 }
 
 /* There is nothing to poll for completions. */
