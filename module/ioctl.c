@@ -15,6 +15,7 @@
 #include <asm/ioctls.h>
 
 #include "ends.h"
+#include "file.h"
 #include "info.h"
 #include "ioctl.h"
 #include "pipe.h"
@@ -36,6 +37,7 @@ union verb_args {
 	struct zpipe_cancel_args cancel;
 	struct zpipe_set_args set;
 	struct zpipe_reset_args reset;
+	struct zpipe_tee_args tee;
 };
 
 struct verb;
@@ -100,7 +102,7 @@ static struct zpipe_call *call_of(union verb_args *args)
  * answer. It is installed when nothing can fail any more. Takes over the
  * caller's reference.
  */
-static int __maybe_unused offer_file(union verb_args *args, struct file *file)
+static int offer_file(union verb_args *args, struct file *file)
 {
 	struct zpipe_call *call = call_of(args);
 
@@ -218,6 +220,17 @@ static int do_reset(struct file *file, union verb_args *args)
 	return zpipe_ends_reset(file->private_data, &args->reset);
 }
 
+static int do_tee(struct file *file, union verb_args *args)
+{
+	int fd;
+
+	if (args->tee.__reserved)
+		return -EOPNOTSUPP;
+	fd = offer_file(args, zpipe_file_tee(file->private_data, &args->tee));
+	args->tee.out_fd = fd;
+	return min(fd, 0);
+}
+
 #define VERB(nr, who, type, last, fn, back, ...)				\
 	{									\
 		.number = ZPIPE_NR_##nr,					\
@@ -241,6 +254,8 @@ static const struct verb verbs[] = {
 	VERB(CANCEL, 0, cancel, what, do_cancel, NULL),
 	VERB(SET, 0, set, resume, do_set, NULL),
 	VERB(RESET, 0, reset, flags, do_reset, NULL),
+	/* Without room for the fd in the answer it would be lost. */
+	VERB(TEE, ZPIPE_ROLE_READER, tee, out_fd, do_tee, NULL),
 };
 
 static const struct verb *find_verb(unsigned int command)

@@ -85,6 +85,8 @@ ZPIPE_EVENT(set);
 ZPIPE_EVENT(reset);
 /* A call was refused for its arguments or a shared word: length is the verb. */
 ZPIPE_EVENT(reject);
+/* Another reader: where it begins; length is its index. */
+ZPIPE_EVENT(tee);
 
 #endif /* ZPIPE_TRACE_H */
 
