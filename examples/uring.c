@@ -85,7 +85,7 @@ static const unsigned char *map_window(int fd, const struct zpipe_region *data)
 
 static int add_up(struct io_uring *ring, int fd, uint64_t *sum)
 {
-	struct zpipe_span spans[SPANS];
+	struct zpipe_span spans[SPANS] = { { 0 } };
 	struct zpipe_read_args read = { .nr_spans = SPANS, .spans = (uintptr_t)spans };
 	struct zpipe_advance_args advance = { .consumed = 0 };
 	struct zpipe_info_args info = { .flags = 0 };

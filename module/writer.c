@@ -457,12 +457,13 @@ int zpipe_writer_flush(struct zpipe_end *end, struct zpipe_flush_args *args, boo
 	args->out_flags = 0;
 
 	zpipe_wait_lock(pipe);
+	if (!zpipe_park_waits(park) && (pipe->busy & (ZPIPE_BUSY_FLUSH | ZPIPE_BUSY_WRITE2))) {
+		zpipe_wait_unlock(pipe);
+		return -EBUSY;
+	}
 	if (zpipe_park_waits(park)) {
 		zpipe_wait_unpark_locked(pipe, park, ZPIPE_ROLE_WRITER);
 		ret = wait_flush_locked(pipe, args, false, park);
-	} else if (pipe->busy & (ZPIPE_BUSY_FLUSH | ZPIPE_BUSY_WRITE2)) {
-		zpipe_wait_unlock(pipe);
-		return -EBUSY;
 	} else {
 		pipe->stats.flushes++;
 		pipe->busy |= ZPIPE_BUSY_FLUSH;

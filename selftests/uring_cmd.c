@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * uring_cmd - the verbs as io_uring commands: results, waiting, refusals, streams
+ * uring_cmd - the verbs as io_uring commands: results, waiting, refusals
  *
- * How commands end that nobody waits for any more is uring_end.c.
+ * How commands end that nobody waits for any more is uring_end.c, whole streams are uring_stream.c.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -418,61 +418,6 @@ TEST_F(uring_cmd, multishot_poll_tells_of_each_arrival)
 	}
 	ASSERT_EQ(0, zt_complete(&self->p.w, 0, 0, 0));
 	EXPECT_EQ(POLLHUP, zu_result(&self->ring, (void *)1) & POLLHUP);
-}
-
-/* Both ends, by commands only and without waiting for anything but the ring. */
-TEST_F(uring_cmd, stream_of_ten_thousand_messages)
-{
-	const __u64 messages = zt_long() ? 100000 : 10000;
-	struct zpipe_read_args read = { .min = 1, .nr_spans = ZT_SPANS,
-					.spans = (uintptr_t)self->view.spans };
-	struct zpipe_complete_args complete = { .error = 0 };
-	struct zpipe_advance_args advance = { .consumed = 0 };
-	struct zpipe_alloc_args alloc = { .min = 1 };
-	struct zpipe_flush_args flush = { .position = 0 };
-	__u64 state = zt_seed(), sent = 0, at = 0, length = 0, seen = 0;
-	bool over = false;
-
-	ASSERT_EQ(0, zt_set(&self->p.w, 2 * ZT_PAGE, ZT_PAGE));
-	zu_submit(&self->ring, self->p.r.fd, ZPIPE_IOC_READ, &read);
-	alloc.min = length = 1 + zt_random(&state) % 3000;
-	zu_submit(&self->ring, self->p.w.fd, ZPIPE_IOC_ALLOC, &alloc);
-	while (!over) {
-		void *done;
-
-		ASSERT_EQ(0, zu_any(&self->ring, &done));
-		if (done == &alloc) {
-			ASSERT_EQ(0, zt_fill_grant(&self->p.w, &alloc, length));
-			at += length;
-			flush.position = at;
-			zu_submit(&self->ring, self->p.w.fd, ZPIPE_IOC_FLUSH, &flush);
-		} else if (done == &flush && ++sent < messages) {
-			alloc.position = at;
-			alloc.min = length = 1 + zt_random(&state) % 3000;
-			zu_submit(&self->ring, self->p.w.fd, ZPIPE_IOC_ALLOC, &alloc);
-		} else if (done == &flush) {
-			zu_submit(&self->ring, self->p.w.fd, ZPIPE_IOC_COMPLETE, &complete);
-		} else if (done == &read) {
-			self->view.args = read;
-			zt_check_view(&self->p.r, &self->view);
-			EXPECT_EQ(seen, read.out_start);
-			seen = read.out_end;
-			over = read.out_start == read.out_end &&
-			       (read.out_flags & ZPIPE_RES_COMPLETED);
-			advance.consumed = seen;
-			advance.examined = seen;
-			if (read.out_start < read.out_end)
-				zu_submit(&self->ring, self->p.r.fd, ZPIPE_IOC_ADVANCE, &advance);
-			else if (!over)
-				zu_submit(&self->ring, self->p.r.fd, ZPIPE_IOC_READ, &read);
-		} else if (done == &advance) {
-			zu_submit(&self->ring, self->p.r.fd, ZPIPE_IOC_READ, &read);
-		}
-	}
-	EXPECT_EQ(messages, sent);
-	EXPECT_EQ(at, seen);
-	EXPECT_LT(0, zt_stat(&self->p.w).out_writer_waits);
-	EXPECT_LT(0, zt_stat(&self->p.r).out_reader_waits);
 }
 
 /* There is nothing to poll for completions. */

@@ -571,7 +571,7 @@ struct zpipe_reset_args {
  * No byte is copied: both read the same memory, each with cursors, wake words,
  * cancel and completion of its own (INFO on the new fd tells where they are).
  * Memory comes free when the slowest has consumed it, backpressure counts what
- * the slowest has not examined, a FLUSH that waits waits for all, and the
+ * the slowest has not examined, a FLUSH that waits does so for all, and the
  * writer hears of the end of the last one only. One whose shared word lies is
  * detached with EPROTO as long as there are others.
  *
@@ -626,9 +626,9 @@ struct zpipe_tee_args {
  *
  * Linux 6.8 and later: no thread waits. It ends with ECANCELED when the ring
  * is closed, and instead of looking again when the thread that submitted it
- * has exited. io_uring has no way to hand an
- * IORING_OP_ASYNC_CANCEL or a linked timeout on to a command: use CANCEL (as a
- * command, if need be) and the deadline, or submit with IOSQE_ASYNC.
+ * has exited. io_uring has no way to hand an IORING_OP_ASYNC_CANCEL or a linked
+ * timeout on to a command: use CANCEL (as a command, if need be) and the
+ * deadline, or submit with IOSQE_ASYNC.
  *
  * Before, or with IOSQE_ASYNC: it sleeps in a worker thread of the ring, and
  * IORING_OP_ASYNC_CANCEL ends it with EINTR, or with ECANCELED when it had not
