@@ -39,7 +39,7 @@ FIXTURE_TEARDOWN(uring_stream)
 }
 
 /* Both ends, by commands only and without waiting for anything but the ring. */
-TEST_F(uring_stream, stream_of_ten_thousand_messages)
+TEST_F_TIMEOUT(uring_stream, stream_of_ten_thousand_messages, 120)
 {
 	const __u64 messages = zt_long() ? 100000 : 10000;
 	struct zpipe_read_args read = { .min = 1, .nr_spans = ZT_SPANS,
@@ -92,6 +92,12 @@ TEST_F(uring_stream, stream_of_ten_thousand_messages)
 	EXPECT_LT(0, zt_stat(&self->p.r).out_reader_waits);
 }
 
+/* Each is two trips to the task of such a ring. */
+static __u64 messages_for(unsigned int flags)
+{
+	return (flags & ZU_SQPOLL ? 2500 : 10000) * (zt_long() ? 20 : 1);
+}
+
 struct mapped {
 	struct zt_pipe *p;
 	__u64 messages;
@@ -118,9 +124,9 @@ static void *write_mapped(void *arg)
 	return NULL;
 }
 
-TEST_F(uring_stream, waiting_read_loses_no_wake_up)
+TEST_F_TIMEOUT(uring_stream, waiting_read_loses_no_wake_up, 120)
 {
-	struct mapped m = { .p = &self->p, .messages = zt_long() ? 500000 : 20000 };
+	struct mapped m = { .p = &self->p, .messages = messages_for(variant->flags) };
 	struct zpipe_read_args read = { .min = 1, .nr_spans = ZT_SPANS,
 					.spans = (uintptr_t)self->view.spans };
 	pthread_t thread;
@@ -163,9 +169,9 @@ static void *read_mapped(void *arg)
 	return NULL;
 }
 
-TEST_F(uring_stream, waiting_alloc_and_flush_lose_no_wake_up)
+TEST_F_TIMEOUT(uring_stream, waiting_alloc_and_flush_lose_no_wake_up, 120)
 {
-	struct mapped m = { .p = &self->p, .messages = zt_long() ? 500000 : 20000 };
+	struct mapped m = { .p = &self->p, .messages = messages_for(variant->flags) };
 	pthread_t thread;
 	__u64 at;
 
