@@ -95,7 +95,7 @@ TEST_F_TIMEOUT(uring_stream, stream_of_ten_thousand_messages, 120)
 /* Each is two trips to the task of such a ring. */
 static __u64 messages_for(unsigned int flags)
 {
-	return (flags & ZU_SQPOLL ? 2500 : 10000) * (zt_long() ? 20 : 1);
+	return (flags & ZU_SQPOLL ? 1000 : 5000) * (zt_long() ? 40 : 1);
 }
 
 struct mapped {
@@ -129,11 +129,16 @@ TEST_F_TIMEOUT(uring_stream, waiting_read_loses_no_wake_up, 120)
 	struct mapped m = { .p = &self->p, .messages = messages_for(variant->flags) };
 	struct zpipe_read_args read = { .min = 1, .nr_spans = ZT_SPANS,
 					.spans = (uintptr_t)self->view.spans };
+	bool started = false;
 	pthread_t thread;
 
-	zt_spawn(&thread, write_mapped, &m);
 	do {
 		zu_submit(&self->ring, self->p.r.fd, ZPIPE_IOC_READ, &read);
+		if (!started) {
+			zt_await_reader(&self->p.w);
+			zt_spawn(&thread, write_mapped, &m);
+			started = true;
+		}
 		ASSERT_EQ(0, zu_result(&self->ring, &read));
 		self->view.args = read;
 		zt_check_view(&self->p.r, &self->view);
@@ -176,7 +181,6 @@ TEST_F_TIMEOUT(uring_stream, waiting_alloc_and_flush_lose_no_wake_up, 120)
 	__u64 at;
 
 	ASSERT_EQ(0, zt_set(&self->p.w, 256, 128));
-	zt_spawn(&thread, read_mapped, &m);
 	for (at = 0; at < m.messages * 64; at += 64) {
 		struct zpipe_alloc_args alloc = { .position = at, .min = 64 };
 		struct zpipe_flush_args flush = { .position = at + 64 };
@@ -188,6 +192,10 @@ TEST_F_TIMEOUT(uring_stream, waiting_alloc_and_flush_lose_no_wake_up, 120)
 		if (at & 64)
 			flush.flags = ZPIPE_FLUSH_F_NOWAKE;
 		zu_submit(&self->ring, self->p.w.fd, ZPIPE_IOC_FLUSH, &flush);
+		if (at == 256) {
+			zt_await_paused(&self->p.r);
+			zt_spawn(&thread, read_mapped, &m);
+		}
 		ASSERT_EQ(0, zu_result(&self->ring, &flush));
 	}
 	zu_prep(&self->ring, self->p.w.fd, ZPIPE_IOC_FLUSH,
