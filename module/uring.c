@@ -207,7 +207,8 @@ static enum hrtimer_restart on_timer(struct hrtimer *timer)
 }
 
 /* Takes over the call. */
-static int park(struct io_uring_cmd *cmd, struct zpipe_call *call, unsigned int issue_flags)
+static int park(struct io_uring_cmd *cmd, struct zpipe_call *call,
+		const struct zpipe_park *probe, unsigned int issue_flags)
 {
 	struct zpipe_end *end = cmd->file->private_data;
 	struct parked *parked;
@@ -220,6 +221,7 @@ static int park(struct io_uring_cmd *cmd, struct zpipe_call *call, unsigned int 
 	}
 	parked->cmd = cmd;
 	parked->call = call;
+	parked->park.published = probe->published;
 	zpipe_ioctl_park(call, &parked->park);
 	parked->queue = end->role == ZPIPE_ROLE_READER ? &end->pipe->reader_poll :
 			&end->pipe->writer_poll;
@@ -245,7 +247,7 @@ static int park(struct io_uring_cmd *cmd, struct zpipe_call *call, unsigned int 
 int zpipe_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
 {
 	const struct zpipe_uring_cmd *area;
-	struct zpipe_park probe = { .probe = true };
+	struct zpipe_park probe = { .probe = true, .restarts = !zpipe_uring_can_park() };
 	struct zpipe_call *call = NULL;
 	u64 user, reserved;
 	int ret;
@@ -274,5 +276,5 @@ int zpipe_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
 		return deliver(cmd, ret, issue_flags);
 	if (!zpipe_uring_can_park())
 		return -EAGAIN;
-	return park(cmd, call, issue_flags);
+	return park(cmd, call, &probe, issue_flags);
 }

@@ -23,6 +23,8 @@ enum zpipe_wakes {
 /**
  * struct zpipe_park - a call that waits without a task, for uring.c
  * @probe: it must not wait at all yet: tell with @waits, and leave nothing behind
+ * @restarts: with @probe: a call that waits is begun anew
+ * @published: of a FLUSH: the half that does not wait is done
  * @waits: out: the call is not over but waits, whatever it returned (any errno
  *	may be the peer's); unless it was a probe it stays busy and armed. in:
  *	it did, and this goes on with it
@@ -36,6 +38,8 @@ enum zpipe_wakes {
  */
 struct zpipe_park {
 	bool probe;
+	bool restarts;
+	bool published;
 	bool waits;
 	bool expired;
 	u64 deadline;
