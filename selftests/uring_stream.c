@@ -53,6 +53,7 @@ TEST_F_TIMEOUT(uring_stream, stream_of_ten_thousand_messages, 120)
 
 	ASSERT_EQ(0, zt_set(&self->p.w, 2 * ZT_PAGE, ZT_PAGE));
 	zu_submit(&self->ring, self->p.r.fd, ZPIPE_IOC_READ, &read);
+	zt_await_reader(&self->p.w);
 	alloc.min = length = 1 + zt_random(&state) % 3000;
 	zu_submit(&self->ring, self->p.w.fd, ZPIPE_IOC_ALLOC, &alloc);
 	while (!over) {

@@ -133,7 +133,7 @@ gate_stack() {
 		scripts/build-module "$series"
 		# checkstack adds what a function gives back to what it takes.
 		objdump -d "build/module-$series/zpipe.ko" |
-			sed '/add  *\$0xffffffff/!{/add  *\$.*,%rsp/d}' >"$scratch/code"
+			sed '/add  *.0xffffffff/!{/add  *.0x.*,%rsp/d}' >"$scratch/code"
 		grep -q '<zpipe_' "$scratch/code" || fail "objdump shows no code"
 		perl "$ksrc/scripts/checkstack.pl" x86_64 512 <"$scratch/code" >>"$scratch/deep"
 	done
