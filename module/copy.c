@@ -118,7 +118,7 @@ static ssize_t write_some(struct zpipe_pipe *pipe, struct iov_iter *from, bool n
 	zpipe_wait_unlock(pipe);
 	if (ret)
 		return ret;
-	ret = zpipe_writer_grant(pipe, &args, nowait, &plan);
+	ret = zpipe_writer_grant(pipe, &args, nowait, NULL, &plan);
 	if (ret == ZPIPE_GRANT_CANCELED) {
 		zpipe_wait_lock(pipe);
 		zpipe_writer_cancel_locked(pipe);
@@ -246,7 +246,7 @@ static int wait_for_bytes(struct zpipe_reader *reader, bool nowait)
 	    reader->cursor.consumed == pipe->chain.published) {
 		ret = 1;
 	} else {
-		ret = zpipe_reader_wait_locked(reader, &args, nowait);
+		ret = zpipe_reader_wait_locked(reader, &args, nowait, NULL);
 		if (ret == -ECONNRESET && pipe->closed_abort)
 			ret = 1;
 		else if (!ret && zpipe_reader_cancel_locked(reader))

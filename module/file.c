@@ -26,6 +26,7 @@
 #include "post.h"
 #include "reader.h"
 #include "tee.h"
+#include "uring.h"
 #include "wait.h"
 #include "writer.h"
 
@@ -72,6 +73,7 @@ static const struct file_operations end_fops = {
 	.splice_read = zpipe_splice_read,
 	.splice_write = iter_file_splice_write,
 	.show_fdinfo = zpipe_fdinfo_show,
+	.uring_cmd = zpipe_uring_cmd,
 };
 
 /* Takes over one reference on the pipe, also when it fails. */

@@ -32,6 +32,7 @@ static_assert(sizeof(struct zpipe_reset_args) == 24, "reset");
 static_assert(sizeof(struct zpipe_tee_args) == 24, "tee");
 static_assert(sizeof(struct zpipe_post_args) == 32, "post");
 static_assert(sizeof(struct zpipe_unpost_args) == 56, "unpost");
+static_assert(sizeof(struct zpipe_uring_cmd) == 16, "uring_cmd");
 static_assert(offsetof(struct zpipe_create_args, out_id) == 48, "create.out_id");
 static_assert(offsetof(struct zpipe_info_args, out_index) == 232, "info.out_index");
 static_assert(offsetof(struct zpipe_stat_args, out_replaced_pages) == 192, "stat");

@@ -138,6 +138,7 @@ enum {
 #define ZPIPE_FEAT_RW		(1ULL << 1)	/* read(2) and write(2) */
 #define ZPIPE_FEAT_TEE		(1ULL << 5)	/* TEE */
 #define ZPIPE_FEAT_POST		(1ULL << 8)	/* ZPIPE_F_POSTED, POST and UNPOST */
+#define ZPIPE_FEAT_URING	(1ULL << 10)	/* IORING_OP_URING_CMD */
 
 /* CREATE flags. */
 #define ZPIPE_F_CONTIG		(1U << 0)	/* every view is one span */
@@ -398,7 +399,7 @@ struct zpipe_alloc_args {
 						 * or a deadline
 						 */
 #define ZPIPE_FLUSH_F_FINISH	(1U << 5)	/* ZPIPE_F_POSTED: finish the buffer, also
-						 * with nothing in it
+						 * with nothing in it; waits for nothing
 						 */
 
 /**
@@ -694,5 +695,39 @@ struct zpipe_unpost_args {
 #define ZPIPE_IOC_TEE		_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_TEE, struct zpipe_tee_args)
 #define ZPIPE_IOC_POST		_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_POST, struct zpipe_post_args)
 #define ZPIPE_IOC_UNPOST	_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_UNPOST, struct zpipe_unpost_args)
+
+/**
+ * struct zpipe_uring_cmd - the command area of an IORING_OP_URING_CMD
+ * @args: user pointer to the argument struct of the verb
+ * @__reserved: must be 0
+ *
+ * Every verb of an end is also a command of io_uring: fd is the end (or its
+ * index, with IOSQE_FIXED_FILE), cmd_op the ZPIPE_IOC_* number, and these are
+ * the first 16 bytes of the area at `cmd`, in a plain SQE and in one of 128
+ * bytes; what follows them there is not looked at. cqe->res is what the ioctl
+ * would have answered: 0, or a negative errno. The argument struct, and the
+ * spans of a READ, must stay until then; out_ fields are written before.
+ * uring_cmd_flags must be 0.
+ *
+ * ALLOC, FLUSH and READ wait as the ioctl does: not at all with NOWAIT or on
+ * an O_NONBLOCK file (EAGAIN at once), else until their deadline, a CANCEL, or
+ * the end of the peer. A command that waits is outstanding just like a call
+ * that sleeps: a second one of its kind, by whatever way, is EBUSY. It holds
+ * the end open although its fd is closed.
+ *
+ * Linux 6.8 and later: no thread waits. It ends with ECANCELED when the ring
+ * is closed, and instead of looking again when the thread that submitted it
+ * has exited. io_uring has no way to hand an IORING_OP_ASYNC_CANCEL or a linked
+ * timeout on to a command: use CANCEL (as a command, if need be) and the
+ * deadline, or submit with IOSQE_ASYNC.
+ *
+ * Before, or with IOSQE_ASYNC: it sleeps in a worker thread of the ring, and
+ * IORING_OP_ASYNC_CANCEL ends it with EINTR, or with ECANCELED when it had not
+ * begun. Such workers are limited, see IORING_REGISTER_IOWQ_MAX_WORKERS.
+ */
+struct zpipe_uring_cmd {
+	__u64 args;
+	__u64 __reserved;
+};
 
 #endif /* _UAPI_LINUX_ZPIPE_H */
