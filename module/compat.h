@@ -25,15 +25,4 @@ static inline void zpipe_vma_flags(struct vm_area_struct *vma, unsigned long set
 #endif
 }
 
-/*
- * Splice out by way of read_iter: copies, and is counted so. The older helper
- * would put our own pages into the pipe as page cache, which they are not:
- * reading them there fails, and the bytes are lost. EINVAL is better.
- */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
-#define zpipe_splice_read	NULL
-#else
-#define zpipe_splice_read	copy_splice_read
-#endif
-
 #endif /* ZPIPE_COMPAT_H */

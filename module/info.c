@@ -113,6 +113,8 @@ int zpipe_info_stat(struct zpipe_end *end, struct zpipe_stat_args *args)
 	args->out_reader_wakes = stats->reader_wakes;
 	args->out_writer_wakes = stats->writer_wakes;
 	args->out_rejects = stats->rejects;
+	args->out_spliced_out = stats->spliced_out;
+	args->out_spliced_in = stats->spliced_in;
 	zpipe_wait_unlock(pipe);
 	return 0;
 }

@@ -20,6 +20,8 @@
 enum zpipe_copy_place {
 	ZPIPE_COPY_WRITE	= 1,
 	ZPIPE_COPY_READ		= 2,
+	ZPIPE_COPY_SPLICE_OUT	= 3,
+	ZPIPE_COPY_SPLICE_IN	= 4,
 };
 #endif
 
@@ -85,6 +87,8 @@ ZPIPE_EVENT(set);
 ZPIPE_EVENT(reset);
 /* A call was refused for its arguments or a shared word: length is the verb. */
 ZPIPE_EVENT(reject);
+/* splice(2): where it began, bytes moved; ret is the end's role, or the errno. */
+ZPIPE_EVENT(splice);
 
 #endif /* ZPIPE_TRACE_H */
 

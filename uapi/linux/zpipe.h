@@ -291,8 +291,9 @@ struct zpipe_descriptor {
  * @out_consumed: ditto
  * @out_data_pages: pages of data memory the pipe holds now
  * @out_control_bytes: bytes of kernel memory it holds besides those
- * @out_copied_write: bytes copied by write(2)
- * @out_copied_read: bytes copied by read(2)
+ * @out_copied_write: bytes copied by write(2), and by splice(2) in
+ * @out_copied_read: bytes copied by read(2), and by splice(2) out where a page
+ *	was pinned
  * @out_segments_opened: segments taken into the chain so far
  * @out_segments_freed: segments given back so far
  * @out_allocs: ALLOC calls
@@ -309,7 +310,10 @@ struct zpipe_descriptor {
  * @out_writer_wakes: wake-ups sent to the writer side
  * @out_rejects: calls refused because of their arguments or a shared word
  * @out_replaced_pages: pages given fresh to a segment because somebody (a
- *	vmsplice, a zero-copy send, a disk) still referred to the old ones
+ *	splice, a zero-copy send, a disk) still referred to the old ones
+ * @out_spliced_out: bytes that splice(2) took out by page reference
+ * @out_spliced_in: bytes that splice(2) and sendfile(2) brought in; they are in
+ *	@out_copied_write, too
  */
 struct zpipe_stat_args {
 	__u32 flags;
@@ -338,6 +342,8 @@ struct zpipe_stat_args {
 	__u64 out_writer_wakes;
 	__u64 out_rejects;
 	__u64 out_replaced_pages;
+	__u64 out_spliced_out;
+	__u64 out_spliced_in;
 };
 
 #define ZPIPE_ALLOC_F_NOWAIT	(1U << 0)	/* EAGAIN instead of waiting */
