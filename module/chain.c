@@ -111,23 +111,37 @@ int zpipe_chain_accept_writer(struct zpipe_chain *chain, u64 published)
 }
 
 /**
- * zpipe_chain_accept_reader - check and take over the reader's shared words
+ * zpipe_chain_accept_reader - check and take over a reader's shared words
  * @chain: the pipe's; its published was loaded after both words (rule R4)
+ * @cursor: the reader's
  * @consumed: as read, once, first
  * @examined: as read, once, second; a lower one than before changes nothing
  *
  * Return: 0, or -EPROTO when consumed moved back or past examined, or examined
  * past published; then nothing changed.
  */
-int zpipe_chain_accept_reader(struct zpipe_chain *chain, u64 consumed, u64 examined)
+int zpipe_chain_accept_reader(const struct zpipe_chain *chain, struct zpipe_cursor *cursor,
+			      u64 consumed, u64 examined)
 {
-	if (examined < chain->examined)
-		examined = chain->examined;
-	if (consumed < chain->consumed || consumed > examined || examined > chain->published)
+	if (examined < cursor->examined)
+		examined = cursor->examined;
+	if (consumed < cursor->consumed || consumed > examined || examined > chain->published)
 		return -EPROTO;
-	chain->consumed = consumed;
-	chain->examined = examined;
+	cursor->consumed = consumed;
+	cursor->examined = examined;
 	return 0;
+}
+
+/**
+ * zpipe_chain_settle - the slowest reader has moved, or is another one now
+ * @chain: the pipe's
+ * @slowest: the least of the readers' consumed and of their examined; never
+ *	less than before
+ */
+void zpipe_chain_settle(struct zpipe_chain *chain, const struct zpipe_cursor *slowest)
+{
+	chain->consumed = slowest->consumed;
+	chain->examined = slowest->examined;
 }
 
 /**
@@ -458,24 +472,20 @@ u32 zpipe_chain_reset(struct zpipe_chain *chain)
 	return freed;
 }
 
-static u64 index_of(const struct zpipe_chain *chain, u64 position)
+/**
+ * zpipe_chain_index - the entry that holds a position
+ * @chain: the pipe's
+ * @position: at least consumed
+ *
+ * Return: its index, which is the number of entries opened when none does.
+ */
+u64 zpipe_chain_index(const struct zpipe_chain *chain, u64 position)
 {
 	u64 k = chain->opened;
 
 	while (k > chain->first && start_of(chain, k - 1) > position)
 		k--;
 	return k > chain->first ? k - 1 : k;
-}
-
-/**
- * zpipe_chain_index - the entry that holds the consumed position
- * @chain: the pipe's
- *
- * Return: its index, which is the number of entries opened when none does.
- */
-u64 zpipe_chain_index(const struct zpipe_chain *chain)
-{
-	return index_of(chain, chain->consumed);
 }
 
 /**
@@ -494,7 +504,7 @@ u32 zpipe_chain_spans(const struct zpipe_chain *chain, u64 from, u64 to,
 		      struct zpipe_span *spans, u32 max)
 {
 	u64 window = zpipe_chain_window(chain);
-	u64 k = index_of(chain, from);
+	u64 k = zpipe_chain_index(chain, from);
 	struct zpipe_span last = { 0, 0 };
 	u32 nr = 0;
 

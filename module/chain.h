@@ -3,7 +3,8 @@
  * chain - the positions of a pipe and the descriptors that say where bytes lie
  *
  * The kernel's own copy of every position lives here; what userspace stored is
- * only ever accepted through zpipe_chain_accept_writer() and _reader(). The
+ * only ever accepted through zpipe_chain_accept_writer() and _reader(). With
+ * several readers each has a cursor, and the slowest is what counts here. The
  * chain keeps granted >= published >= examined >= consumed, and a reference on
  * every slot that holds a byte between consumed and granted. Descriptor k ends
  * where k + 1 starts; the last one is open and ends at granted. Pure code like
@@ -31,6 +32,16 @@ struct zpipe_run {
 };
 
 /**
+ * struct zpipe_cursor - where one of the readers is
+ * @consumed: what it has given back
+ * @examined: what it has looked at; at least @consumed
+ */
+struct zpipe_cursor {
+	u64 consumed;
+	u64 examined;
+};
+
+/**
  * struct zpipe_chain - descriptors and positions
  * @slots: of the pool
  * @table: shared descriptor table; in a page that only the kernel writes
@@ -42,8 +53,8 @@ struct zpipe_run {
  * @opened: descriptors ever opened
  * @granted: end of the open descriptor's memory
  * @published: accepted from the writer
- * @examined: accepted from the reader
- * @consumed: accepted from the reader
+ * @examined: the least of the readers'
+ * @consumed: the least of the readers'
  * @shift: log2 of the segment size
  * @contig: ZPIPE_F_CONTIG
  */
@@ -85,7 +96,9 @@ struct zpipe_plan {
 };
 
 int zpipe_chain_accept_writer(struct zpipe_chain *chain, u64 published);
-int zpipe_chain_accept_reader(struct zpipe_chain *chain, u64 consumed, u64 examined);
+int zpipe_chain_accept_reader(const struct zpipe_chain *chain, struct zpipe_cursor *cursor,
+			      u64 consumed, u64 examined);
+void zpipe_chain_settle(struct zpipe_chain *chain, const struct zpipe_cursor *slowest);
 u32 zpipe_chain_reclaim(struct zpipe_chain *chain);
 int zpipe_chain_plan(struct zpipe_chain *chain, u64 position, u64 min, u64 want,
 		     struct zpipe_plan *plan);
@@ -94,7 +107,7 @@ void zpipe_chain_unreserve(struct zpipe_chain *chain, const struct zpipe_plan *p
 u32 zpipe_chain_commit(struct zpipe_chain *chain, const struct zpipe_plan *plan);
 u32 zpipe_chain_discard(struct zpipe_chain *chain);
 u32 zpipe_chain_reset(struct zpipe_chain *chain);
-u64 zpipe_chain_index(const struct zpipe_chain *chain);
+u64 zpipe_chain_index(const struct zpipe_chain *chain, u64 position);
 u32 zpipe_chain_spans(const struct zpipe_chain *chain, u64 from, u64 to,
 		      struct zpipe_span *spans, u32 max);
 

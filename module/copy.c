@@ -29,6 +29,7 @@ static bool is_nowait(const struct kiocb *iocb)
 static int enter(struct zpipe_end *end, struct mutex *mutex, u32 busy, u32 excludes, bool nowait)
 {
 	struct zpipe_pipe *pipe = end->pipe;
+	u32 *flags = end->reader ? &end->reader->busy : &pipe->busy;
 	int ret;
 
 	if (nowait) {
@@ -38,30 +39,34 @@ static int enter(struct zpipe_end *end, struct mutex *mutex, u32 busy, u32 exclu
 		return -ERESTARTSYS;
 	}
 	zpipe_wait_lock(pipe);
-	ret = zpipe_pipe_look_locked(pipe, end->role);
-	if (!ret && (pipe->busy & excludes))
+	ret = zpipe_pipe_look_locked(pipe, end->reader);
+	if (!ret && (*flags & excludes))
 		ret = -EBUSY;
 	if (!ret)
-		pipe->busy |= busy;
+		*flags |= busy;
 	zpipe_wait_unlock(pipe);
 	if (ret)
 		mutex_unlock(mutex);
 	return ret;
 }
 
-static void leave(struct zpipe_pipe *pipe, struct mutex *mutex, u32 busy)
+static void leave(struct zpipe_end *end, struct mutex *mutex, u32 busy)
 {
+	struct zpipe_pipe *pipe = end->pipe;
 	bool late;
 
 	zpipe_wait_lock(pipe);
-	pipe->busy &= ~busy;
+	if (end->reader)
+		end->reader->busy &= ~busy;
+	else
+		pipe->busy &= ~busy;
 	/* The reader completed while its read(2) was copying. */
-	late = busy == ZPIPE_BUSY_READ2 && pipe->reader_ended;
+	late = end->reader && end->reader->ended;
 	if (late)
-		zpipe_pipe_discard_locked(pipe);
+		zpipe_pipe_settle_locked(pipe);
 	zpipe_wait_unlock(pipe);
 	if (late) {
-		zpipe_pool_trim(pipe->pool, &pipe->lock);
+		zpipe_pool_trim(pipe->pool);
 		zpipe_wait_lock(pipe);
 		zpipe_wait_wake_all_locked(pipe);
 		zpipe_wait_unlock(pipe);
@@ -81,11 +86,10 @@ static void leave(struct zpipe_pipe *pipe, struct mutex *mutex, u32 busy)
  */
 int zpipe_copy_enter_read(struct zpipe_end *end, bool nowait)
 {
-	struct zpipe_pipe *pipe = end->pipe;
 	int ret;
 
-	ret = enter(end, &pipe->read_mutex, ZPIPE_BUSY_READ2, ZPIPE_BUSY_READ, nowait);
-	if (!ret && READ_ONCE(pipe->read_open)) {
+	ret = enter(end, &end->reader->mutex, ZPIPE_BUSY_READ2, ZPIPE_BUSY_READ, nowait);
+	if (!ret && READ_ONCE(end->reader->open)) {
 		zpipe_copy_leave_read(end);
 		ret = -EBUSY;
 	}
@@ -98,7 +102,7 @@ int zpipe_copy_enter_read(struct zpipe_end *end, bool nowait)
  */
 void zpipe_copy_leave_read(struct zpipe_end *end)
 {
-	leave(end->pipe, &end->pipe->read_mutex, ZPIPE_BUSY_READ2);
+	leave(end, &end->reader->mutex, ZPIPE_BUSY_READ2);
 }
 
 /**
@@ -121,7 +125,7 @@ int zpipe_copy_enter_write(struct zpipe_end *end, bool nowait)
  */
 void zpipe_copy_leave_write(struct zpipe_end *end)
 {
-	leave(end->pipe, &end->pipe->write_mutex, ZPIPE_BUSY_WRITE2);
+	leave(end, &end->pipe->write_mutex, ZPIPE_BUSY_WRITE2);
 }
 
 /* Bytes between the window and an iterator; short when user memory faults. */
@@ -210,7 +214,7 @@ ssize_t zpipe_copy_fill(struct zpipe_pipe *pipe, struct iov_iter *from,
 	if (!count)
 		return -EFAULT;
 	zpipe_wait_lock(pipe);
-	zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER);
+	zpipe_pipe_look_locked(pipe, NULL);
 	/* It may have been completed by another thread while this copied. */
 	ret = zpipe_writer_check_locked(pipe);
 	if (!ret) {
@@ -219,7 +223,7 @@ ssize_t zpipe_copy_fill(struct zpipe_pipe *pipe, struct iov_iter *from,
 		if (place == ZPIPE_COPY_SPLICE_IN)
 			pipe->stats.spliced_in += count;
 		/* Each write is an edge for epoll, as it is with pipe(2). */
-		zpipe_wait_wake_reader_locked(pipe);
+		zpipe_wait_wake_readers_locked(pipe, ZPIPE_UNARMED);
 	}
 	zpipe_wait_unlock(pipe);
 	if (ret)
@@ -273,23 +277,24 @@ ssize_t zpipe_copy_write(struct kiocb *iocb, struct iov_iter *from)
 
 /**
  * zpipe_copy_look - what is there now
- * @pipe: the pipe; the caller has entered
+ * @reader: the reader; the caller has entered
  * @position: where in the stream
  * @span: and in the window, the first piece of it; of length 0 for nothing
  *
  * Return: 0 or an errno of read(2).
  */
-int zpipe_copy_look(struct zpipe_pipe *pipe, u64 *position, struct zpipe_span *span)
+int zpipe_copy_look(struct zpipe_reader *reader, u64 *position, struct zpipe_span *span)
 {
+	struct zpipe_pipe *pipe = reader->pipe;
 	struct zpipe_chain *chain = &pipe->chain;
 	int ret;
 
 	span->length = 0;
 	zpipe_wait_lock(pipe);
-	ret = zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_READER);
+	ret = zpipe_pipe_look_locked(pipe, reader);
 	if (!ret)
-		ret = zpipe_reader_check_locked(pipe);
-	*position = chain->consumed;
+		ret = zpipe_reader_check_locked(reader);
+	*position = reader->cursor.consumed;
 	if (!ret)
 		zpipe_chain_spans(chain, *position, chain->published, span, 1);
 	zpipe_wait_unlock(pipe);
@@ -298,66 +303,68 @@ int zpipe_copy_look(struct zpipe_pipe *pipe, u64 *position, struct zpipe_span *s
 
 /**
  * zpipe_copy_consume - give bytes back
- * @pipe: the pipe; the caller has entered
+ * @reader: the reader; the caller has entered
  * @position: where zpipe_copy_look() said
  * @copied: bytes that were copied
- * @spliced: bytes after those that were not
+ * @spliced: and that were not
  */
-void zpipe_copy_consume(struct zpipe_pipe *pipe, u64 position, u64 copied, u64 spliced)
+void zpipe_copy_consume(struct zpipe_reader *reader, u64 position, u64 copied, u64 spliced)
 {
+	struct zpipe_pipe *pipe = reader->pipe;
 	u64 end = position + copied + spliced;
 
 	zpipe_wait_lock(pipe);
 	/* What a mapped thread of this end has stored meanwhile counts again. */
-	pipe->busy &= ~ZPIPE_BUSY_READ2;
-	zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_READER);
-	pipe->busy |= ZPIPE_BUSY_READ2;
-	if (pipe->chain.consumed < end)
-		zpipe_pipe_advance_locked(pipe, end, end);
+	reader->busy &= ~ZPIPE_BUSY_READ2;
+	zpipe_pipe_look_locked(pipe, reader);
+	reader->busy |= ZPIPE_BUSY_READ2;
+	if (reader->cursor.consumed < end)
+		zpipe_pipe_advance_locked(reader, end, end);
 	pipe->stats.copied_read += copied;
 	pipe->stats.spliced_out += spliced;
 	zpipe_wait_unlock(pipe);
 }
 
 /* What is there now, or 0. Bytes copied, or an errno. */
-static ssize_t read_some(struct zpipe_pipe *pipe, struct iov_iter *to)
+static ssize_t read_some(struct zpipe_reader *reader, struct iov_iter *to)
 {
 	struct zpipe_span span;
 	u64 position;
 	ssize_t ret;
 
-	ret = zpipe_copy_look(pipe, &position, &span);
+	ret = zpipe_copy_look(reader, &position, &span);
 	if (ret || !span.length)
 		return ret;
 	span.length = min_t(u64, span.length, iov_iter_count(to));
-	ret = copy_bytes(pipe->pool, span.offset, span.length, to, false);
-	zpipe_copy_consume(pipe, position, ret, 0);
-	trace_zpipe_copy(pipe->id, position, ret, ZPIPE_COPY_READ);
+	ret = copy_bytes(reader->pipe->pool, span.offset, span.length, to, false);
+	zpipe_copy_consume(reader, position, ret, 0);
+	trace_zpipe_copy(reader->pipe->id, position, ret, ZPIPE_COPY_READ);
 	return ret ?: -EFAULT;
 }
 
 /**
  * zpipe_copy_wait - nothing is there: sleep, or say why not
- * @pipe: the pipe; the caller has entered
+ * @reader: the reader; the caller has entered
  * @nowait: -EAGAIN instead of waiting
  *
  * Context: may sleep, interruptibly.
  * Return: 0 to look again, 1 for end of file, or an errno of read(2).
  */
-int zpipe_copy_wait(struct zpipe_pipe *pipe, bool nowait)
+int zpipe_copy_wait(struct zpipe_reader *reader, bool nowait)
 {
+	struct zpipe_pipe *pipe = reader->pipe;
 	struct zpipe_read_args args = {};
 	int ret;
 
 	zpipe_wait_lock(pipe);
 	if (pipe->writer_ended && (pipe->closed_abort || !pipe->writer_error) &&
-	    !zpipe_chain_held(&pipe->chain)) {
+	    reader->cursor.consumed == pipe->chain.published) {
 		ret = 1;
 	} else {
-		ret = zpipe_reader_wait_locked(pipe, &args, nowait);
+		ret = zpipe_reader_wait_locked(reader, &args, nowait);
 		if (ret == -ECONNRESET && pipe->closed_abort)
 			ret = 1;
-		else if (!ret && zpipe_reader_cancel_locked(pipe))
+		else if (!ret && zpipe_reader_cancel_locked(reader))
 			ret = -ECANCELED;
 	}
 	zpipe_wait_unlock(pipe);
@@ -375,7 +382,7 @@ int zpipe_copy_wait(struct zpipe_pipe *pipe, bool nowait)
 ssize_t zpipe_copy_read(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct zpipe_end *end = iocb->ki_filp->private_data;
-	struct zpipe_pipe *pipe = end->pipe;
+	struct zpipe_reader *reader = end->reader;
 	bool nowait = is_nowait(iocb);
 	ssize_t done = 0, ret;
 
@@ -387,14 +394,14 @@ ssize_t zpipe_copy_read(struct kiocb *iocb, struct iov_iter *to)
 	if (ret)
 		return ret;
 	while (iov_iter_count(to)) {
-		ret = read_some(pipe, to);
+		ret = read_some(reader, to);
 		if (ret > 0) {
 			done += ret;
 			continue;
 		}
 		if (ret < 0 || done)
 			break;
-		ret = zpipe_copy_wait(pipe, nowait);
+		ret = zpipe_copy_wait(reader, nowait);
 		if (ret)
 			break;
 	}

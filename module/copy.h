@@ -17,9 +17,9 @@ ssize_t zpipe_copy_read(struct kiocb *iocb, struct iov_iter *to);
 
 int zpipe_copy_enter_read(struct zpipe_end *end, bool nowait);
 void zpipe_copy_leave_read(struct zpipe_end *end);
-int zpipe_copy_look(struct zpipe_pipe *pipe, u64 *position, struct zpipe_span *span);
-void zpipe_copy_consume(struct zpipe_pipe *pipe, u64 position, u64 copied, u64 spliced);
-int zpipe_copy_wait(struct zpipe_pipe *pipe, bool nowait);
+int zpipe_copy_look(struct zpipe_reader *reader, u64 *position, struct zpipe_span *span);
+void zpipe_copy_consume(struct zpipe_reader *reader, u64 position, u64 copied, u64 spliced);
+int zpipe_copy_wait(struct zpipe_reader *reader, bool nowait);
 
 int zpipe_copy_enter_write(struct zpipe_end *end, bool nowait);
 void zpipe_copy_leave_write(struct zpipe_end *end);

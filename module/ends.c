@@ -13,10 +13,12 @@
 #include "zpipe_trace.h"
 
 /* The word of an end that goes is read a last time; a lie is its last act. */
-static void look_finally_locked(struct zpipe_pipe *pipe, u32 role)
+static void look_finally_locked(struct zpipe_end *end)
 {
-	if (zpipe_pipe_look_locked(pipe, role) && !pipe->guilty)
-		zpipe_pipe_accuse_locked(pipe, role);
+	struct zpipe_pipe *pipe = end->pipe;
+
+	if (zpipe_pipe_look_locked(pipe, end->reader) && !pipe->guilty)
+		zpipe_pipe_accuse_locked(pipe, end->role);
 }
 
 static void end_writer_locked(struct zpipe_pipe *pipe, int error, bool drain)
@@ -42,29 +44,57 @@ static void trim_if_over(struct zpipe_pipe *pipe)
 	over = pipe->writer_ended && pipe->reader_ended;
 	zpipe_wait_unlock(pipe);
 	if (over)
-		zpipe_pool_trim(pipe->pool, &pipe->lock);
+		zpipe_pool_trim(pipe->pool);
 }
 
-/* Takes and leaves the lock, to give pages back before the writer hears. */
-static void end_reader(struct zpipe_pipe *pipe, int error)
+/* Was it the last one? */
+static bool all_ended_locked(const struct zpipe_pipe *pipe)
 {
+	const struct zpipe_reader *reader;
+
+	lockdep_assert_held(&pipe->pool->lock);
+	list_for_each_entry(reader, &pipe->readers, entry) {
+		if (!reader->ended)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Takes and leaves the lock, to give pages back before the writer hears. The
+ * writer hears of the last of its readers only; the end of another one frees
+ * what only that one held.
+ */
+static void end_reader(struct zpipe_end *end, int error)
+{
+	struct zpipe_reader *reader = end->reader;
+	struct zpipe_pipe *pipe = end->pipe;
+	bool last;
+
 	zpipe_wait_lock(pipe);
-	look_finally_locked(pipe, ZPIPE_ROLE_READER);
-	if (pipe->reader_ended) {
+	look_finally_locked(end);
+	if (reader->ended) {
 		zpipe_wait_unlock(pipe);
 		return;
 	}
-	pipe->reader_ended = true;
-	pipe->reader_error = error;
-	pipe->read_open = false;
-	zpipe_pipe_discard_locked(pipe);
+	reader->ended = true;
+	reader->open = false;
+	last = all_ended_locked(pipe);
+	if (last) {
+		pipe->reader_ended = true;
+		pipe->reader_error = error;
+	}
+	zpipe_pipe_settle_locked(pipe);
+	zpipe_pipe_freed_locked(pipe, zpipe_chain_reclaim(&pipe->chain));
 	zpipe_wait_unlock(pipe);
 
-	zpipe_pool_trim(pipe->pool, &pipe->lock);
+	zpipe_pool_trim(pipe->pool);
 
 	zpipe_wait_lock(pipe);
-	WRITE_ONCE(pipe->state->reader_error, error);
-	WRITE_ONCE(pipe->state->reader_ended, 1);
+	if (last) {
+		WRITE_ONCE(pipe->state->reader_error, error);
+		WRITE_ONCE(pipe->state->reader_ended, 1);
+	}
 	zpipe_pipe_pause_locked(pipe, false);
 	zpipe_wait_wake_all_locked(pipe);
 	trace_zpipe_complete(pipe->id, pipe->chain.published, ZPIPE_ROLE_READER, error);
@@ -82,7 +112,7 @@ static void end_reader(struct zpipe_pipe *pipe, int error)
 void zpipe_ends_hook(struct zpipe_end *end)
 {
 	zpipe_wait_lock(end->pipe);
-	zpipe_pipe_look_locked(end->pipe, end->role);
+	zpipe_pipe_look_locked(end->pipe, end->reader);
 	zpipe_wait_unlock(end->pipe);
 }
 
@@ -100,16 +130,17 @@ void zpipe_ends_close(struct zpipe_end *end)
 {
 	struct zpipe_pipe *pipe = end->pipe;
 
-	if (end->role == ZPIPE_ROLE_READER) {
-		end_reader(pipe, 0);
+	if (end->reader) {
+		end_reader(end, 0);
 		zpipe_wait_lock(pipe);
-		pipe->closed = true;
+		list_del_init(&end->reader->entry);
+		pipe->closed |= list_empty(&pipe->readers);
 		zpipe_wait_unlock(pipe);
 		return;
 	}
 	zpipe_wait_lock(pipe);
 	pipe->closed = true;
-	look_finally_locked(pipe, ZPIPE_ROLE_WRITER);
+	look_finally_locked(end);
 	if (!pipe->writer_ended) {
 		pipe->closed_abort = pipe->grants;
 		end_writer_locked(pipe, pipe->grants ? ECONNRESET : 0, true);
@@ -135,15 +166,15 @@ int zpipe_ends_complete(struct zpipe_end *end, struct zpipe_complete_args *args)
 		return -EOPNOTSUPP;
 	if (args->error < 0 || args->error > MAX_ERRNO)
 		return -EINVAL;
-	if (end->role == ZPIPE_ROLE_READER) {
-		end_reader(pipe, args->error);
+	if (end->reader) {
+		end_reader(end, args->error);
 		return 0;
 	}
 
 	zpipe_wait_lock(pipe);
 	if (pipe->writer_ended)
 		goto out_unlock;
-	ret = zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER);
+	ret = zpipe_pipe_look_locked(pipe, NULL);
 	if (ret)
 		goto out_unlock;
 	if (!args->error) {
@@ -159,6 +190,21 @@ out_unlock:
 	zpipe_wait_unlock(pipe);
 	trim_if_over(pipe);
 	return ret;
+}
+
+/* A reader cancels its own READ, the writer that of every reader. */
+static void cancel_read_locked(struct zpipe_end *end)
+{
+	struct zpipe_pipe *pipe = end->pipe;
+	struct zpipe_reader *reader;
+
+	lockdep_assert_held(&pipe->pool->lock);
+	list_for_each_entry(reader, &pipe->readers, entry) {
+		if (end->reader && end->reader != reader)
+			continue;
+		reader->cancel = true;
+		zpipe_wait_wake_reader_locked(reader);
+	}
 }
 
 /**
@@ -178,8 +224,7 @@ int zpipe_ends_cancel(struct zpipe_end *end, struct zpipe_cancel_args *args)
 		return -EINVAL;
 	zpipe_wait_lock(pipe);
 	if (args->what == ZPIPE_CANCEL_READ) {
-		pipe->cancel_read = true;
-		zpipe_wait_wake_reader_locked(pipe);
+		cancel_read_locked(end);
 	} else {
 		pipe->cancel_flush = true;
 		zpipe_wait_wake_writer_locked(pipe);
@@ -214,7 +259,7 @@ int zpipe_ends_set(struct zpipe_end *end, struct zpipe_set_args *args)
 		pipe->pause = pause;
 		pipe->resume = resume;
 		WRITE_ONCE(pipe->state->pause, pause);
-		zpipe_pipe_look_locked(pipe, end->role);
+		zpipe_pipe_look_locked(pipe, end->reader);
 		zpipe_pipe_pause_locked(pipe, false);
 		/* Whoever was paused judges by the new ones. */
 		zpipe_wait_wake_writer_locked(pipe);
@@ -224,18 +269,37 @@ int zpipe_ends_set(struct zpipe_end *end, struct zpipe_set_args *args)
 	return ret;
 }
 
+static void reset_reader_locked(struct zpipe_reader *reader)
+{
+	const u64 position = reader->pipe->chain.published;
+
+	reader->cursor.consumed = position;
+	reader->cursor.examined = position;
+	WRITE_ONCE(reader->page->examined, position);
+	WRITE_ONCE(reader->page->consumed, position);
+	reader->ended = false;
+	reader->cancel = false;
+	reader->open = false;
+	reader->want = 0;
+}
+
 static int reset_locked(struct zpipe_pipe *pipe)
 {
 	struct zpipe_chain *chain = &pipe->chain;
+	struct zpipe_reader *reader;
 
 	if (pipe->closed)
 		return -ESHUTDOWN;
 	if (!pipe->writer_ended || !pipe->reader_ended || pipe->busy)
 		return -EBUSY;
+	list_for_each_entry(reader, &pipe->readers, entry) {
+		if (reader->busy)
+			return -EBUSY;
+	}
 	zpipe_pipe_freed_locked(pipe, zpipe_chain_reset(chain));
 	WRITE_ONCE(pipe->writer_page->published, chain->published);
-	WRITE_ONCE(pipe->reader_page->examined, chain->examined);
-	WRITE_ONCE(pipe->reader_page->consumed, chain->consumed);
+	list_for_each_entry(reader, &pipe->readers, entry)
+		reset_reader_locked(reader);
 
 	pipe->writer_ended = false;
 	pipe->reader_ended = false;
@@ -245,11 +309,8 @@ static int reset_locked(struct zpipe_pipe *pipe)
 	pipe->closed_abort = false;
 	pipe->guilty = 0;
 	pipe->grants = false;
-	pipe->cancel_read = false;
 	pipe->cancel_flush = false;
-	pipe->read_open = false;
 	pipe->push = 0;
-	pipe->read_want = 0;
 	pipe->alloc_want = 0;
 	pipe->generation++;
 
@@ -281,7 +342,7 @@ int zpipe_ends_reset(struct zpipe_end *end, struct zpipe_reset_args *args)
 	ret = reset_locked(pipe);
 	zpipe_wait_unlock(pipe);
 	if (!ret)
-		zpipe_pool_trim(pipe->pool, &pipe->lock);
+		zpipe_pool_trim(pipe->pool);
 	zpipe_wait_lock(pipe);
 	args->out_generation = pipe->generation;
 	args->out_position = pipe->chain.published;

@@ -26,6 +26,7 @@ void zpipe_fdinfo_show(struct seq_file *seq, struct file *file)
 {
 	struct zpipe_end *end = file->private_data;
 	struct zpipe_pipe *pipe = end->pipe;
+	const struct zpipe_reader *reader = end->reader;
 	const struct zpipe_chain *chain = &pipe->chain;
 
 	zpipe_wait_lock(pipe);
@@ -39,12 +40,15 @@ void zpipe_fdinfo_show(struct seq_file *seq, struct file *file)
 	seq_printf(seq, "zpipe-data-pages:\t%ld\n", atomic_long_read(&pipe->pool->pages));
 	seq_printf(seq, "zpipe-granted:\t%llu\n", chain->granted);
 	seq_printf(seq, "zpipe-published:\t%llu\n", chain->published);
-	seq_printf(seq, "zpipe-examined:\t%llu\n", chain->examined);
-	seq_printf(seq, "zpipe-consumed:\t%llu\n", chain->consumed);
+	seq_printf(seq, "zpipe-examined:\t%llu\n",
+		   reader ? reader->cursor.examined : chain->examined);
+	seq_printf(seq, "zpipe-consumed:\t%llu\n",
+		   reader ? reader->cursor.consumed : chain->consumed);
 	seq_printf(seq, "zpipe-pause:\t%llu\n", pipe->pause);
 	seq_printf(seq, "zpipe-resume:\t%llu\n", pipe->resume);
 	seq_printf(seq, "zpipe-paused:\t%s\n", str_yes_no(pipe->paused));
-	seq_printf(seq, "zpipe-reader-waits:\t%s\n", wait_of(zpipe_wake_at(&pipe->wake_reader)));
+	seq_printf(seq, "zpipe-reader-waits:\t%s\n",
+		   wait_of(READ_ONCE(pipe->state->reader_wake_at)));
 	seq_printf(seq, "zpipe-writer-waits:\t%s\n",
 		   wait_of(min(zpipe_wake_at(&pipe->wake_examined),
 			       zpipe_wake_at(&pipe->wake_consumed))));

@@ -47,7 +47,7 @@ static __poll_t end_poll(struct file *file, struct poll_table_struct *table)
 
 	if (end->role == ZPIPE_ROLE_READER) {
 		poll_wait(file, &end->pipe->reader_poll, table);
-		return zpipe_reader_poll(end->pipe);
+		return zpipe_reader_poll(end->reader);
 	}
 	poll_wait(file, &end->pipe->writer_poll, table);
 	return zpipe_writer_poll(end->pipe);
@@ -80,6 +80,7 @@ static struct file *make_file(struct zpipe_pipe *pipe, u32 role, int flags)
 		return ERR_PTR(-ENOMEM);
 	}
 	end->pipe = pipe;
+	end->reader = role == ZPIPE_ROLE_READER ? &pipe->reader : NULL;
 	end->role = role;
 	file = zpipe_pool_file(pipe->pool, role == ZPIPE_ROLE_WRITER ? "zpipe-writer" :
 			       "zpipe-reader", flags, &end_fops);

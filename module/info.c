@@ -44,9 +44,11 @@ int zpipe_info_get(struct zpipe_end *end, struct zpipe_info_args *args)
 	args->out_granted_at = offsetof(struct zpipe_state, granted);
 	args->out_reader_wake_at = offsetof(struct zpipe_state, reader_wake_at);
 	args->out_pause_at = offsetof(struct zpipe_state, pause);
-	args->out_writer_wake_examined_at = offsetof(struct zpipe_state, writer_wake_examined);
-	args->out_writer_wake_consumed_at = offsetof(struct zpipe_state, writer_wake_consumed);
-	args->out_reader_events_at = offsetof(struct zpipe_state, reader_events);
+	args->out_writer_wake_examined_at = offsetof(struct zpipe_state,
+						     reader.writer_wake_examined);
+	args->out_writer_wake_consumed_at = offsetof(struct zpipe_state,
+						     reader.writer_wake_consumed);
+	args->out_reader_events_at = offsetof(struct zpipe_state, reader.events);
 	args->out_table_at = offsetof(struct zpipe_state, table);
 	args->out_table_entries = pipe->state->table_entries;
 	args->out_published_at = offsetof(struct zpipe_writer_page, published);
@@ -54,15 +56,15 @@ int zpipe_info_get(struct zpipe_end *end, struct zpipe_info_args *args)
 	args->out_consumed_at = offsetof(struct zpipe_reader_page, consumed);
 
 	zpipe_wait_lock(pipe);
-	zpipe_pipe_look_locked(pipe, end->role);
+	zpipe_pipe_look_locked(pipe, end->reader);
 	args->out_pause = pipe->pause;
 	args->out_resume = pipe->resume;
 	args->out_generation = pipe->generation;
 	args->out_granted = chain->granted;
 	args->out_published = chain->published;
-	args->out_examined = chain->examined;
-	args->out_consumed = chain->consumed;
-	args->out_index = zpipe_chain_index(chain);
+	args->out_examined = end->reader ? end->reader->cursor.examined : chain->examined;
+	args->out_consumed = end->reader ? end->reader->cursor.consumed : chain->consumed;
+	args->out_index = zpipe_chain_index(chain, args->out_consumed);
 	zpipe_wait_unlock(pipe);
 	return 0;
 }
@@ -89,11 +91,11 @@ int zpipe_info_stat(struct zpipe_end *end, struct zpipe_stat_args *args)
 		sizeof(struct inode);
 
 	zpipe_wait_lock(pipe);
-	zpipe_pipe_look_locked(pipe, end->role);
+	zpipe_pipe_look_locked(pipe, end->reader);
 	args->out_granted = pipe->chain.granted;
 	args->out_published = pipe->chain.published;
-	args->out_examined = pipe->chain.examined;
-	args->out_consumed = pipe->chain.consumed;
+	args->out_examined = end->reader ? end->reader->cursor.examined : pipe->chain.examined;
+	args->out_consumed = end->reader ? end->reader->cursor.consumed : pipe->chain.consumed;
 	args->out_copied_write = stats->copied_write;
 	args->out_copied_read = stats->copied_read;
 	args->out_segments_opened = stats->segments_opened;

@@ -231,8 +231,9 @@ static int bytes_held(struct zpipe_end *end, int __user *user)
 	u64 held;
 
 	zpipe_wait_lock(pipe);
-	zpipe_pipe_look_locked(pipe, end->role);
-	held = zpipe_chain_held(&pipe->chain);
+	zpipe_pipe_look_locked(pipe, end->reader);
+	held = pipe->chain.published -
+	       (end->reader ? end->reader->cursor.consumed : pipe->chain.consumed);
 	zpipe_wait_unlock(pipe);
 	return put_user((int)min_t(u64, held, INT_MAX), user);
 }

@@ -20,6 +20,12 @@ static struct zpipe_end *end_of(struct vm_area_struct *vma)
 	return vma->vm_file->private_data;
 }
 
+/* Whose page the reader region is: for the writer, that of the first reader. */
+static struct zpipe_reader *reader_of(struct zpipe_end *end)
+{
+	return end->reader ?: &end->pipe->reader;
+}
+
 static pgoff_t region_page(pgoff_t pgoff)
 {
 	return pgoff & ~(pgoff_t)(ZPIPE_OFF_MASK >> PAGE_SHIFT);
@@ -33,7 +39,8 @@ static void map_close(struct vm_area_struct *vma)
 
 static vm_fault_t control_fault(struct vm_fault *vmf)
 {
-	struct zpipe_pipe *pipe = end_of(vmf->vma)->pipe;
+	struct zpipe_end *end = end_of(vmf->vma);
+	struct zpipe_pipe *pipe = end->pipe;
 	u64 offset = (u64)vmf->pgoff << PAGE_SHIFT;
 	size_t at = offset & ~ZPIPE_OFF_MASK;
 	void *address = NULL;
@@ -49,7 +56,7 @@ static vm_fault_t control_fault(struct vm_fault *vmf)
 		break;
 	case ZPIPE_OFF_READER:
 		if (!at)
-			address = pipe->reader_page;
+			address = reader_of(end)->page;
 		break;
 	}
 	if (!address)

@@ -89,6 +89,19 @@ static int work_out(const struct zpipe_create_args *args, struct zpipe_user *use
 				     (u64)geometry->nr << geometry->shift);
 }
 
+/**
+ * zpipe_pipe_init_reader - set up what does not depend on where the stream is
+ * @pipe: the pipe
+ * @reader: zeroed; @reader->page and @reader->words are the caller's to give
+ */
+void zpipe_pipe_init_reader(struct zpipe_pipe *pipe, struct zpipe_reader *reader)
+{
+	reader->pipe = pipe;
+	mutex_init(&reader->mutex);
+	INIT_LIST_HEAD(&reader->entry);
+	zpipe_wait_init_reader(reader);
+}
+
 static int init_chain(struct zpipe_pipe *pipe, struct zpipe_pool *pool, u32 entries)
 {
 	struct zpipe_chain *chain = &pipe->chain;
@@ -109,7 +122,7 @@ static int init_chain(struct zpipe_pipe *pipe, struct zpipe_pool *pool, u32 entr
 static void free_control(struct zpipe_pipe *pipe)
 {
 	kvfree(pipe->chain.run);
-	free_page((unsigned long)pipe->reader_page);
+	free_page((unsigned long)pipe->reader.page);
 	free_page((unsigned long)pipe->writer_page);
 	if (pipe->state)
 		free_pages_exact(pipe->state, pipe->state_size);
@@ -125,12 +138,13 @@ static int alloc_control(struct zpipe_pipe *pipe, struct zpipe_pool *pool)
 	pipe->state_size = PAGE_ALIGN(struct_size(state, table, entries));
 	pipe->state = alloc_pages_exact(pipe->state_size, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 	pipe->writer_page = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	pipe->reader_page = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	if (!pipe->state || !pipe->writer_page || !pipe->reader_page ||
+	pipe->reader.page = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!pipe->state || !pipe->writer_page || !pipe->reader.page ||
 	    init_chain(pipe, pool, entries)) {
 		free_control(pipe);
 		return -ENOMEM;
 	}
+	pipe->reader.words = &pipe->state->reader;
 	state = pipe->state;
 	state->magic = ZPIPE_MAGIC;
 	state->id = pipe->id;
@@ -175,10 +189,10 @@ struct zpipe_pipe *zpipe_pipe_create(const struct zpipe_create_args *args)
 	pipe->flags = args->flags & ~ZPIPE_F_NONBLOCK;
 	pipe->pause = geometry.pause;
 	pipe->resume = geometry.resume;
-	spin_lock_init(&pipe->lock);
-	mutex_init(&pipe->read_mutex);
 	mutex_init(&pipe->write_mutex);
+	INIT_LIST_HEAD(&pipe->readers);
 	zpipe_wait_init(pipe);
+	zpipe_pipe_init_reader(pipe, &pipe->reader);
 
 	pipe->pool = zpipe_pool_create(geometry.nr, geometry.shift, exempt);
 	if (IS_ERR(pipe->pool)) {
@@ -193,6 +207,7 @@ struct zpipe_pipe *zpipe_pipe_create(const struct zpipe_create_args *args)
 		goto err_free_control;
 
 	zpipe_wait_lock(pipe);
+	list_add_tail(&pipe->reader.entry, &pipe->readers);
 	zpipe_wait_share_locked(pipe);
 	zpipe_wait_unlock(pipe);
 	/* The pool holds the same account from here on. */
@@ -253,7 +268,7 @@ void zpipe_pipe_put(struct zpipe_pipe *pipe)
  */
 int zpipe_pipe_reject_locked(struct zpipe_pipe *pipe, u32 verb, u64 position, int ret)
 {
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	pipe->stats.rejects++;
 	trace_zpipe_reject(pipe->id, position, verb, ret);
 	return ret;
@@ -269,7 +284,7 @@ int zpipe_pipe_reject_locked(struct zpipe_pipe *pipe, u32 verb, u64 position, in
  */
 void zpipe_pipe_accuse_locked(struct zpipe_pipe *pipe, u32 role)
 {
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	pipe->guilty = role;
 	WRITE_ONCE(pipe->state->guilty, role);
 	zpipe_pipe_reject_locked(pipe, 0, pipe->chain.published, -EPROTO);
@@ -283,7 +298,7 @@ void zpipe_pipe_accuse_locked(struct zpipe_pipe *pipe, u32 role)
  */
 void zpipe_pipe_freed_locked(struct zpipe_pipe *pipe, u32 slots)
 {
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	if (!slots)
 		return;
 	pipe->stats.segments_freed += slots;
@@ -300,9 +315,13 @@ void zpipe_pipe_freed_locked(struct zpipe_pipe *pipe, u32 slots)
  */
 void zpipe_pipe_discard_locked(struct zpipe_pipe *pipe)
 {
-	lockdep_assert_held(&pipe->lock);
-	if (pipe->busy & ZPIPE_BUSY_READ2)
-		return;
+	const struct zpipe_reader *reader;
+
+	lockdep_assert_held(&pipe->pool->lock);
+	list_for_each_entry(reader, &pipe->readers, entry) {
+		if (reader->busy & ZPIPE_BUSY_READ2)
+			return;
+	}
 	if (pipe->writer_ended && !(pipe->busy & ZPIPE_BUSY_WRITER))
 		zpipe_pipe_freed_locked(pipe, zpipe_chain_reset(&pipe->chain));
 	else
@@ -314,18 +333,26 @@ void zpipe_pipe_discard_locked(struct zpipe_pipe *pipe)
  * @pipe: the pipe
  * @may_pause: the writer asks, so it may be paused now
  *
- * Paused from unexamined >= pause until unexamined < resume; lifted while the
- * reader starves (rule R1), and for good when it is gone.
+ * Paused from unexamined >= pause until unexamined < resume; a reader that
+ * starves does not count (rule R1), nor one that is gone.
  *
  * Return: whether the writer is paused.
  */
 bool zpipe_pipe_pause_locked(struct zpipe_pipe *pipe, bool may_pause)
 {
-	u64 unexamined = zpipe_chain_unexamined(&pipe->chain);
-	bool lifted = !pipe->pause || pipe->reader_ended || pipe->guilty ||
-		      zpipe_wait_is_starving_locked(pipe);
+	bool lifted = !pipe->pause || pipe->reader_ended || pipe->guilty;
+	u64 unexamined = 0;
 
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
+	if (!lifted) {
+		const struct zpipe_reader *reader;
+
+		list_for_each_entry(reader, &pipe->readers, entry) {
+			if (!reader->ended && !zpipe_wait_is_starving_locked(reader))
+				unexamined = max(unexamined, pipe->chain.published -
+						 reader->cursor.examined);
+		}
+	}
 	if (pipe->paused && (lifted || unexamined < pipe->resume)) {
 		u64 ns = ktime_get_ns() - pipe->paused_at;
 
@@ -346,8 +373,7 @@ static void wake_reached_locked(struct zpipe_pipe *pipe)
 {
 	const struct zpipe_chain *chain = &pipe->chain;
 
-	if (chain->published >= zpipe_wake_at(&pipe->wake_reader))
-		zpipe_wait_wake_reader_locked(pipe);
+	zpipe_wait_wake_readers_locked(pipe, chain->published);
 	if (pipe->paused)
 		zpipe_pipe_pause_locked(pipe, false);
 	if (chain->examined >= zpipe_wake_at(&pipe->wake_examined) ||
@@ -355,10 +381,86 @@ static void wake_reached_locked(struct zpipe_pipe *pipe)
 		zpipe_wait_wake_writer_locked(pipe);
 }
 
+/* A writer with a bad word: 0, or -EPROTO when it is the writer that calls. */
+static int look_at_writer_locked(struct zpipe_pipe *pipe, const struct zpipe_reader *caller,
+				 u64 published)
+{
+	lockdep_assert_held(&pipe->pool->lock);
+	if (pipe->writer_ended || pipe->guilty ||
+	    !zpipe_chain_accept_writer(&pipe->chain, published))
+		return 0;
+	if (!caller)
+		return zpipe_pipe_reject_locked(pipe, ZPIPE_NR_FLUSH, published, -EPROTO);
+	zpipe_pipe_accuse_locked(pipe, ZPIPE_ROLE_WRITER);
+	return 0;
+}
+
+/* Does what the reader says count? Not while its read(2) copies, see below. */
+static bool is_heard_locked(const struct zpipe_reader *reader)
+{
+	return !reader->ended && !(reader->busy & ZPIPE_BUSY_READ2) &&
+	       reader->pipe->guilty != ZPIPE_ROLE_READER;
+}
+
+/* Read a reader's words, once. */
+static void load_cursor(struct zpipe_reader *reader)
+{
+	/* Pairs with the reader's release of consumed (C in uapi/linux/zpipe.h). */
+	reader->said.consumed = smp_load_acquire(&reader->page->consumed);
+	/* And with that of examined: the reader stores it first, so it is loaded second. */
+	reader->said.examined = smp_load_acquire(&reader->page->examined);
+}
+
+/* 0, or -EPROTO when it is the caller whose word is bad. */
+static int look_at_reader_locked(struct zpipe_reader *reader, const struct zpipe_reader *caller)
+{
+	struct zpipe_pipe *pipe = reader->pipe;
+	u64 was = reader->cursor.examined;
+
+	lockdep_assert_held(&pipe->pool->lock);
+	if (!is_heard_locked(reader))
+		return 0;
+	if (zpipe_chain_accept_reader(&pipe->chain, &reader->cursor, reader->said.consumed,
+				      reader->said.examined)) {
+		if (reader == caller)
+			return zpipe_pipe_reject_locked(pipe, ZPIPE_NR_ADVANCE,
+							reader->said.consumed, -EPROTO);
+		zpipe_pipe_accuse_locked(pipe, ZPIPE_ROLE_READER);
+	}
+	if (reader->cursor.examined != was)
+		reader->want = 0;
+	return 0;
+}
+
+/**
+ * zpipe_pipe_settle_locked - the slowest of the readers is what counts
+ * @pipe: the pipe
+ *
+ * One that has ended still holds what its read(2) is copying.
+ */
+void zpipe_pipe_settle_locked(struct zpipe_pipe *pipe)
+{
+	struct zpipe_cursor slowest = { pipe->chain.published, pipe->chain.published };
+	const struct zpipe_reader *reader;
+
+	lockdep_assert_held(&pipe->pool->lock);
+	if (pipe->reader_ended) {
+		zpipe_pipe_discard_locked(pipe);
+		return;
+	}
+	list_for_each_entry(reader, &pipe->readers, entry) {
+		if (reader->ended && !(reader->busy & ZPIPE_BUSY_READ2))
+			continue;
+		slowest.consumed = min(slowest.consumed, reader->cursor.consumed);
+		slowest.examined = min(slowest.examined, reader->cursor.examined);
+	}
+	zpipe_chain_settle(&pipe->chain, &slowest);
+}
+
 /**
  * zpipe_pipe_look_locked - take over what the shared words say
  * @pipe: the pipe
- * @role: whose call this is, ZPIPE_ROLE_*
+ * @caller: the reader whose call this is, NULL for the writer
  *
  * The words are loaded consumed first, published last, as the two sides store
  * them the other way round (rule R4). A word that has ended its service - the
@@ -369,40 +471,23 @@ static void wake_reached_locked(struct zpipe_pipe *pipe)
  * Return: 0, or -EPROTO when the caller's own word is bad; it may mend it and
  * call again. The peer's bad word ends the pipe for both.
  */
-int zpipe_pipe_look_locked(struct zpipe_pipe *pipe, u32 role)
+int zpipe_pipe_look_locked(struct zpipe_pipe *pipe, const struct zpipe_reader *caller)
 {
-	struct zpipe_chain *chain = &pipe->chain;
-	u64 consumed, examined, published;
-	u64 was = chain->examined;
-	int ret = 0;
+	struct zpipe_reader *reader;
+	u64 published;
+	int ret;
 
-	lockdep_assert_held(&pipe->lock);
-	/* Pairs with the reader's release of consumed (C in uapi/linux/zpipe.h). */
-	consumed = smp_load_acquire(&pipe->reader_page->consumed);
-	/* And with that of examined: the reader stores it first, so it is loaded second. */
-	examined = smp_load_acquire(&pipe->reader_page->examined);
+	lockdep_assert_held(&pipe->pool->lock);
+	list_for_each_entry(reader, &pipe->readers, entry)
+		load_cursor(reader);
 	/* Pairs with the writer's release of published (A in uapi/linux/zpipe.h). */
 	published = smp_load_acquire(&pipe->writer_page->published);
-
-	if (!pipe->writer_ended && !pipe->guilty &&
-	    zpipe_chain_accept_writer(chain, published)) {
-		if (role == ZPIPE_ROLE_WRITER)
-			ret = zpipe_pipe_reject_locked(pipe, ZPIPE_NR_FLUSH, published, -EPROTO);
-		else
-			zpipe_pipe_accuse_locked(pipe, ZPIPE_ROLE_WRITER);
+	ret = look_at_writer_locked(pipe, caller, published);
+	if (!ret) {
+		list_for_each_entry(reader, &pipe->readers, entry)
+			ret = ret ?: look_at_reader_locked(reader, caller);
 	}
-	if (pipe->reader_ended) {
-		zpipe_pipe_discard_locked(pipe);
-	} else if (!ret && pipe->guilty != ZPIPE_ROLE_READER &&
-		   !(pipe->busy & ZPIPE_BUSY_READ2) &&
-		   zpipe_chain_accept_reader(chain, consumed, examined)) {
-		if (role == ZPIPE_ROLE_READER)
-			ret = zpipe_pipe_reject_locked(pipe, ZPIPE_NR_ADVANCE, consumed, -EPROTO);
-		else
-			zpipe_pipe_accuse_locked(pipe, ZPIPE_ROLE_READER);
-	}
-	if (chain->examined != was)
-		pipe->read_want = 0;
+	zpipe_pipe_settle_locked(pipe);
 	wake_reached_locked(pipe);
 	return ret;
 }
@@ -416,7 +501,7 @@ int zpipe_pipe_look_locked(struct zpipe_pipe *pipe, u32 role)
  */
 void zpipe_pipe_publish_locked(struct zpipe_pipe *pipe, u64 position)
 {
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	if (position <= pipe->chain.published)
 		return;
 	pipe->chain.published = position;
@@ -428,22 +513,23 @@ void zpipe_pipe_publish_locked(struct zpipe_pipe *pipe, u64 position)
 
 /**
  * zpipe_pipe_advance_locked - advance for a reader who does it by system call
- * @pipe: the pipe, looked at
+ * @reader: the reader; its pipe was looked at
  * @consumed: at least the present one, at most @examined
  * @examined: at most published; a lower one than before changes nothing
  *
  * Wakes the writer where it waits for that.
  */
-void zpipe_pipe_advance_locked(struct zpipe_pipe *pipe, u64 consumed, u64 examined)
+void zpipe_pipe_advance_locked(struct zpipe_reader *reader, u64 consumed, u64 examined)
 {
-	struct zpipe_chain *chain = &pipe->chain;
+	struct zpipe_pipe *pipe = reader->pipe;
 
-	lockdep_assert_held(&pipe->lock);
-	pipe->read_want = 0;
-	chain->examined = max(chain->examined, examined);
-	chain->consumed = consumed;
-	WRITE_ONCE(pipe->reader_page->examined, chain->examined);
+	lockdep_assert_held(&pipe->pool->lock);
+	reader->want = 0;
+	reader->cursor.examined = max(reader->cursor.examined, examined);
+	reader->cursor.consumed = consumed;
+	WRITE_ONCE(reader->page->examined, reader->cursor.examined);
 	/* Pairs with the writer's load-acquire of consumed (C). */
-	smp_store_release(&pipe->reader_page->consumed, consumed);
+	smp_store_release(&reader->page->consumed, consumed);
+	zpipe_pipe_settle_locked(pipe);
 	wake_reached_locked(pipe);
 }

@@ -14,15 +14,17 @@
 #include "types.h"
 
 struct zpipe_pipe *zpipe_pipe_create(const struct zpipe_create_args *args);
+void zpipe_pipe_init_reader(struct zpipe_pipe *pipe, struct zpipe_reader *reader);
 void zpipe_pipe_put(struct zpipe_pipe *pipe);
 int zpipe_pipe_thresholds(u64 *pause, u64 *resume, u64 capacity);
 void zpipe_pipe_accuse_locked(struct zpipe_pipe *pipe, u32 role);
 void zpipe_pipe_discard_locked(struct zpipe_pipe *pipe);
 void zpipe_pipe_freed_locked(struct zpipe_pipe *pipe, u32 slots);
 
-int zpipe_pipe_look_locked(struct zpipe_pipe *pipe, u32 role);
+int zpipe_pipe_look_locked(struct zpipe_pipe *pipe, const struct zpipe_reader *caller);
+void zpipe_pipe_settle_locked(struct zpipe_pipe *pipe);
 void zpipe_pipe_publish_locked(struct zpipe_pipe *pipe, u64 position);
-void zpipe_pipe_advance_locked(struct zpipe_pipe *pipe, u64 consumed, u64 examined);
+void zpipe_pipe_advance_locked(struct zpipe_reader *reader, u64 consumed, u64 examined);
 bool zpipe_pipe_pause_locked(struct zpipe_pipe *pipe, bool may_pause);
 int zpipe_pipe_reject_locked(struct zpipe_pipe *pipe, u32 verb, u64 position, int ret);
 

@@ -122,6 +122,7 @@ struct zpipe_pool *zpipe_pool_create(u32 nr, u32 shift, bool exempt)
 		return ERR_PTR(-ENOMEM);
 	kref_init(&pool->kref);
 	mutex_init(&pool->mutex);
+	spin_lock_init(&pool->lock);
 	pool->shift = shift;
 	pool->exempt = exempt;
 
@@ -289,14 +290,13 @@ int zpipe_pool_populate(struct zpipe_pool *pool, u32 first, u32 nr)
 /**
  * zpipe_pool_trim - give the pages of free segments back
  * @pool: the pool
- * @lock: what protects its slots
  *
  * First no new PTE can come, then the old ones go, then the pages: a later
  * touch of the memory is SIGBUS.
  *
  * Context: may sleep.
  */
-void zpipe_pool_trim(struct zpipe_pool *pool, spinlock_t *lock)
+void zpipe_pool_trim(struct zpipe_pool *pool)
 {
 	struct address_space *mapping = pool->inode->i_mapping;
 	u32 i;
@@ -307,11 +307,11 @@ void zpipe_pool_trim(struct zpipe_pool *pool, spinlock_t *lock)
 
 		if (!READ_ONCE(pool->segment[i].pages))
 			continue;
-		spin_lock(lock);
+		spin_lock(&pool->lock);
 		is_free = pool->slots.slot[i].refs == 0;
 		if (is_free)
 			zpipe_slots_get(&pool->slots, i, 1);
-		spin_unlock(lock);
+		spin_unlock(&pool->lock);
 		if (!is_free)
 			continue;
 
@@ -325,9 +325,9 @@ void zpipe_pool_trim(struct zpipe_pool *pool, spinlock_t *lock)
 			free_segment_pages(pool, pages);
 		}
 
-		spin_lock(lock);
+		spin_lock(&pool->lock);
 		zpipe_slots_put(&pool->slots, i, 1);
-		spin_unlock(lock);
+		spin_unlock(&pool->lock);
 		cond_resched();
 	}
 }

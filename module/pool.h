@@ -16,7 +16,7 @@
 struct zpipe_pool *zpipe_pool_create(u32 nr, u32 shift, bool exempt);
 void zpipe_pool_put(struct zpipe_pool *pool);
 int zpipe_pool_populate(struct zpipe_pool *pool, u32 first, u32 nr);
-void zpipe_pool_trim(struct zpipe_pool *pool, spinlock_t *lock);
+void zpipe_pool_trim(struct zpipe_pool *pool);
 struct page *zpipe_pool_page(struct zpipe_pool *pool, u64 offset);
 bool zpipe_pool_lend(struct page *page);
 struct file *zpipe_pool_file(struct zpipe_pool *pool, const char *name, int flags,

@@ -18,14 +18,16 @@
 
 /**
  * zpipe_reader_check_locked - may the reader go on
- * @pipe: the pipe
+ * @reader: the reader
  *
  * Return: 0, -ESHUTDOWN, -EPROTO, or at once the writer's errno.
  */
-int zpipe_reader_check_locked(const struct zpipe_pipe *pipe)
+int zpipe_reader_check_locked(const struct zpipe_reader *reader)
 {
-	lockdep_assert_held(&pipe->lock);
-	if (pipe->reader_ended)
+	const struct zpipe_pipe *pipe = reader->pipe;
+
+	lockdep_assert_held(&pipe->pool->lock);
+	if (reader->ended)
 		return -ESHUTDOWN;
 	if (pipe->guilty == ZPIPE_ROLE_READER)
 		return -EPROTO;
@@ -36,24 +38,24 @@ int zpipe_reader_check_locked(const struct zpipe_pipe *pipe)
 
 /**
  * zpipe_reader_cancel_locked - use up a CANCEL of the reader's operations
- * @pipe: the pipe
+ * @reader: the reader
  *
  * Return: whether there was one.
  */
-bool zpipe_reader_cancel_locked(struct zpipe_pipe *pipe)
+bool zpipe_reader_cancel_locked(struct zpipe_reader *reader)
 {
-	lockdep_assert_held(&pipe->lock);
-	if (!pipe->cancel_read)
+	lockdep_assert_held(&reader->pipe->pool->lock);
+	if (!reader->cancel)
 		return false;
-	pipe->cancel_read = false;
-	zpipe_wait_share_locked(pipe);
+	reader->cancel = false;
+	zpipe_wait_share_locked(reader->pipe);
 	return true;
 }
 
 /* What is wrong once there is nothing new to see; 0 when more may come. */
 static int broken_locked(const struct zpipe_pipe *pipe)
 {
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	if (pipe->guilty)
 		return -EPROTO;
 	return -pipe->writer_error;
@@ -63,21 +65,22 @@ static int broken_locked(const struct zpipe_pipe *pipe)
  * Is there a reason to return now, for a reader that wants target and has seen
  * what is below seen? 1 with *flags set, 0 to wait, or an errno.
  */
-static int judge_locked(struct zpipe_pipe *pipe, u64 target, u64 seen, u32 *flags)
+static int judge_locked(struct zpipe_reader *reader, u64 target, u64 seen, u32 *flags)
 {
+	struct zpipe_pipe *pipe = reader->pipe;
 	const struct zpipe_chain *chain = &pipe->chain;
 	bool fresh = chain->published > seen;
 	int ret;
 
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	*flags = 0;
-	ret = zpipe_reader_check_locked(pipe);
+	ret = zpipe_reader_check_locked(reader);
 	if (ret)
 		return ret;
 	ret = broken_locked(pipe);
 	if (pipe->writer_ended && !ret)
 		*flags |= ZPIPE_RES_COMPLETED;
-	if (pipe->cancel_read) {
+	if (reader->cancel) {
 		*flags |= ZPIPE_RES_CANCELED;
 		return 1;
 	}
@@ -91,7 +94,7 @@ static int judge_locked(struct zpipe_pipe *pipe, u64 target, u64 seen, u32 *flag
 		*flags |= ZPIPE_RES_PUSHED;
 		return 1;
 	}
-	if (zpipe_wait_is_full_locked(pipe)) {
+	if (zpipe_wait_is_full_locked(reader)) {
 		*flags |= ZPIPE_RES_FULL;
 		return 1;
 	}
@@ -99,66 +102,70 @@ static int judge_locked(struct zpipe_pipe *pipe, u64 target, u64 seen, u32 *flag
 }
 
 /* Arm, lift the writer's pause, and look once more. */
-static void arm_read_locked(struct zpipe_pipe *pipe, u64 target, bool sleep)
+static void arm_read_locked(struct zpipe_reader *reader, u64 target, bool sleep)
 {
+	struct zpipe_pipe *pipe = reader->pipe;
 	bool paused = pipe->paused;
 
-	lockdep_assert_held(&pipe->lock);
-	zpipe_wait_arm_locked(pipe, &pipe->wake_reader, target, sleep);
+	lockdep_assert_held(&pipe->pool->lock);
+	zpipe_wait_arm_locked(pipe, &reader->wake, target, sleep);
 	if (paused && !zpipe_pipe_pause_locked(pipe, false))
 		zpipe_wait_wake_writer_locked(pipe);
-	zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_READER);
+	zpipe_pipe_look_locked(pipe, reader);
 }
 
 /* One look: 1 when a READ can return, 0 when it must wait for *target, or an errno. */
-static int try_read_locked(struct zpipe_pipe *pipe, struct zpipe_read_args *args, u64 *target)
+static int try_read_locked(struct zpipe_reader *reader, struct zpipe_read_args *args, u64 *target)
 {
-	const struct zpipe_chain *chain = &pipe->chain;
+	struct zpipe_pipe *pipe = reader->pipe;
+	const struct zpipe_cursor *cursor = &reader->cursor;
 	u64 seen;
 	int ret;
 
-	lockdep_assert_held(&pipe->lock);
-	ret = zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_READER);
+	lockdep_assert_held(&pipe->pool->lock);
+	ret = zpipe_pipe_look_locked(pipe, reader);
 	if (ret)
 		return ret;
-	seen = args->flags & ZPIPE_READ_F_REREAD ? chain->consumed : chain->examined;
-	*target = max(chain->consumed + (args->min ?: 1), seen + 1);
-	return judge_locked(pipe, *target, seen, &args->out_flags);
+	seen = args->flags & ZPIPE_READ_F_REREAD ? cursor->consumed : cursor->examined;
+	*target = max(cursor->consumed + (args->min ?: 1), seen + 1);
+	return judge_locked(reader, *target, seen, &args->out_flags);
 }
 
 /**
  * zpipe_reader_wait_locked - wait until a READ can return
- * @pipe: the pipe, unlocked while asleep; the caller has marked it busy
+ * @reader: the reader; the caller has marked it busy. Unlocked while asleep
  * @args: min, deadline and REREAD are used; out_flags is set
  * @nowait: -EAGAIN instead of waiting
  *
  * Context: may sleep.
  * Return: 0 or an errno.
  */
-int zpipe_reader_wait_locked(struct zpipe_pipe *pipe, struct zpipe_read_args *args, bool nowait)
+int zpipe_reader_wait_locked(struct zpipe_reader *reader, struct zpipe_read_args *args,
+			     bool nowait)
 {
+	struct zpipe_pipe *pipe = reader->pipe;
 	bool expired = false;
 	u64 target = 0;
 	int ret;
 
-	lockdep_assert_held(&pipe->lock);
-	while (!(ret = try_read_locked(pipe, args, &target))) {
+	lockdep_assert_held(&pipe->pool->lock);
+	while (!(ret = try_read_locked(reader, args, &target))) {
 		if (expired) {
 			ret = -ETIMEDOUT;
 			break;
 		}
 		if (nowait) {
-			arm_read_locked(pipe, target, false);
-			ret = try_read_locked(pipe, args, &target) ?: -EAGAIN;
+			arm_read_locked(reader, target, false);
+			ret = try_read_locked(reader, args, &target) ?: -EAGAIN;
 			if (ret == -EAGAIN)
-				pipe->read_want = target;
+				reader->want = target;
 			break;
 		}
-		zpipe_wait_join_locked(pipe, &pipe->read_sleeper);
-		arm_read_locked(pipe, target, true);
-		ret = zpipe_wait_sleep_locked(pipe, &pipe->read_sleeper, ZPIPE_ROLE_READER,
+		zpipe_wait_join_locked(pipe, &reader->sleeper);
+		arm_read_locked(reader, target, true);
+		ret = zpipe_wait_sleep_locked(pipe, &reader->sleeper, ZPIPE_ROLE_READER,
 					      target, args->deadline);
-		zpipe_wait_disarm_locked(pipe, &pipe->wake_reader);
+		zpipe_wait_disarm_locked(pipe, &reader->wake);
 		expired = ret == -ETIMEDOUT;
 		if (ret && !expired)
 			break;
@@ -166,15 +173,17 @@ int zpipe_reader_wait_locked(struct zpipe_pipe *pipe, struct zpipe_read_args *ar
 	return min(ret, 0);
 }
 
-static int enter_read_locked(struct zpipe_pipe *pipe, const struct zpipe_read_args *args)
+static int enter_read_locked(const struct zpipe_reader *reader, const struct zpipe_read_args *args)
 {
-	lockdep_assert_held(&pipe->lock);
+	struct zpipe_pipe *pipe = reader->pipe;
+
+	lockdep_assert_held(&pipe->pool->lock);
 	pipe->stats.reads++;
 	if (args->min > zpipe_chain_window(&pipe->chain))
 		return zpipe_pipe_reject_locked(pipe, ZPIPE_NR_READ, args->min, -EMSGSIZE);
-	if (pipe->busy & (ZPIPE_BUSY_READ | ZPIPE_BUSY_READ2))
+	if (reader->busy & (ZPIPE_BUSY_READ | ZPIPE_BUSY_READ2))
 		return -EBUSY;
-	if (pipe->read_open && !(args->flags & ZPIPE_READ_F_SHARED))
+	if (reader->open && !(args->flags & ZPIPE_READ_F_SHARED))
 		return -EBUSY;
 	return 0;
 }
@@ -192,7 +201,8 @@ static int enter_read_locked(struct zpipe_pipe *pipe, const struct zpipe_read_ar
 int zpipe_reader_read(struct zpipe_end *end, struct zpipe_read_args *args,
 		      struct zpipe_span *spans, bool nowait)
 {
-	struct zpipe_pipe *pipe = end->pipe;
+	struct zpipe_reader *reader = end->reader;
+	struct zpipe_pipe *pipe = reader->pipe;
 	struct zpipe_chain *chain = &pipe->chain;
 	int ret;
 
@@ -200,26 +210,26 @@ int zpipe_reader_read(struct zpipe_end *end, struct zpipe_read_args *args,
 		return -EOPNOTSUPP;
 	nowait = nowait || (args->flags & ZPIPE_READ_F_NOWAIT);
 	zpipe_wait_lock(pipe);
-	ret = enter_read_locked(pipe, args);
+	ret = enter_read_locked(reader, args);
 	if (ret)
 		goto out_unlock;
-	pipe->busy |= ZPIPE_BUSY_READ;
-	ret = zpipe_reader_wait_locked(pipe, args, nowait);
-	pipe->busy &= ~ZPIPE_BUSY_READ;
+	reader->busy |= ZPIPE_BUSY_READ;
+	ret = zpipe_reader_wait_locked(reader, args, nowait);
+	reader->busy &= ~ZPIPE_BUSY_READ;
 	if (ret)
 		goto out_unlock;
 
-	args->out_start = chain->consumed;
+	args->out_start = reader->cursor.consumed;
 	args->out_end = chain->published;
-	args->out_index = zpipe_chain_index(chain);
+	args->out_index = zpipe_chain_index(chain, args->out_start);
 	args->out_nr_spans = zpipe_chain_spans(chain, args->out_start, args->out_end, spans,
 					       args->nr_spans);
-	pipe->read_want = 0;
+	reader->want = 0;
 	if (args->out_flags & ZPIPE_RES_CANCELED) {
-		zpipe_reader_cancel_locked(pipe);
+		zpipe_reader_cancel_locked(reader);
 	} else if (!(args->flags & ZPIPE_READ_F_SHARED) && args->out_end > args->out_start) {
-		pipe->read_open = true;
-		pipe->read_end = args->out_end;
+		reader->open = true;
+		reader->view_end = args->out_end;
 	}
 out_unlock:
 	zpipe_wait_unlock(pipe);
@@ -241,27 +251,27 @@ void zpipe_reader_unread(struct zpipe_end *end, const struct zpipe_read_args *ar
 
 	zpipe_wait_lock(pipe);
 	if (args->out_flags & ZPIPE_RES_CANCELED)
-		pipe->cancel_read = true;
+		end->reader->cancel = true;
 	else if (!(args->flags & ZPIPE_READ_F_SHARED))
-		pipe->read_open = false;
+		end->reader->open = false;
 	zpipe_wait_share_locked(pipe);
 	zpipe_wait_unlock(pipe);
 }
 
 /* ADVANCE by arguments: within what the outstanding READ showed. */
-static int advance_locked(struct zpipe_pipe *pipe, const struct zpipe_advance_args *args)
+static int advance_locked(struct zpipe_reader *reader, const struct zpipe_advance_args *args)
 {
-	struct zpipe_chain *chain = &pipe->chain;
-	u64 consumed = args->consumed == ZPIPE_KEEP ? chain->consumed : args->consumed;
+	u64 now = reader->cursor.consumed;
+	u64 consumed = args->consumed == ZPIPE_KEEP ? now : args->consumed;
 	u64 examined = args->examined == ZPIPE_KEEP ? consumed : args->examined;
 
-	lockdep_assert_held(&pipe->lock);
-	if (!pipe->read_open)
+	lockdep_assert_held(&reader->pipe->pool->lock);
+	if (!reader->open)
 		return -EPROTO;
-	if (consumed < chain->consumed || examined < consumed || examined > pipe->read_end)
+	if (consumed < now || examined < consumed || examined > reader->view_end)
 		return -EINVAL;
-	pipe->read_open = false;
-	zpipe_pipe_advance_locked(pipe, consumed, examined);
+	reader->open = false;
+	zpipe_pipe_advance_locked(reader, consumed, examined);
 	return 0;
 }
 
@@ -274,7 +284,8 @@ static int advance_locked(struct zpipe_pipe *pipe, const struct zpipe_advance_ar
  */
 int zpipe_reader_advance(struct zpipe_end *end, struct zpipe_advance_args *args)
 {
-	struct zpipe_pipe *pipe = end->pipe;
+	struct zpipe_reader *reader = end->reader;
+	struct zpipe_pipe *pipe = reader->pipe;
 	u64 consumed, held;
 	int ret;
 
@@ -282,21 +293,21 @@ int zpipe_reader_advance(struct zpipe_end *end, struct zpipe_advance_args *args)
 		return -EOPNOTSUPP;
 	zpipe_wait_lock(pipe);
 	pipe->stats.advances++;
-	ret = pipe->busy & ZPIPE_BUSY_READ2 ? -EBUSY : 0;
+	ret = reader->busy & ZPIPE_BUSY_READ2 ? -EBUSY : 0;
 	if (!ret)
-		ret = zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_READER);
-	if (!ret && pipe->reader_ended)
+		ret = zpipe_pipe_look_locked(pipe, reader);
+	if (!ret && reader->ended)
 		ret = -ESHUTDOWN;
 	if (!ret && pipe->guilty == ZPIPE_ROLE_READER)
 		ret = -EPROTO;
 	if (!ret && !(args->flags & ZPIPE_ADVANCE_F_SHARED)) {
-		ret = advance_locked(pipe, args);
+		ret = advance_locked(reader, args);
 		if (ret)
 			zpipe_pipe_reject_locked(pipe, ZPIPE_NR_ADVANCE, args->consumed, ret);
 	}
 	args->out_flags = pipe->writer_ended && !pipe->writer_error ? ZPIPE_RES_COMPLETED : 0;
-	consumed = pipe->chain.consumed;
-	held = zpipe_chain_held(&pipe->chain);
+	consumed = reader->cursor.consumed;
+	held = pipe->chain.published - consumed;
 	zpipe_wait_unlock(pipe);
 	trace_zpipe_advance(pipe->id, consumed, held, ret);
 	return ret;
@@ -304,29 +315,30 @@ int zpipe_reader_advance(struct zpipe_end *end, struct zpipe_advance_args *args)
 
 /**
  * zpipe_reader_poll - is the reader end ready
- * @pipe: the pipe; the caller is on its queue
+ * @reader: the reader; the caller is on its pipe's queue
  *
  * Arms the wake word when it is not, on every call, and looks once more.
  *
  * Return: the poll mask.
  */
-__poll_t zpipe_reader_poll(struct zpipe_pipe *pipe)
+__poll_t zpipe_reader_poll(struct zpipe_reader *reader)
 {
+	struct zpipe_pipe *pipe = reader->pipe;
 	__poll_t mask = 0;
 	int turn, ret;
 	u64 target;
 	u32 flags;
 
 	zpipe_wait_lock(pipe);
-	if (zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_READER))
+	if (zpipe_pipe_look_locked(pipe, reader))
 		mask |= EPOLLERR;
 	for (turn = 0; turn < 2; turn++) {
-		target = max(pipe->read_want, pipe->chain.examined + 1);
-		ret = judge_locked(pipe, target, pipe->chain.examined, &flags);
+		target = max(reader->want, reader->cursor.examined + 1);
+		ret = judge_locked(reader, target, reader->cursor.examined, &flags);
 		if (ret)
 			break;
 		if (turn == 0)
-			arm_read_locked(pipe, target, false);
+			arm_read_locked(reader, target, false);
 	}
 	if (ret)
 		mask |= EPOLLIN | EPOLLRDNORM;

@@ -16,7 +16,8 @@
  *
  * Neither waits for the zpipe with the kernel's pipe locked: that lock is not
  * killable, and those who wait for it have nothing to do with the zpipe. The
- * order is read_mutex or write_mutex, then the kernel's pipe, then pipe->lock.
+ * order is reader->mutex or write_mutex, then the kernel's pipe, then the
+ * pool's lock.
  */
 #include <linux/bvec.h>
 #include <linux/highmem.h>
@@ -55,7 +56,7 @@ static bool has_buffers(const struct pipe_inode_info *from)
 
 /**
  * struct out - bytes on their way into a pipe of the kernel
- * @pipe: where from; the caller has entered
+ * @reader: where from; the caller has entered
  * @to: where to; locked while parts are put, and only then
  * @begin: stream position of the first
  * @left: bytes still wanted
@@ -65,7 +66,7 @@ static bool has_buffers(const struct pipe_inode_info *from)
  * @full: there is no more room
  */
 struct out {
-	struct zpipe_pipe *pipe;
+	struct zpipe_reader *reader;
 	struct pipe_inode_info *to;
 	u64 begin;
 	size_t left;
@@ -102,7 +103,7 @@ static int put_part(struct out *out, struct page *page, u64 position, size_t off
 		out->lent += length;
 	} else {
 		out->copied += length;
-		trace_zpipe_copy(out->pipe->id, position, length, ZPIPE_COPY_SPLICE_OUT);
+		trace_zpipe_copy(out->reader->pipe->id, position, length, ZPIPE_COPY_SPLICE_OUT);
 	}
 	out->left -= length;
 	return 0;
@@ -118,7 +119,7 @@ static int put_span(struct out *out, u64 position, const struct zpipe_span *span
 	out->copied = 0;
 	out->lent = 0;
 	while (!ret && done < length) {
-		struct page *page = zpipe_pool_page(out->pipe->pool, span->offset + done);
+		struct page *page = zpipe_pool_page(out->reader->pipe->pool, span->offset + done);
 		size_t in_page = offset_in_page(span->offset + done);
 		size_t part = min_t(u64, length - done, PAGE_SIZE - in_page);
 
@@ -139,13 +140,13 @@ static int put_some(struct out *out, bool nowait)
 	int ret;
 
 	for (;;) {
-		ret = zpipe_copy_look(out->pipe, &position, &span);
+		ret = zpipe_copy_look(out->reader, &position, &span);
 		if (ret)
 			return ret;
 		if (!out->done)
 			out->begin = position;
 		if (!span.length) {
-			ret = out->done ? 1 : zpipe_copy_wait(out->pipe, nowait);
+			ret = out->done ? 1 : zpipe_copy_wait(out->reader, nowait);
 			if (ret)
 				return min(ret, 0);
 			continue;
@@ -153,7 +154,7 @@ static int put_some(struct out *out, bool nowait)
 		pipe_lock(out->to);
 		ret = put_span(out, position, &span);
 		pipe_unlock(out->to);
-		zpipe_copy_consume(out->pipe, position, out->copied, out->lent);
+		zpipe_copy_consume(out->reader, position, out->copied, out->lent);
 		out->done += out->copied + out->lent;
 		if (ret || out->full || !out->left)
 			return ret;
@@ -179,7 +180,7 @@ ssize_t zpipe_splice_read(struct file *in, loff_t *pos, struct pipe_inode_info *
 			  size_t length, unsigned int flags)
 {
 	struct zpipe_end *end = in->private_data;
-	struct out out = { .pipe = end->pipe, .to = to, .left = length };
+	struct out out = { .reader = end->reader, .to = to, .left = length };
 	bool nowait = is_nowait(in, flags);
 	int ret;
 

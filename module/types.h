@@ -14,7 +14,7 @@
  *
  * Locks, outermost first:
  *
- *	pipe->read_mutex, pipe->write_mutex
+ *	reader->mutex, pipe->write_mutex
  *		one caller of read(2) or splice(2) out, or of write(2) or splice(2)
  *		in, at a time; taken killably, and with O_NONBLOCK only tried. The
  *		one lock that is held across user memory, and outside of the lock
@@ -22,14 +22,15 @@
  *	pool->mutex
  *		which page is where: segment[].pages. Faults take it under the mm
  *		lock, so it is never held across a user copy or a page pin.
- *	pipe->lock
+ *	pool->lock
  *		a spinlock, taken and dropped by zpipe_wait_lock() and _unlock():
- *		chain, slots, wake words, end states, counters. Bounded work only.
+ *		slots, and of every pipe of the pool the chain, wake words, end
+ *		states, counters. Bounded work only.
  *	wait queue locks
  *
  * Legend of the fields:
  *	I  set before the fds exist, then read-only
- *	L  pipe->lock
+ *	L  pool->lock
  *	M  pool->mutex
  *	A  atomic
  *	S  in a page that userspace may read and only the kernel writes; L
@@ -40,6 +41,7 @@
 
 #include <linux/fs.h>
 #include <linux/kref.h>
+#include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
 #include <linux/spinlock.h>
@@ -51,6 +53,18 @@
 #include "slots.h"
 
 struct zpipe_user;
+
+/**
+ * struct zpipe_reader_words - what the kernel has to say to one reader
+ * @writer_wake_examined: S, it calls ADVANCE when its examined reaches this
+ * @writer_wake_consumed: S, or its consumed this
+ * @events: S, not 0: READ has something to say
+ */
+struct zpipe_reader_words {
+	u64 writer_wake_examined;
+	u64 writer_wake_consumed;
+	u32 events;
+};
 
 /**
  * struct zpipe_state - the state region, as userspace sees it
@@ -69,9 +83,7 @@ struct zpipe_user;
  * @generation: S, times RESET
  * @reader_wake_at: S, the writer calls FLUSH when published reaches it
  * @pause: S, present threshold
- * @writer_wake_examined: S, the reader calls ADVANCE when examined reaches it
- * @writer_wake_consumed: S, or consumed this
- * @reader_events: S, not 0: READ has something to say
+ * @reader: S, the words of the reader that CREATE made
  * @writer_ended: S, 1 when the writer has finished
  * @writer_error: S, and how
  * @reader_ended: S, 1 when the reader has finished
@@ -90,9 +102,7 @@ struct zpipe_state {
 	u64 generation;
 	u64 reader_wake_at __aligned(128);
 	u64 pause;
-	u64 writer_wake_examined __aligned(128);
-	u64 writer_wake_consumed;
-	u32 reader_events;
+	struct zpipe_reader_words reader __aligned(128);
 	u32 writer_ended __aligned(128);
 	s32 writer_error;
 	u32 reader_ended;
@@ -110,7 +120,7 @@ struct zpipe_writer_page {
 };
 
 /**
- * struct zpipe_reader_page - U, the reader region
+ * struct zpipe_reader_page - U, the reader region, one for each reader
  * @examined: stream position
  * @consumed: stream position; stored after @examined (rule R4)
  */
@@ -134,8 +144,9 @@ struct zpipe_segment {
  * @user: I, who pays
  * @exempt: I, was made with CAP_SYS_RESOURCE
  * @mutex: see above
+ * @lock: see above
  * @segment: I, array of slots.nr
- * @slots: L, of the pool's one pipe
+ * @slots: L
  * @shift: I, log2 of the segment size
  * @pages: A, data pages held
  * @replaced: A, pages that somebody still referred to when their turn came
@@ -146,6 +157,7 @@ struct zpipe_pool {
 	struct zpipe_user *user;
 	bool exempt;
 	struct mutex mutex;
+	spinlock_t lock;
 	struct zpipe_segment *segment;
 	struct zpipe_slots slots;
 	u32 shift;
@@ -176,7 +188,10 @@ struct zpipe_stats {
 	u64 rejects;
 };
 
-/* An operation in progress; a second one of the same kind is EBUSY. */
+/*
+ * An operation of the writer, or of a reader, in progress; a second one of the
+ * same kind is EBUSY.
+ */
 enum zpipe_busy {
 	ZPIPE_BUSY_ALLOC	= 1,
 	ZPIPE_BUSY_FLUSH	= 2,
@@ -200,17 +215,55 @@ struct zpipe_wake {
 };
 
 /**
- * struct zpipe_pipe - one direction, one writer end, one reader end
+ * struct zpipe_reader - one of the readers of a pipe
+ * @pipe: I
+ * @entry: L, in the pipe's list
+ * @page: I, U
+ * @words: I, S
+ * @said: L, what @page held when it was looked at
+ * @cursor: L, accepted from it
+ * @ended: L, it will read no more bytes
+ * @cancel: L, its next READ returns CANCELED
+ * @open: L, a READ without SHARED waits for its ADVANCE
+ * @woken: L, to be woken when the lock is dropped
+ * @busy: L, enum zpipe_busy
+ * @view_end: L, where what the open READ showed ends
+ * @want: L, the position that an EAGAIN READ wanted, or 0
+ * @wake: L, for published
+ * @sleeper: L, the task asleep in READ or read(2)
+ * @mutex: see above
+ */
+struct zpipe_reader {
+	struct zpipe_pipe *pipe;
+	struct list_head entry;
+	struct zpipe_reader_page *page;
+	struct zpipe_reader_words *words;
+	struct zpipe_cursor said;
+	struct zpipe_cursor cursor;
+	bool ended;
+	bool cancel;
+	bool open;
+	bool woken;
+	u32 busy;
+	u64 view_end;
+	u64 want;
+	struct zpipe_wake wake;
+	struct task_struct *sleeper;
+	struct mutex mutex;
+};
+
+/**
+ * struct zpipe_pipe - one direction, one writer end, one or more reader ends
  * @kref: A, one for each end
  * @id: I
  * @flags: I, ZPIPE_F_*
  * @pool: I
  * @state: I, the state region, @state_size bytes
  * @writer_page: I, U
- * @reader_page: I, U
  * @state_size: I
- * @lock: see above
  * @chain: L
+ * @reader: the reader that CREATE made
+ * @readers: L, those that have a file; @reader is the first as long as it does
  * @pause: L, threshold, 0 for never
  * @resume: L, threshold
  * @paused: L, unexamined went to @pause and has not come below @resume
@@ -218,34 +271,27 @@ struct zpipe_wake {
  * @busy: L, enum zpipe_busy
  * @grants: L, the writer has used ALLOC: closing without COMPLETE is an abort
  * @writer_ended: L, no more bytes will be published
- * @reader_ended: L, no more bytes will be read; what is published is dropped
+ * @reader_ended: L, no reader will read more bytes; what is published is dropped
  * @writer_error: L, what the reader gets, once @drain allows
- * @reader_error: L, what the writer gets
+ * @reader_error: L, what the writer gets: how the last of the readers ended
  * @drain: L, the reader first gets what was published
  * @closed_abort: L, the writer died: read(2) sees plain end of file
  * @closed: L, an end has no file any more
  * @guilty: L, ZPIPE_ROLE_* whose shared word lied; the pipe is over
- * @cancel_read: L, the next READ returns CANCELED
  * @cancel_flush: L, the next FLUSH does
  * @push: L, position up to which READ returns short
- * @read_open: L, a READ without SHARED waits for its ADVANCE
- * @read_end: L, where what it showed ends
- * @read_want: L, the position that an EAGAIN READ wanted, or 0
  * @alloc_at: L, the position at which an EAGAIN ALLOC wanted memory
  * @alloc_want: L, and how many bytes, or 0
  * @generation: L
- * @wake_reader: L, for published
  * @wake_examined: L, for examined
  * @wake_consumed: L, for consumed
  * @memory_wait: L, consumed position that an ALLOC without memory waits for,
  *	asleep or after EAGAIN; ZPIPE_UNARMED when none does (rule R2)
  * @wakes: L, enum zpipe_wakes, to be sent when the lock is dropped
- * @read_sleeper: L, the task asleep in READ or read(2)
  * @alloc_sleeper: L, in ALLOC or write(2), for memory
  * @flush_sleeper: L, in FLUSH or write(2), paused or waiting for the reader
- * @reader_poll: whoever polls the reader end
+ * @reader_poll: whoever polls a reader end
  * @writer_poll: whoever polls the writer end
- * @read_mutex: see above
  * @write_mutex: see above
  * @stats: L
  */
@@ -256,11 +302,11 @@ struct zpipe_pipe {
 	struct zpipe_pool *pool;
 	struct zpipe_state *state;
 	struct zpipe_writer_page *writer_page;
-	struct zpipe_reader_page *reader_page;
 	size_t state_size;
 
-	spinlock_t lock;
 	struct zpipe_chain chain;
+	struct zpipe_reader reader;
+	struct list_head readers;
 	u64 pause;
 	u64 resume;
 	bool paused;
@@ -270,31 +316,24 @@ struct zpipe_pipe {
 	bool drain;
 	bool closed_abort;
 	bool closed;
-	bool cancel_read;
 	bool cancel_flush;
-	bool read_open;
 	int writer_error;
 	int reader_error;
 	u32 guilty;
 	u32 busy;
 	u64 paused_at;
 	u64 push;
-	u64 read_end;
-	u64 read_want;
 	u64 alloc_at;
 	u64 alloc_want;
 	u64 memory_wait;
 	u64 generation;
-	struct zpipe_wake wake_reader;
 	struct zpipe_wake wake_examined;
 	struct zpipe_wake wake_consumed;
 	u32 wakes;
-	struct task_struct *read_sleeper;
 	struct task_struct *alloc_sleeper;
 	struct task_struct *flush_sleeper;
 	wait_queue_head_t reader_poll;
 	wait_queue_head_t writer_poll;
-	struct mutex read_mutex;
 	struct mutex write_mutex;
 	struct zpipe_stats stats;
 };
@@ -302,10 +341,12 @@ struct zpipe_pipe {
 /**
  * struct zpipe_end - what a file refers to
  * @pipe: I
+ * @reader: I, or NULL for the writer
  * @role: I, ZPIPE_ROLE_*
  */
 struct zpipe_end {
 	struct zpipe_pipe *pipe;
+	struct zpipe_reader *reader;
 	u32 role;
 };
 

@@ -31,10 +31,26 @@ void zpipe_wait_init(struct zpipe_pipe *pipe)
 {
 	init_waitqueue_head(&pipe->reader_poll);
 	init_waitqueue_head(&pipe->writer_poll);
-	clear(&pipe->wake_reader);
 	clear(&pipe->wake_examined);
 	clear(&pipe->wake_consumed);
 	pipe->memory_wait = ZPIPE_UNARMED;
+}
+
+/**
+ * zpipe_wait_init_reader - nor for this one
+ * @reader: new, not shared yet
+ */
+void zpipe_wait_init_reader(struct zpipe_reader *reader)
+{
+	clear(&reader->wake);
+}
+
+/* A reader that is there already need not call: it waits for the slower ones too. */
+static u64 word_for(u64 cursor, const struct zpipe_wake *wake)
+{
+	u64 at = zpipe_wake_at(wake);
+
+	return cursor < at ? at : ZPIPE_UNARMED;
 }
 
 /**
@@ -43,22 +59,29 @@ void zpipe_wait_init(struct zpipe_pipe *pipe)
  *
  * Something that is not a position but that an end must hear of is folded in:
  * a wake position of 0 brings the writer in at its next publish, and the event
- * word does so for the reader.
+ * word does so for a reader.
  */
 void zpipe_wait_share_locked(struct zpipe_pipe *pipe)
 {
-	struct zpipe_state *state = pipe->state;
-	bool writer_event, reader_event;
+	struct zpipe_reader *reader;
+	u64 at = ZPIPE_UNARMED;
 
-	lockdep_assert_held(&pipe->lock);
-	writer_event = pipe->reader_ended || pipe->cancel_flush || pipe->guilty;
-	reader_event = pipe->cancel_read || pipe->guilty ||
-		       (pipe->writer_error && !pipe->drain);
-	WRITE_ONCE(state->reader_wake_at,
-		   writer_event ? 0 : zpipe_wake_at(&pipe->wake_reader));
-	WRITE_ONCE(state->writer_wake_examined, zpipe_wake_at(&pipe->wake_examined));
-	WRITE_ONCE(state->writer_wake_consumed, zpipe_wake_at(&pipe->wake_consumed));
-	WRITE_ONCE(state->reader_events, reader_event);
+	lockdep_assert_held(&pipe->pool->lock);
+	list_for_each_entry(reader, &pipe->readers, entry) {
+		struct zpipe_reader_words *words = reader->words;
+		bool event = reader->cancel || pipe->guilty ||
+			     (pipe->writer_error && !pipe->drain);
+
+		at = min(at, zpipe_wake_at(&reader->wake));
+		WRITE_ONCE(words->writer_wake_examined,
+			   word_for(reader->cursor.examined, &pipe->wake_examined));
+		WRITE_ONCE(words->writer_wake_consumed,
+			   word_for(reader->cursor.consumed, &pipe->wake_consumed));
+		WRITE_ONCE(words->events, event);
+	}
+	if (pipe->reader_ended || pipe->cancel_flush || pipe->guilty)
+		at = 0;
+	WRITE_ONCE(pipe->state->reader_wake_at, at);
 }
 
 /**
@@ -74,7 +97,7 @@ void zpipe_wait_share_locked(struct zpipe_pipe *pipe)
 void zpipe_wait_arm_locked(struct zpipe_pipe *pipe, struct zpipe_wake *wake, u64 position,
 			   bool sleep)
 {
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	if (sleep)
 		wake->sleep = min(wake->sleep, position);
 	else
@@ -96,28 +119,57 @@ void zpipe_wait_arm_locked(struct zpipe_pipe *pipe, struct zpipe_wake *wake, u64
  */
 void zpipe_wait_disarm_locked(struct zpipe_pipe *pipe, struct zpipe_wake *wake)
 {
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	if (wake->sleep == ZPIPE_UNARMED)
 		return;
 	wake->sleep = ZPIPE_UNARMED;
 	zpipe_wait_share_locked(pipe);
 }
 
-/**
- * zpipe_wait_wake_reader_locked - clear the reader's word, to wake its waiters
- * @pipe: the pipe
- */
-void zpipe_wait_wake_reader_locked(struct zpipe_pipe *pipe)
+static void wake_one_locked(struct zpipe_reader *reader)
 {
-	lockdep_assert_held(&pipe->lock);
-	clear(&pipe->wake_reader);
-	zpipe_wait_share_locked(pipe);
+	struct zpipe_pipe *pipe = reader->pipe;
+
+	lockdep_assert_held(&pipe->pool->lock);
+	clear(&reader->wake);
 	/* Who polls joins the queue before it takes the lock to look. */
-	if (!pipe->read_sleeper && !waitqueue_active(&pipe->reader_poll))
+	if (!reader->sleeper && !waitqueue_active(&pipe->reader_poll))
 		return;
+	reader->woken = true;
 	pipe->stats.reader_wakes++;
 	pipe->wakes |= ZPIPE_WAKE_READER;
 	trace_zpipe_wake(pipe->id, pipe->chain.published, 0, ZPIPE_ROLE_READER);
+}
+
+/**
+ * zpipe_wait_wake_reader_locked - clear a reader's word, to wake its waiters
+ * @reader: the reader
+ */
+void zpipe_wait_wake_reader_locked(struct zpipe_reader *reader)
+{
+	wake_one_locked(reader);
+	zpipe_wait_share_locked(reader->pipe);
+}
+
+/**
+ * zpipe_wait_wake_readers_locked - wake those who wait for so much
+ * @pipe: the pipe
+ * @position: reached; ZPIPE_UNARMED wakes them all
+ */
+void zpipe_wait_wake_readers_locked(struct zpipe_pipe *pipe, u64 position)
+{
+	struct zpipe_reader *reader;
+	bool any = false;
+
+	lockdep_assert_held(&pipe->pool->lock);
+	list_for_each_entry(reader, &pipe->readers, entry) {
+		if (position >= zpipe_wake_at(&reader->wake)) {
+			wake_one_locked(reader);
+			any = true;
+		}
+	}
+	if (any)
+		zpipe_wait_share_locked(pipe);
 }
 
 /**
@@ -126,7 +178,7 @@ void zpipe_wait_wake_reader_locked(struct zpipe_pipe *pipe)
  */
 void zpipe_wait_wake_writer_locked(struct zpipe_pipe *pipe)
 {
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	clear(&pipe->wake_examined);
 	clear(&pipe->wake_consumed);
 	zpipe_wait_share_locked(pipe);
@@ -144,12 +196,41 @@ void zpipe_wait_wake_writer_locked(struct zpipe_pipe *pipe)
  */
 void zpipe_wait_wake_all_locked(struct zpipe_pipe *pipe)
 {
-	lockdep_assert_held(&pipe->lock);
-	clear(&pipe->wake_reader);
+	struct zpipe_reader *reader;
+
+	lockdep_assert_held(&pipe->pool->lock);
+	list_for_each_entry(reader, &pipe->readers, entry) {
+		clear(&reader->wake);
+		reader->woken = true;
+	}
 	clear(&pipe->wake_examined);
 	clear(&pipe->wake_consumed);
 	zpipe_wait_share_locked(pipe);
 	pipe->wakes |= ZPIPE_WAKE_READER | ZPIPE_WAKE_WRITER | ZPIPE_WAKE_ENDED;
+}
+
+/* Who is woken without the lock; any more readers than this are woken with it. */
+#define BATCH	8
+
+/* The readers that were marked: their tasks, as many as there is room for. */
+static u32 collect_readers_locked(struct zpipe_pipe *pipe, struct task_struct **task)
+{
+	struct zpipe_reader *reader;
+	u32 nr = 0;
+
+	lockdep_assert_held(&pipe->pool->lock);
+	list_for_each_entry(reader, &pipe->readers, entry) {
+		if (!reader->woken)
+			continue;
+		reader->woken = false;
+		if (!reader->sleeper)
+			continue;
+		if (nr < BATCH)
+			task[nr++] = reader->sleeper;
+		else
+			wake_up_process(reader->sleeper);
+	}
+	return nr;
 }
 
 /**
@@ -164,23 +245,23 @@ void zpipe_wait_wake_all_locked(struct zpipe_pipe *pipe)
  * cannot go away before the RCU section ends.
  */
 void zpipe_wait_unlock_and_wake(struct zpipe_pipe *pipe)
-	__releases(&pipe->lock)
+	__releases(&pipe->pool->lock)
 {
-	struct task_struct *reader = NULL, *alloc = NULL, *flush = NULL;
-	u32 wakes = pipe->wakes;
+	struct task_struct *readers[BATCH], *alloc = NULL, *flush = NULL;
+	u32 i, nr = 0, wakes = pipe->wakes;
 
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	pipe->wakes = 0;
 	rcu_read_lock();
 	if (wakes & ZPIPE_WAKE_READER)
-		reader = pipe->read_sleeper;
+		nr = collect_readers_locked(pipe, readers);
 	if (wakes & ZPIPE_WAKE_WRITER) {
 		alloc = pipe->alloc_sleeper;
 		flush = pipe->flush_sleeper;
 	}
-	spin_unlock(&pipe->lock);
-	if (reader)
-		wake_up_process(reader);
+	spin_unlock(&pipe->pool->lock);
+	for (i = 0; i < nr; i++)
+		wake_up_process(readers[i]);
 	if (alloc)
 		wake_up_process(alloc);
 	if (flush)
@@ -209,7 +290,7 @@ void zpipe_wait_unlock_and_wake(struct zpipe_pipe *pipe)
  */
 void zpipe_wait_join_locked(struct zpipe_pipe *pipe, struct task_struct **sleeper)
 {
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	*sleeper = current;
 	set_current_state(TASK_INTERRUPTIBLE);
 }
@@ -230,12 +311,12 @@ void zpipe_wait_join_locked(struct zpipe_pipe *pipe, struct task_struct **sleepe
  */
 int zpipe_wait_sleep_locked(struct zpipe_pipe *pipe, struct task_struct **sleeper, u32 role,
 			    u64 position, u64 deadline)
-	__releases(&pipe->lock) __acquires(&pipe->lock)
+	__releases(&pipe->pool->lock) __acquires(&pipe->pool->lock)
 {
 	s64 begin = local_clock();
 	int ret = 0;
 
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	zpipe_wait_unlock(pipe);
 	trace_zpipe_wait_begin(pipe->id, position, 0, role);
 	if (signal_pending(current)) {

@@ -21,32 +21,34 @@ enum zpipe_wakes {
 };
 
 void zpipe_wait_init(struct zpipe_pipe *pipe);
+void zpipe_wait_init_reader(struct zpipe_reader *reader);
 void zpipe_wait_share_locked(struct zpipe_pipe *pipe);
 void zpipe_wait_arm_locked(struct zpipe_pipe *pipe, struct zpipe_wake *wake, u64 position,
 			   bool sleep);
 void zpipe_wait_disarm_locked(struct zpipe_pipe *pipe, struct zpipe_wake *wake);
-void zpipe_wait_wake_reader_locked(struct zpipe_pipe *pipe);
+void zpipe_wait_wake_reader_locked(struct zpipe_reader *reader);
+void zpipe_wait_wake_readers_locked(struct zpipe_pipe *pipe, u64 position);
 void zpipe_wait_wake_writer_locked(struct zpipe_pipe *pipe);
 void zpipe_wait_wake_all_locked(struct zpipe_pipe *pipe);
 void zpipe_wait_join_locked(struct zpipe_pipe *pipe, struct task_struct **sleeper);
 int zpipe_wait_sleep_locked(struct zpipe_pipe *pipe, struct task_struct **sleeper, u32 role,
 			    u64 position, u64 deadline);
-void zpipe_wait_unlock_and_wake(struct zpipe_pipe *pipe) __releases(&pipe->lock);
+void zpipe_wait_unlock_and_wake(struct zpipe_pipe *pipe) __releases(&pipe->pool->lock);
 
 /* The pipe's lock, and dropping it: what was decided meanwhile is sent then. */
 static inline void zpipe_wait_lock(struct zpipe_pipe *pipe)
-	__acquires(&pipe->lock)
+	__acquires(&pipe->pool->lock)
 {
-	spin_lock(&pipe->lock);
+	spin_lock(&pipe->pool->lock);
 }
 
 static inline void zpipe_wait_unlock(struct zpipe_pipe *pipe)
-	__releases(&pipe->lock)
+	__releases(&pipe->pool->lock)
 {
 	if (unlikely(pipe->wakes))
 		zpipe_wait_unlock_and_wake(pipe);
 	else
-		spin_unlock(&pipe->lock);
+		spin_unlock(&pipe->pool->lock);
 }
 
 static inline u64 zpipe_wake_at(const struct zpipe_wake *wake)
@@ -55,18 +57,21 @@ static inline u64 zpipe_wake_at(const struct zpipe_wake *wake)
 }
 
 /* Rule R1: the reader waits for more than there is, whatever it has examined. */
-static inline bool zpipe_wait_is_starving_locked(const struct zpipe_pipe *pipe)
+static inline bool zpipe_wait_is_starving_locked(const struct zpipe_reader *reader)
 {
-	u64 at = zpipe_wake_at(&pipe->wake_reader);
+	u64 at = zpipe_wake_at(&reader->wake);
 
-	return at != ZPIPE_UNARMED && at > pipe->chain.published;
+	return at != ZPIPE_UNARMED && at > reader->pipe->chain.published;
 }
 
-/* Rule R2: an ALLOC waits for memory that is really not there. */
-static inline bool zpipe_wait_is_full_locked(const struct zpipe_pipe *pipe)
+/* Rule R2: an ALLOC waits for memory that this reader really holds. */
+static inline bool zpipe_wait_is_full_locked(const struct zpipe_reader *reader)
 {
+	const struct zpipe_pipe *pipe = reader->pipe;
+
 	return pipe->memory_wait != ZPIPE_UNARMED &&
-	       pipe->chain.consumed < pipe->memory_wait && zpipe_chain_held(&pipe->chain);
+	       reader->cursor.consumed < pipe->memory_wait &&
+	       reader->cursor.consumed < pipe->chain.published;
 }
 
 #endif /* ZPIPE_WAIT_H */

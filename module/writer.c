@@ -28,7 +28,7 @@
  */
 int zpipe_writer_check_locked(const struct zpipe_pipe *pipe)
 {
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	if (pipe->writer_ended)
 		return -ESHUTDOWN;
 	if (pipe->guilty)
@@ -39,7 +39,7 @@ int zpipe_writer_check_locked(const struct zpipe_pipe *pipe)
 /* How every verb of the writer begins. */
 static int enter_locked(struct zpipe_pipe *pipe)
 {
-	return zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER) ?: zpipe_writer_check_locked(pipe);
+	return zpipe_pipe_look_locked(pipe, NULL) ?: zpipe_writer_check_locked(pipe);
 }
 
 /**
@@ -50,7 +50,7 @@ static int enter_locked(struct zpipe_pipe *pipe)
  */
 bool zpipe_writer_cancel_locked(struct zpipe_pipe *pipe)
 {
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	if (!pipe->cancel_flush)
 		return false;
 	pipe->cancel_flush = false;
@@ -65,12 +65,16 @@ bool zpipe_writer_cancel_locked(struct zpipe_pipe *pipe)
  */
 static void wait_for_memory_locked(struct zpipe_pipe *pipe, u64 position, bool sleep)
 {
-	lockdep_assert_held(&pipe->lock);
+	struct zpipe_reader *reader;
+
+	lockdep_assert_held(&pipe->pool->lock);
 	pipe->memory_wait = position;
 	zpipe_wait_arm_locked(pipe, &pipe->wake_consumed, position, sleep);
-	zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER);
-	if (zpipe_wait_is_starving_locked(pipe) && zpipe_wait_is_full_locked(pipe))
-		zpipe_wait_wake_reader_locked(pipe);
+	zpipe_pipe_look_locked(pipe, NULL);
+	list_for_each_entry(reader, &pipe->readers, entry) {
+		if (zpipe_wait_is_starving_locked(reader) && zpipe_wait_is_full_locked(reader))
+			zpipe_wait_wake_reader_locked(reader);
+	}
 }
 
 /*
@@ -83,7 +87,7 @@ static int try_grant_locked(struct zpipe_pipe *pipe, const struct zpipe_alloc_ar
 	struct zpipe_chain *chain = &pipe->chain;
 	int ret;
 
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	ret = enter_locked(pipe);
 	if (ret)
 		return ret;
@@ -100,7 +104,7 @@ static int sleep_for_memory_locked(struct zpipe_pipe *pipe, const struct zpipe_a
 	bool expired = false;
 	int ret;
 
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	for (;;) {
 		ret = try_grant_locked(pipe, args, plan);
 		if (ret != -EAGAIN)
@@ -239,13 +243,26 @@ int zpipe_writer_alloc(struct zpipe_end *end, struct zpipe_alloc_args *args, boo
 	return ret;
 }
 
+/* Wake the readers that wait for more than there is, if there is anything new to them. */
+static void push_locked(struct zpipe_pipe *pipe)
+{
+	struct zpipe_reader *reader;
+
+	lockdep_assert_held(&pipe->pool->lock);
+	list_for_each_entry(reader, &pipe->readers, entry) {
+		if (zpipe_wake_at(&reader->wake) != ZPIPE_UNARMED &&
+		    reader->cursor.examined < pipe->chain.published)
+			zpipe_wait_wake_reader_locked(reader);
+	}
+}
+
 /* Publish and wake, the half of FLUSH that does not wait. */
 static int publish_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_args *args)
 {
 	struct zpipe_chain *chain = &pipe->chain;
 	int ret;
 
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	ret = enter_locked(pipe);
 	if (ret)
 		return ret;
@@ -256,19 +273,16 @@ static int publish_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_args
 		return 0;
 	if (args->flags & (ZPIPE_FLUSH_F_PUSH | ZPIPE_FLUSH_F_WAIT_EXAMINED)) {
 		pipe->push = max(pipe->push, args->position);
-		if (zpipe_wake_at(&pipe->wake_reader) != ZPIPE_UNARMED &&
-		    zpipe_chain_unexamined(chain))
-			zpipe_wait_wake_reader_locked(pipe);
+		push_locked(pipe);
 	}
-	if (chain->published >= zpipe_wake_at(&pipe->wake_reader))
-		zpipe_wait_wake_reader_locked(pipe);
+	zpipe_wait_wake_readers_locked(pipe, chain->published);
 	return 0;
 }
 
 /* Must this FLUSH wait, and for what? Arms nothing. */
 static bool must_wait_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_args *args)
 {
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	if (pipe->reader_ended || (args->flags & ZPIPE_FLUSH_F_NOWAKE))
 		return false;
 	return zpipe_pipe_pause_locked(pipe, true) ||
@@ -283,7 +297,7 @@ static void arm_flush_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_a
 {
 	const struct zpipe_chain *chain = &pipe->chain;
 
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	if (pipe->paused)
 		zpipe_wait_arm_locked(pipe, &pipe->wake_examined,
 				      chain->published - pipe->resume + 1, sleep);
@@ -292,7 +306,7 @@ static void arm_flush_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_a
 	if ((args->flags & ZPIPE_FLUSH_F_WAIT_CONSUMED) && chain->consumed < args->position)
 		zpipe_wait_arm_locked(pipe, &pipe->wake_consumed, args->position, sleep);
 	/* The second look: what came before the arming wakes us at once. */
-	zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER);
+	zpipe_pipe_look_locked(pipe, NULL);
 }
 
 /*
@@ -304,9 +318,9 @@ static int wait_flush_locked(struct zpipe_pipe *pipe, struct zpipe_flush_args *a
 	bool expired = false;
 	int ret;
 
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	for (;;) {
-		zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER);
+		zpipe_pipe_look_locked(pipe, NULL);
 		ret = zpipe_writer_check_locked(pipe);
 		if (ret)
 			break;
@@ -404,7 +418,7 @@ int zpipe_writer_unpause_locked(struct zpipe_pipe *pipe, bool nowait)
 	struct zpipe_flush_args args = {};
 	int ret;
 
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	ret = enter_locked(pipe);
 	if (ret || !must_wait_locked(pipe, &args))
 		return ret;
@@ -420,7 +434,7 @@ static bool has_room_locked(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
 	u64 position = chain->published;
 	u64 need = min_t(u64, PIPE_BUF, zpipe_chain_window(chain));
 
-	lockdep_assert_held(&pipe->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	if (pipe->alloc_want) {
 		position = clamp(pipe->alloc_at, chain->published, chain->granted);
 		need = pipe->alloc_want;
@@ -446,7 +460,7 @@ __poll_t zpipe_writer_poll(struct zpipe_pipe *pipe)
 	int turn;
 
 	zpipe_wait_lock(pipe);
-	if (zpipe_pipe_look_locked(pipe, ZPIPE_ROLE_WRITER))
+	if (zpipe_pipe_look_locked(pipe, NULL))
 		mask |= EPOLLERR;
 	for (turn = 0; turn < 2; turn++) {
 		if (pipe->reader_ended || pipe->guilty) {
