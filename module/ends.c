@@ -17,8 +17,12 @@ static void look_finally_locked(struct zpipe_end *end)
 {
 	struct zpipe_pipe *pipe = end->pipe;
 
-	if (zpipe_pipe_look_locked(pipe, end->reader) && !pipe->guilty)
-		zpipe_pipe_accuse_locked(pipe, end->role);
+	if (!zpipe_pipe_look_locked(pipe, end->reader) || pipe->guilty)
+		return;
+	if (end->reader)
+		zpipe_pipe_accuse_reader_locked(end->reader);
+	else
+		zpipe_pipe_accuse_locked(pipe, ZPIPE_ROLE_WRITER);
 }
 
 static void end_writer_locked(struct zpipe_pipe *pipe, int error, bool drain)
@@ -134,6 +138,7 @@ void zpipe_ends_close(struct zpipe_end *end)
 		end_reader(end, 0);
 		zpipe_wait_lock(pipe);
 		list_del_init(&end->reader->entry);
+		pipe->nr_readers--;
 		pipe->closed |= list_empty(&pipe->readers);
 		zpipe_wait_unlock(pipe);
 		return;
@@ -278,6 +283,7 @@ static void reset_reader_locked(struct zpipe_reader *reader)
 	WRITE_ONCE(reader->page->examined, position);
 	WRITE_ONCE(reader->page->consumed, position);
 	reader->ended = false;
+	reader->error = 0;
 	reader->cancel = false;
 	reader->open = false;
 	reader->want = 0;

@@ -23,6 +23,7 @@
 #include "pool.h"
 #include "reader.h"
 #include "splice.h"
+#include "tee.h"
 #include "writer.h"
 
 static int end_release(struct inode *inode, struct file *file)
@@ -30,6 +31,8 @@ static int end_release(struct inode *inode, struct file *file)
 	struct zpipe_end *end = file->private_data;
 
 	zpipe_ends_close(end);
+	if (end->reader && zpipe_tee_is_extra(end->reader))
+		zpipe_tee_free(end->reader);
 	zpipe_pipe_put(end->pipe);
 	kfree(end);
 	return 0;
@@ -69,8 +72,9 @@ static const struct file_operations end_fops = {
 };
 
 /* Takes over one reference on the pipe, also when it fails. */
-static struct file *make_file(struct zpipe_pipe *pipe, u32 role, int flags)
+static struct file *make_file(struct zpipe_pipe *pipe, struct zpipe_reader *reader, int flags)
 {
+	u32 role = reader ? ZPIPE_ROLE_READER : ZPIPE_ROLE_WRITER;
 	struct zpipe_end *end;
 	struct file *file;
 
@@ -80,16 +84,47 @@ static struct file *make_file(struct zpipe_pipe *pipe, u32 role, int flags)
 		return ERR_PTR(-ENOMEM);
 	}
 	end->pipe = pipe;
-	end->reader = role == ZPIPE_ROLE_READER ? &pipe->reader : NULL;
+	end->reader = reader;
 	end->role = role;
-	file = zpipe_pool_file(pipe->pool, role == ZPIPE_ROLE_WRITER ? "zpipe-writer" :
-			       "zpipe-reader", flags, &end_fops);
+	file = zpipe_pool_file(pipe->pool, reader ? "zpipe-reader" : "zpipe-writer", flags,
+			       &end_fops);
 	if (IS_ERR(file)) {
 		kfree(end);
 		zpipe_pipe_put(pipe);
 		return file;
 	}
 	file->private_data = end;
+	return file;
+}
+
+/**
+ * zpipe_file_tee - ZPIPE_IOC_TEE
+ * @end: a reader
+ * @args: the call
+ *
+ * Context: may sleep.
+ * Return: the file of another reader, or an ERR_PTR().
+ */
+struct file *zpipe_file_tee(struct zpipe_end *end, struct zpipe_tee_args *args)
+{
+	int flags = args->flags & ZPIPE_TEE_F_NONBLOCK ? O_NONBLOCK : 0;
+	struct zpipe_pipe *pipe = end->pipe;
+	struct zpipe_reader *reader;
+	struct file *file;
+
+	reader = zpipe_tee_create(end->reader, args);
+	if (IS_ERR(reader))
+		return ERR_CAST(reader);
+	kref_get(&pipe->kref);
+	file = make_file(pipe, reader, flags);
+	if (IS_ERR(file)) {
+		struct zpipe_end unborn = {
+			.pipe = pipe, .reader = reader, .role = ZPIPE_ROLE_READER,
+		};
+
+		zpipe_ends_close(&unborn);
+		zpipe_tee_free(reader);
+	}
 	return file;
 }
 
@@ -117,12 +152,12 @@ static int make_ends(const struct zpipe_create_args *args, struct ends *ends, u6
 	if (IS_ERR(pipe))
 		return PTR_ERR(pipe);
 	*id = pipe->id;
-	ends->writer = make_file(pipe, ZPIPE_ROLE_WRITER, flags);
+	ends->writer = make_file(pipe, NULL, flags);
 	if (IS_ERR(ends->writer)) {
 		ret = PTR_ERR(ends->writer);
 		goto err_put_pipe;
 	}
-	ends->reader = make_file(pipe, ZPIPE_ROLE_READER, flags);
+	ends->reader = make_file(pipe, &pipe->reader, flags);
 	if (IS_ERR(ends->reader)) {
 		ret = PTR_ERR(ends->reader);
 		goto err_put_writer;

@@ -5,6 +5,9 @@
 #ifndef ZPIPE_FILE_H
 #define ZPIPE_FILE_H
 
+#include "types.h"
+
+struct file *zpipe_file_tee(struct zpipe_end *end, struct zpipe_tee_args *args);
 int zpipe_file_init(void);
 void zpipe_file_exit(void);
 

@@ -11,6 +11,7 @@
 #include "info.h"
 #include "pipe.h"
 #include "pool.h"
+#include "tee.h"
 #include "wait.h"
 
 /**
@@ -25,10 +26,12 @@ int zpipe_info_get(struct zpipe_end *end, struct zpipe_info_args *args)
 	struct zpipe_pipe *pipe = end->pipe;
 	const struct zpipe_chain *chain = &pipe->chain;
 	u64 window = zpipe_pool_window(pipe->pool);
+	bool extra = end->reader && zpipe_tee_is_extra(end->reader);
+	u32 words = extra ? pipe->state_size : offsetof(struct zpipe_state, reader);
 
 	args->out_role = end->role;
 	args->out_magic = ZPIPE_MAGIC;
-	args->out_features = ZPIPE_FEAT_CONTIG | ZPIPE_FEAT_RW;
+	args->out_features = ZPIPE_FEAT_CONTIG | ZPIPE_FEAT_RW | ZPIPE_FEAT_TEE;
 	args->out_id = pipe->id;
 	args->out_version = ZPIPE_UAPI_VERSION;
 	args->out_flags = pipe->flags;
@@ -37,6 +40,8 @@ int zpipe_info_get(struct zpipe_end *end, struct zpipe_info_args *args)
 	args->out_segment_size = pipe->state->segment_size;
 	args->out_nr_segments = pipe->pool->slots.nr;
 	args->out_state = (struct zpipe_region){ ZPIPE_OFF_STATE, pipe->state_size };
+	if (extra)
+		args->out_state.size += PAGE_SIZE;
 	args->out_writer = (struct zpipe_region){ ZPIPE_OFF_WRITER, PAGE_SIZE };
 	args->out_reader = (struct zpipe_region){ ZPIPE_OFF_READER, PAGE_SIZE };
 	args->out_data = (struct zpipe_region){ ZPIPE_OFF_DATA, window };
@@ -44,16 +49,18 @@ int zpipe_info_get(struct zpipe_end *end, struct zpipe_info_args *args)
 	args->out_granted_at = offsetof(struct zpipe_state, granted);
 	args->out_reader_wake_at = offsetof(struct zpipe_state, reader_wake_at);
 	args->out_pause_at = offsetof(struct zpipe_state, pause);
-	args->out_writer_wake_examined_at = offsetof(struct zpipe_state,
-						     reader.writer_wake_examined);
-	args->out_writer_wake_consumed_at = offsetof(struct zpipe_state,
-						     reader.writer_wake_consumed);
-	args->out_reader_events_at = offsetof(struct zpipe_state, reader.events);
+	args->out_writer_wake_examined_at =
+		words + offsetof(struct zpipe_reader_words, writer_wake_examined);
+	args->out_writer_wake_consumed_at =
+		words + offsetof(struct zpipe_reader_words, writer_wake_consumed);
+	args->out_reader_events_at = words + offsetof(struct zpipe_reader_words, events);
 	args->out_table_at = offsetof(struct zpipe_state, table);
 	args->out_table_entries = pipe->state->table_entries;
 	args->out_published_at = offsetof(struct zpipe_writer_page, published);
 	args->out_examined_at = offsetof(struct zpipe_reader_page, examined);
 	args->out_consumed_at = offsetof(struct zpipe_reader_page, consumed);
+	args->out_live_readers_at = offsetof(struct zpipe_state, live_readers);
+	args->out_reader_index = end->reader ? end->reader->index : 0;
 
 	zpipe_wait_lock(pipe);
 	zpipe_pipe_look_locked(pipe, end->reader);
@@ -115,6 +122,7 @@ int zpipe_info_stat(struct zpipe_end *end, struct zpipe_stat_args *args)
 	args->out_reader_wakes = stats->reader_wakes;
 	args->out_writer_wakes = stats->writer_wakes;
 	args->out_rejects = stats->rejects;
+	args->out_readers = pipe->nr_readers;
 	args->out_spliced_out = stats->spliced_out;
 	args->out_spliced_in = stats->spliced_in;
 	zpipe_wait_unlock(pipe);

@@ -7,12 +7,14 @@
  * zero-filled, a longer one must have a zero tail, and the answer is written
  * for the shorter of the two.
  */
+#include <linux/file.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <asm/ioctls.h>
 
 #include "ends.h"
+#include "file.h"
 #include "info.h"
 #include "ioctl.h"
 #include "pipe.h"
@@ -34,6 +36,19 @@ union verb_args {
 	struct zpipe_cancel_args cancel;
 	struct zpipe_set_args set;
 	struct zpipe_reset_args reset;
+	struct zpipe_tee_args tee;
+};
+
+/**
+ * struct call - a verb in progress
+ * @args: of the call
+ * @file: made by the handler, becomes an fd once the answer is delivered; or NULL
+ * @fd: reserved for it
+ */
+struct call {
+	union verb_args args;
+	struct file *file;
+	int fd;
 };
 
 /* The role of what belongs to neither end. */
@@ -60,6 +75,26 @@ struct verb {
 static bool is_nowait(const struct file *file)
 {
 	return file->f_flags & O_NONBLOCK;
+}
+
+/*
+ * A handler has made a file: reserve an fd for it, to be written into the
+ * answer. It is installed when nothing can fail any more. Takes over the
+ * caller's reference.
+ */
+static int offer_file(union verb_args *args, struct file *file)
+{
+	struct call *call = container_of(args, struct call, args);
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	call->fd = get_unused_fd_flags(O_CLOEXEC);
+	if (call->fd < 0) {
+		fput(file);
+		return call->fd;
+	}
+	call->file = file;
+	return call->fd;
 }
 
 static int do_info(struct file *file, union verb_args *args)
@@ -146,6 +181,17 @@ static int do_reset(struct file *file, union verb_args *args)
 	return zpipe_ends_reset(file->private_data, &args->reset);
 }
 
+static int do_tee(struct file *file, union verb_args *args)
+{
+	int fd;
+
+	if (args->tee.__reserved)
+		return -EOPNOTSUPP;
+	fd = offer_file(args, zpipe_file_tee(file->private_data, &args->tee));
+	args->tee.out_fd = fd;
+	return min(fd, 0);
+}
+
 #define VERB(nr, who, type, last, fn, back)					\
 	{									\
 		.number = ZPIPE_NR_##nr,					\
@@ -168,6 +214,8 @@ static const struct verb verbs[] = {
 	VERB(CANCEL, 0, cancel, what, do_cancel, NULL),
 	VERB(SET, 0, set, resume, do_set, NULL),
 	VERB(RESET, 0, reset, flags, do_reset, NULL),
+	/* Without room for the fd in the answer it would be lost. */
+	VERB(TEE, ZPIPE_ROLE_READER, tee, out_fd, do_tee, NULL),
 };
 
 static const struct verb *find_verb(unsigned int command)
@@ -202,25 +250,32 @@ static int answer(void __user *user, const struct verb *verb, u32 size,
 	return copy_to_user(user, args, min(size, verb->size)) ? -EFAULT : 0;
 }
 
-static long call(struct file *file, unsigned int command, unsigned long address,
-		 const struct verb *verb)
+static long call_verb(struct file *file, unsigned int command, unsigned long address,
+		      const struct verb *verb)
 {
 	void __user *user = (void __user *)address;
 	u32 size = _IOC_SIZE(command);
-	union verb_args args;
+	struct call call;
 	int ret;
 
 	if (size < verb->min)
 		return -EINVAL;
-	ret = copy_struct_from_user(&args, verb->size, user, size);
+	ret = copy_struct_from_user(&call.args, verb->size, user, size);
 	if (ret)
 		return ret;
-	ret = verb->handler(file, &args);
+	call.file = NULL;
+	ret = verb->handler(file, &call.args);
 	if (ret)
 		return ret;
-	ret = answer(user, verb, size, &args);
+	ret = answer(user, verb, size, &call.args);
 	if (ret && verb->undo)
-		verb->undo(file, &args);
+		verb->undo(file, &call.args);
+	if (call.file && ret) {
+		put_unused_fd(call.fd);
+		fput(call.file);
+	} else if (call.file) {
+		fd_install(call.fd, call.file);
+	}
 	return ret;
 }
 
@@ -259,5 +314,5 @@ long zpipe_ioctl_end(struct file *file, unsigned int command, unsigned long addr
 		return -ENOTTY;
 	if (verb->role && verb->role != end->role)
 		return -EBADF;
-	return call(file, command, address, verb);
+	return call_verb(file, command, address, verb);
 }

@@ -14,6 +14,7 @@
 #include "ends.h"
 #include "map.h"
 #include "pool.h"
+#include "tee.h"
 
 static struct zpipe_end *end_of(struct vm_area_struct *vma)
 {
@@ -24,6 +25,12 @@ static struct zpipe_end *end_of(struct vm_area_struct *vma)
 static struct zpipe_reader *reader_of(struct zpipe_end *end)
 {
 	return end->reader ?: &end->pipe->reader;
+}
+
+/* Those of a reader that TEE made follow the state that all share. */
+static bool has_own_words(const struct zpipe_end *end)
+{
+	return end->reader && zpipe_tee_is_extra(end->reader);
 }
 
 static pgoff_t region_page(pgoff_t pgoff)
@@ -49,6 +56,8 @@ static vm_fault_t control_fault(struct vm_fault *vmf)
 	case ZPIPE_OFF_STATE:
 		if (at < pipe->state_size)
 			address = (void *)pipe->state + at;
+		else if (at == pipe->state_size && has_own_words(end))
+			address = end->reader->words;
 		break;
 	case ZPIPE_OFF_WRITER:
 		if (!at)
@@ -133,11 +142,13 @@ static const struct vm_operations_struct data_ops = {
 };
 
 /* The permission table: a region's size, and the end that may write to it. */
-static int find_region(const struct zpipe_pipe *pipe, u64 region, u64 *size, u32 *owner)
+static int find_region(const struct zpipe_end *end, u64 region, u64 *size, u32 *owner)
 {
+	const struct zpipe_pipe *pipe = end->pipe;
+
 	switch (region) {
 	case ZPIPE_OFF_STATE:
-		*size = pipe->state_size;
+		*size = pipe->state_size + (has_own_words(end) ? PAGE_SIZE : 0);
 		*owner = 0;
 		return 0;
 	case ZPIPE_OFF_WRITER:
@@ -193,7 +204,7 @@ int zpipe_map_mmap(struct file *file, struct vm_area_struct *vma)
 	u32 owner;
 	int ret;
 
-	ret = find_region(end->pipe, offset & ZPIPE_OFF_MASK, &size, &owner);
+	ret = find_region(end, offset & ZPIPE_OFF_MASK, &size, &owner);
 	if (ret)
 		return ret;
 	if (at >= size || length > size - at)

@@ -208,6 +208,7 @@ struct zpipe_pipe *zpipe_pipe_create(const struct zpipe_create_args *args)
 
 	zpipe_wait_lock(pipe);
 	list_add_tail(&pipe->reader.entry, &pipe->readers);
+	pipe->nr_readers = 1;
 	zpipe_wait_share_locked(pipe);
 	zpipe_wait_unlock(pipe);
 	/* The pool holds the same account from here on. */
@@ -292,6 +293,51 @@ void zpipe_pipe_accuse_locked(struct zpipe_pipe *pipe, u32 role)
 }
 
 /**
+ * zpipe_pipe_detach_locked - the stream goes on without this reader
+ * @reader: not the last one
+ * @error: what its calls fail with from here on
+ *
+ * Its words bring it into the kernel at its next call, also at an advance: a
+ * reader that was outrun must not trust what it looked at last.
+ */
+void zpipe_pipe_detach_locked(struct zpipe_reader *reader, int error)
+{
+	struct zpipe_pipe *pipe = reader->pipe;
+
+	lockdep_assert_held(&pipe->pool->lock);
+	reader->ended = true;
+	reader->error = error;
+	reader->open = false;
+	zpipe_wait_wake_reader_locked(reader);
+	/* Pairs with the reader's barrier between its cursor (C) and these words (D). */
+	smp_mb();
+	trace_zpipe_complete(pipe->id, reader->cursor.consumed, ZPIPE_ROLE_READER, error);
+}
+
+/**
+ * zpipe_pipe_accuse_reader_locked - a reader's shared word lies
+ * @reader: whose
+ *
+ * The stream is over for it, and for the others only when there is none: they
+ * have words of their own.
+ */
+void zpipe_pipe_accuse_reader_locked(struct zpipe_reader *reader)
+{
+	struct zpipe_pipe *pipe = reader->pipe;
+	const struct zpipe_reader *other;
+
+	lockdep_assert_held(&pipe->pool->lock);
+	list_for_each_entry(other, &pipe->readers, entry) {
+		if (other == reader || other->ended)
+			continue;
+		zpipe_pipe_reject_locked(pipe, 0, pipe->chain.published, -EPROTO);
+		zpipe_pipe_detach_locked(reader, EPROTO);
+		return;
+	}
+	zpipe_pipe_accuse_locked(pipe, ZPIPE_ROLE_READER);
+}
+
+/**
  * zpipe_pipe_freed_locked - count segments that the chain has given back
  * @pipe: the pipe
  * @slots: how many
@@ -334,7 +380,8 @@ void zpipe_pipe_discard_locked(struct zpipe_pipe *pipe)
  * @may_pause: the writer asks, so it may be paused now
  *
  * Paused from unexamined >= pause until unexamined < resume; a reader that
- * starves does not count (rule R1), nor one that is gone.
+ * starves does not count (rule R1), nor one that is gone, nor one that would
+ * rather be detached than slow the writer down.
  *
  * Return: whether the writer is paused.
  */
@@ -348,7 +395,8 @@ bool zpipe_pipe_pause_locked(struct zpipe_pipe *pipe, bool may_pause)
 		const struct zpipe_reader *reader;
 
 		list_for_each_entry(reader, &pipe->readers, entry) {
-			if (!reader->ended && !zpipe_wait_is_starving_locked(reader))
+			if (!reader->ended && !reader->may_detach &&
+			    !zpipe_wait_is_starving_locked(reader))
 				unexamined = max(unexamined, pipe->chain.published -
 						 reader->cursor.examined);
 		}
@@ -379,6 +427,9 @@ static void wake_reached_locked(struct zpipe_pipe *pipe)
 	if (chain->examined >= zpipe_wake_at(&pipe->wake_examined) ||
 	    chain->consumed >= zpipe_wake_at(&pipe->wake_consumed))
 		zpipe_wait_wake_writer_locked(pipe);
+	else if (pipe->nr_readers > 1)
+		/* One that is there already would call for each of its messages. */
+		zpipe_wait_share_locked(pipe);
 }
 
 /* A writer with a bad word: 0, or -EPROTO when it is the writer that calls. */
@@ -425,7 +476,7 @@ static int look_at_reader_locked(struct zpipe_reader *reader, const struct zpipe
 		if (reader == caller)
 			return zpipe_pipe_reject_locked(pipe, ZPIPE_NR_ADVANCE,
 							reader->said.consumed, -EPROTO);
-		zpipe_pipe_accuse_locked(pipe, ZPIPE_ROLE_READER);
+		zpipe_pipe_accuse_reader_locked(reader);
 	}
 	if (reader->cursor.examined != was)
 		reader->want = 0;
@@ -436,7 +487,8 @@ static int look_at_reader_locked(struct zpipe_reader *reader, const struct zpipe
  * zpipe_pipe_settle_locked - the slowest of the readers is what counts
  * @pipe: the pipe
  *
- * One that has ended still holds what its read(2) is copying.
+ * One that has ended still holds what its read(2) is copying. A new reader may
+ * have to examine again what all others have; that does not count.
  */
 void zpipe_pipe_settle_locked(struct zpipe_pipe *pipe)
 {
@@ -454,6 +506,7 @@ void zpipe_pipe_settle_locked(struct zpipe_pipe *pipe)
 		slowest.consumed = min(slowest.consumed, reader->cursor.consumed);
 		slowest.examined = min(slowest.examined, reader->cursor.examined);
 	}
+	slowest.examined = max(slowest.examined, pipe->chain.examined);
 	zpipe_chain_settle(&pipe->chain, &slowest);
 }
 

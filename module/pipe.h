@@ -18,6 +18,8 @@ void zpipe_pipe_init_reader(struct zpipe_pipe *pipe, struct zpipe_reader *reader
 void zpipe_pipe_put(struct zpipe_pipe *pipe);
 int zpipe_pipe_thresholds(u64 *pause, u64 *resume, u64 capacity);
 void zpipe_pipe_accuse_locked(struct zpipe_pipe *pipe, u32 role);
+void zpipe_pipe_detach_locked(struct zpipe_reader *reader, int error);
+void zpipe_pipe_accuse_reader_locked(struct zpipe_reader *reader);
 void zpipe_pipe_discard_locked(struct zpipe_pipe *pipe);
 void zpipe_pipe_freed_locked(struct zpipe_pipe *pipe, u32 slots);
 

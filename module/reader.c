@@ -20,7 +20,8 @@
  * zpipe_reader_check_locked - may the reader go on
  * @reader: the reader
  *
- * Return: 0, -ESHUTDOWN, -EPROTO, or at once the writer's errno.
+ * Return: 0, -ESHUTDOWN, why it was detached, -EPROTO, or at once the writer's
+ * errno.
  */
 int zpipe_reader_check_locked(const struct zpipe_reader *reader)
 {
@@ -28,7 +29,7 @@ int zpipe_reader_check_locked(const struct zpipe_reader *reader)
 
 	lockdep_assert_held(&pipe->pool->lock);
 	if (reader->ended)
-		return -ESHUTDOWN;
+		return -(reader->error ?: ESHUTDOWN);
 	if (pipe->guilty == ZPIPE_ROLE_READER)
 		return -EPROTO;
 	if (pipe->writer_error && !pipe->drain)
@@ -297,7 +298,7 @@ int zpipe_reader_advance(struct zpipe_end *end, struct zpipe_advance_args *args)
 	if (!ret)
 		ret = zpipe_pipe_look_locked(pipe, reader);
 	if (!ret && reader->ended)
-		ret = -ESHUTDOWN;
+		ret = -(reader->error ?: ESHUTDOWN);
 	if (!ret && pipe->guilty == ZPIPE_ROLE_READER)
 		ret = -EPROTO;
 	if (!ret && !(args->flags & ZPIPE_ADVANCE_F_SHARED)) {

@@ -28,7 +28,6 @@
 #include <linux/uio.h>
 #include <linux/wait.h>
 
-#include "compat.h"
 #include "copy.h"
 #include "pool.h"
 #include "splice.h"

@@ -83,6 +83,7 @@ struct zpipe_reader_words {
  * @generation: S, times RESET
  * @reader_wake_at: S, the writer calls FLUSH when published reaches it
  * @pause: S, present threshold
+ * @live_readers: S, readers that have not ended
  * @reader: S, the words of the reader that CREATE made
  * @writer_ended: S, 1 when the writer has finished
  * @writer_error: S, and how
@@ -102,6 +103,7 @@ struct zpipe_state {
 	u64 generation;
 	u64 reader_wake_at __aligned(128);
 	u64 pause;
+	u32 live_readers;
 	struct zpipe_reader_words reader __aligned(128);
 	u32 writer_ended __aligned(128);
 	s32 writer_error;
@@ -220,9 +222,13 @@ struct zpipe_wake {
  * @entry: L, in the pipe's list
  * @page: I, U
  * @words: I, S
+ * @user: I, who pays for them; NULL for the reader that CREATE made
+ * @index: I, 0 for the reader that CREATE made; unique among the pipe's
+ * @may_detach: I, made with ZPIPE_TEE_F_DETACH
  * @said: L, what @page held when it was looked at
  * @cursor: L, accepted from it
  * @ended: L, it will read no more bytes
+ * @error: L, why, when it was detached: what its calls fail with
  * @cancel: L, its next READ returns CANCELED
  * @open: L, a READ without SHARED waits for its ADVANCE
  * @woken: L, to be woken when the lock is dropped
@@ -238,12 +244,16 @@ struct zpipe_reader {
 	struct list_head entry;
 	struct zpipe_reader_page *page;
 	struct zpipe_reader_words *words;
+	struct zpipe_user *user;
+	u32 index;
+	bool may_detach;
 	struct zpipe_cursor said;
 	struct zpipe_cursor cursor;
 	bool ended;
 	bool cancel;
 	bool open;
 	bool woken;
+	int error;
 	u32 busy;
 	u64 view_end;
 	u64 want;
@@ -263,7 +273,8 @@ struct zpipe_reader {
  * @state_size: I
  * @chain: L
  * @reader: the reader that CREATE made
- * @readers: L, those that have a file; @reader is the first as long as it does
+ * @readers: L, those that have a file, by index
+ * @nr_readers: L, how many
  * @pause: L, threshold, 0 for never
  * @resume: L, threshold
  * @paused: L, unexamined went to @pause and has not come below @resume
@@ -307,6 +318,7 @@ struct zpipe_pipe {
 	struct zpipe_chain chain;
 	struct zpipe_reader reader;
 	struct list_head readers;
+	u32 nr_readers;
 	u64 pause;
 	u64 resume;
 	bool paused;

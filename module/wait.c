@@ -59,21 +59,23 @@ static u64 word_for(u64 cursor, const struct zpipe_wake *wake)
  *
  * Something that is not a position but that an end must hear of is folded in:
  * a wake position of 0 brings the writer in at its next publish, and the event
- * word does so for a reader.
+ * word does so for a reader; one that was detached comes in when it advances.
  */
 void zpipe_wait_share_locked(struct zpipe_pipe *pipe)
 {
 	struct zpipe_reader *reader;
 	u64 at = ZPIPE_UNARMED;
+	u32 live = 0;
 
 	lockdep_assert_held(&pipe->pool->lock);
 	list_for_each_entry(reader, &pipe->readers, entry) {
 		struct zpipe_reader_words *words = reader->words;
-		bool event = reader->cancel || pipe->guilty ||
+		bool event = reader->cancel || reader->error || pipe->guilty ||
 			     (pipe->writer_error && !pipe->drain);
 
+		live += !reader->ended;
 		at = min(at, zpipe_wake_at(&reader->wake));
-		WRITE_ONCE(words->writer_wake_examined,
+		WRITE_ONCE(words->writer_wake_examined, reader->error ? 0 :
 			   word_for(reader->cursor.examined, &pipe->wake_examined));
 		WRITE_ONCE(words->writer_wake_consumed,
 			   word_for(reader->cursor.consumed, &pipe->wake_consumed));
@@ -82,6 +84,7 @@ void zpipe_wait_share_locked(struct zpipe_pipe *pipe)
 	if (pipe->reader_ended || pipe->cancel_flush || pipe->guilty)
 		at = 0;
 	WRITE_ONCE(pipe->state->reader_wake_at, at);
+	WRITE_ONCE(pipe->state->live_readers, live);
 }
 
 /**

@@ -11,6 +11,7 @@
 
 #include "pipe.h"
 #include "pool.h"
+#include "tee.h"
 #include "wait.h"
 #include "writer.h"
 #include "zpipe_trace.h"
@@ -91,8 +92,10 @@ static int try_grant_locked(struct zpipe_pipe *pipe, const struct zpipe_alloc_ar
 	ret = enter_locked(pipe);
 	if (ret)
 		return ret;
-	zpipe_pipe_freed_locked(pipe, zpipe_chain_reclaim(chain));
-	ret = zpipe_chain_plan(chain, args->position, args->min, args->want, plan);
+	do {
+		zpipe_pipe_freed_locked(pipe, zpipe_chain_reclaim(chain));
+		ret = zpipe_chain_plan(chain, args->position, args->min, args->want, plan);
+	} while (ret == -EAGAIN && zpipe_tee_outrun_locked(pipe, plan->wait));
 	if (!ret && plan->nr)
 		zpipe_chain_reserve(chain, plan);
 	return ret;
@@ -433,15 +436,19 @@ static bool has_room_locked(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
 	struct zpipe_chain *chain = &pipe->chain;
 	u64 position = chain->published;
 	u64 need = min_t(u64, PIPE_BUF, zpipe_chain_window(chain));
+	int ret;
 
 	lockdep_assert_held(&pipe->pool->lock);
 	if (pipe->alloc_want) {
 		position = clamp(pipe->alloc_at, chain->published, chain->granted);
 		need = pipe->alloc_want;
 	}
-	zpipe_pipe_freed_locked(pipe, zpipe_chain_reclaim(chain));
+	do {
+		zpipe_pipe_freed_locked(pipe, zpipe_chain_reclaim(chain));
+		ret = zpipe_chain_plan(chain, position, need, 0, plan);
+	} while (ret == -EAGAIN && zpipe_tee_outrun_locked(pipe, plan->wait));
 	/* What only the writer can help with must not look like a wait. */
-	return zpipe_chain_plan(chain, position, need, 0, plan) != -EAGAIN;
+	return ret != -EAGAIN;
 }
 
 /**

@@ -87,6 +87,8 @@ ZPIPE_EVENT(set);
 ZPIPE_EVENT(reset);
 /* A call was refused for its arguments or a shared word: length is the verb. */
 ZPIPE_EVENT(reject);
+/* Another reader: where it begins; length is its index. */
+ZPIPE_EVENT(tee);
 /* splice(2): where it began, bytes moved; ret is the end's role, or the errno. */
 ZPIPE_EVENT(splice);
 

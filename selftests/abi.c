@@ -17,9 +17,9 @@
 
 static_assert(sizeof(struct zpipe_create_args) == 56, "create");
 static_assert(sizeof(struct zpipe_region) == 16, "region");
-static_assert(sizeof(struct zpipe_info_args) == 240, "info");
+static_assert(sizeof(struct zpipe_info_args) == 248, "info");
 static_assert(sizeof(struct zpipe_descriptor) == 16, "descriptor");
-static_assert(sizeof(struct zpipe_stat_args) == 216, "stat");
+static_assert(sizeof(struct zpipe_stat_args) == 224, "stat");
 static_assert(sizeof(struct zpipe_alloc_args) == 56, "alloc");
 static_assert(sizeof(struct zpipe_flush_args) == 40, "flush");
 static_assert(sizeof(struct zpipe_span) == 16, "span");
@@ -29,10 +29,11 @@ static_assert(sizeof(struct zpipe_complete_args) == 16, "complete");
 static_assert(sizeof(struct zpipe_cancel_args) == 8, "cancel");
 static_assert(sizeof(struct zpipe_set_args) == 24, "set");
 static_assert(sizeof(struct zpipe_reset_args) == 24, "reset");
+static_assert(sizeof(struct zpipe_tee_args) == 24, "tee");
 static_assert(offsetof(struct zpipe_create_args, out_id) == 48, "create.out_id");
 static_assert(offsetof(struct zpipe_info_args, out_index) == 232, "info.out_index");
 static_assert(offsetof(struct zpipe_stat_args, out_replaced_pages) == 192, "stat");
-static_assert(offsetof(struct zpipe_stat_args, out_spliced_in) == 208, "stat");
+static_assert(offsetof(struct zpipe_stat_args, out_spliced_in) == 216, "stat");
 static_assert(offsetof(struct zpipe_alloc_args, out_length) == 48, "alloc.out_length");
 static_assert(offsetof(struct zpipe_flush_args, out_consumed) == 32, "flush.out_consumed");
 static_assert(offsetof(struct zpipe_read_args, out_index) == 56, "read.out_index");
@@ -69,6 +70,7 @@ static const struct verb verbs[] = {
 	VERB(CANCEL, cancel, ON_WRITER | ON_READER, 0, -1),
 	VERB(SET, set, ON_WRITER | ON_READER, 0, RESERVED(set)),
 	VERB(RESET, reset, ON_WRITER | ON_READER, 0, RESERVED(reset)),
+	VERB(TEE, tee, ON_READER, 0x3, RESERVED(tee)),
 };
 
 #define NR_VERBS	(sizeof(verbs) / sizeof(*verbs))
@@ -135,7 +137,7 @@ static int fd_for(FIXTURE_DATA(abi) *self, const struct verb *v)
 	return v->on & ON_WRITER ? self->p.w.fd : self->p.r.fd;
 }
 
-/* What CREATE made, should it have succeeded. */
+/* What CREATE or TEE made, should it have succeeded. */
 static void drop(const struct verb *v, const void *buffer)
 {
 	const struct zpipe_create_args *a = buffer;
@@ -144,12 +146,14 @@ static void drop(const struct verb *v, const void *buffer)
 		close(a->out_writer_fd);
 		close(a->out_reader_fd);
 	}
+	if (v->nr == ZPIPE_NR_TEE)
+		close(((const struct zpipe_tee_args *)buffer)->out_fd);
 }
 
 /* COMPLETE and RESET change what the others see, so they come last where calls succeed. */
 static const struct verb *in_order(size_t i)
 {
-	static const unsigned char order[] = { 0, 1, 2, 3, 4, 5, 6, 8, 9, 7, 10 };
+	static const unsigned char order[] = { 0, 1, 2, 3, 4, 5, 6, 8, 9, 11, 7, 10 };
 
 	return &verbs[order[i]];
 }
@@ -163,8 +167,8 @@ static void finish_reader(FIXTURE_DATA(abi) *self, const struct verb *v)
 TEST_F(abi, numbers_are_the_published_ones)
 {
 	EXPECT_EQ(0xc0387a81U, (unsigned int)ZPIPE_IOC_CREATE);
-	EXPECT_EQ(0xc0f07a82U, (unsigned int)ZPIPE_IOC_INFO);
-	EXPECT_EQ(0xc0d87a83U, (unsigned int)ZPIPE_IOC_STAT);
+	EXPECT_EQ(0xc0f87a82U, (unsigned int)ZPIPE_IOC_INFO);
+	EXPECT_EQ(0xc0e07a83U, (unsigned int)ZPIPE_IOC_STAT);
 	EXPECT_EQ(0xc0387a84U, (unsigned int)ZPIPE_IOC_ALLOC);
 	EXPECT_EQ(0xc0287a85U, (unsigned int)ZPIPE_IOC_FLUSH);
 	EXPECT_EQ(0xc0407a86U, (unsigned int)ZPIPE_IOC_READ);
@@ -173,6 +177,7 @@ TEST_F(abi, numbers_are_the_published_ones)
 	EXPECT_EQ(0xc0087a89U, (unsigned int)ZPIPE_IOC_CANCEL);
 	EXPECT_EQ(0xc0187a8aU, (unsigned int)ZPIPE_IOC_SET);
 	EXPECT_EQ(0xc0187a8bU, (unsigned int)ZPIPE_IOC_RESET);
+	EXPECT_EQ(0xc0187a90U, (unsigned int)ZPIPE_IOC_TEE);
 }
 
 TEST_F(abi, harmless_arguments_succeed)
@@ -326,6 +331,8 @@ TEST_F(abi, unknown_number_enotty)
 	for (i = 0; i < 3; i++) {
 		for (nr = 0; nr < 256; nr++) {
 			if (nr >= ZPIPE_NR_CREATE && nr <= ZPIPE_NR_RESET)
+				continue;
+			if (nr == ZPIPE_NR_TEE)
 				continue;
 			EXPECT_EQ(-1, ioctl(fds[i], command(nr, 16), buffer));
 			EXPECT_EQ(ENOTTY, errno)

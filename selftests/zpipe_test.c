@@ -65,6 +65,8 @@ static size_t first_output(unsigned int nr, size_t size)
 		return offsetof(struct zpipe_advance_args, out_flags);
 	case ZPIPE_NR_RESET:
 		return offsetof(struct zpipe_reset_args, out_generation);
+	case ZPIPE_NR_TEE:
+		return offsetof(struct zpipe_tee_args, out_fd);
 	default:
 		return size;
 	}
@@ -184,6 +186,12 @@ int zt_reset(struct zt_end *e, struct zpipe_reset_args *out)
 		out = &unused;
 	*out = (struct zpipe_reset_args){ .flags = 0 };
 	return zt_ioctl(e->fd, ZPIPE_IOC_RESET, out);
+}
+
+int zt_tee(int fd, __u32 flags, struct zpipe_tee_args *out)
+{
+	*out = (struct zpipe_tee_args){ .flags = flags };
+	return zt_ioctl(fd, ZPIPE_IOC_TEE, out);
 }
 
 int zt_info(int fd, struct zpipe_info_args *out)

@@ -96,6 +96,7 @@ int zt_complete(struct zt_end *e, int error, __u32 flags, __u64 position);
 int zt_cancel(struct zt_end *e, __u32 what);
 int zt_set(struct zt_end *e, __u64 pause, __u64 resume);
 int zt_reset(struct zt_end *e, struct zpipe_reset_args *out);
+int zt_tee(int fd, __u32 flags, struct zpipe_tee_args *out);
 int zt_info(int fd, struct zpipe_info_args *out);
 struct zpipe_stat_args zt_stat(const struct zt_end *e);
 

@@ -105,9 +105,9 @@
 #define ZPIPE_IOC_MAGIC		'z'
 
 /*
- * The numbers. They are dense and never reused. 0x80 (POOL_CREATE) and 0x8c
- * to 0x92 (PRESERVE, RELEASE, EXPORT, FORWARD, TEE, POST, UNPOST) are kept for
- * verbs that this version does not have: they answer ENOTTY.
+ * The numbers. They are never reused. 0x80 (POOL_CREATE), 0x8c to 0x8f
+ * (PRESERVE, RELEASE, EXPORT, FORWARD), 0x91 and 0x92 (POST, UNPOST) are kept
+ * for verbs that this version does not have: they answer ENOTTY.
  */
 enum {
 	ZPIPE_NR_CREATE		= 0x81,
@@ -120,7 +120,8 @@ enum {
 	ZPIPE_NR_COMPLETE	= 0x88,
 	ZPIPE_NR_CANCEL		= 0x89,
 	ZPIPE_NR_SET		= 0x8a,
-	ZPIPE_NR_RESET		= 0x8b
+	ZPIPE_NR_RESET		= 0x8b,
+	ZPIPE_NR_TEE		= 0x90
 };
 
 /* mmap offsets: the region in the high bits, the byte in it in the low ones. */
@@ -133,6 +134,7 @@ enum {
 /* Features, INFO's out_features. */
 #define ZPIPE_FEAT_CONTIG	(1ULL << 0)	/* ZPIPE_F_CONTIG is known */
 #define ZPIPE_FEAT_RW		(1ULL << 1)	/* read(2) and write(2) */
+#define ZPIPE_FEAT_TEE		(1ULL << 5)	/* TEE */
 
 /* CREATE flags. */
 #define ZPIPE_F_CONTIG		(1U << 0)	/* every view is one span */
@@ -232,6 +234,10 @@ struct zpipe_region {
  * @out_consumed: ditto
  * @out_index: the entry of the chain that holds @out_consumed; equal to
  *	`opened` when no entry does yet. A new reader starts here.
+ * @out_live_readers_at: byte in the state region of the number of readers that
+ *	have not ended (u32). While it is not 1, the reader region that the writer
+ *	sees is not the whole truth: FLUSH answers with the slowest reader's
+ * @out_reader_index: which of the pipe's readers this fd is; 0 is that of CREATE
  */
 struct zpipe_info_args {
 	__u32 flags;
@@ -269,6 +275,8 @@ struct zpipe_info_args {
 	__u64 out_examined;
 	__u64 out_consumed;
 	__u64 out_index;
+	__u32 out_live_readers_at;
+	__u32 out_reader_index;
 };
 
 /**
@@ -311,6 +319,7 @@ struct zpipe_descriptor {
  * @out_rejects: calls refused because of their arguments or a shared word
  * @out_replaced_pages: pages given fresh to a segment because somebody (a
  *	splice, a zero-copy send, a disk) still referred to the old ones
+ * @out_readers: readers that have an fd
  * @out_spliced_out: bytes that splice(2) took out by page reference
  * @out_spliced_in: bytes that splice(2) and sendfile(2) brought in; they are in
  *	@out_copied_write, too
@@ -342,6 +351,7 @@ struct zpipe_stat_args {
 	__u64 out_writer_wakes;
 	__u64 out_rejects;
 	__u64 out_replaced_pages;
+	__u64 out_readers;
 	__u64 out_spliced_out;
 	__u64 out_spliced_in;
 };
@@ -552,6 +562,40 @@ struct zpipe_reset_args {
 	__u64 out_position;
 };
 
+#define ZPIPE_TEE_F_DETACH	(1U << 0)	/* never slow the writer down: see below */
+#define ZPIPE_TEE_F_NONBLOCK	(1U << 1)	/* the fd gets O_NONBLOCK */
+
+/**
+ * struct zpipe_tee_args - another reader of the same stream (reader)
+ * @flags: ZPIPE_TEE_F_*
+ * @__reserved: must be 0
+ * @out_fd: a reader end, close-on-exec
+ * @out_index: which of the pipe's readers it is
+ * @out_position: where it begins: this reader's consumed position
+ *
+ * No byte is copied: both read the same memory, each with cursors, wake words,
+ * cancel and completion of its own (INFO on the new fd tells where they are).
+ * Memory comes free when the slowest has consumed it, backpressure counts what
+ * the slowest has not examined, a FLUSH that waits waits for all, and the
+ * writer hears of the end of the last one only. One whose shared word lies is
+ * detached with EPROTO as long as there are others.
+ *
+ * DETACH: rather than to pause the writer or to let it wait for memory, this
+ * reader is detached: its calls fail with ENOBUFS. A mapped reader finds out
+ * when it advances, and what it has read since the last advance that succeeded
+ * may have been overwritten. The last reader is never detached.
+ *
+ * At most 256 readers: EDQUOT. The two pages it takes are charged to the
+ * caller.
+ */
+struct zpipe_tee_args {
+	__u32 flags;
+	__u32 __reserved;
+	__s32 out_fd;
+	__u32 out_index;
+	__u64 out_position;
+};
+
 #define ZPIPE_IOC_CREATE	_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_CREATE, struct zpipe_create_args)
 #define ZPIPE_IOC_INFO		_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_INFO, struct zpipe_info_args)
 #define ZPIPE_IOC_STAT		_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_STAT, struct zpipe_stat_args)
@@ -564,5 +608,6 @@ struct zpipe_reset_args {
 #define ZPIPE_IOC_CANCEL	_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_CANCEL, struct zpipe_cancel_args)
 #define ZPIPE_IOC_SET		_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_SET, struct zpipe_set_args)
 #define ZPIPE_IOC_RESET		_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_RESET, struct zpipe_reset_args)
+#define ZPIPE_IOC_TEE		_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_TEE, struct zpipe_tee_args)
 
 #endif /* _UAPI_LINUX_ZPIPE_H */
