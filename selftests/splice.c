@@ -460,6 +460,43 @@ TEST_F(splice, end_of_the_pipe_ends_a_sleep)
 	EXPECT_EQ(0, zt_splice_join(&bg));
 }
 
+/* Both get the bytes, each once; the memory comes free after the slower one. */
+TEST_F(splice, two_readers_splice_the_same_pages)
+{
+	struct zpipe_tee_args args;
+	int fds[2];
+
+	ASSERT_EQ(0, zt_tee(self->p.r.fd, 0, &args));
+	ASSERT_EQ(0, pipe2(fds, O_NONBLOCK));
+	ASSERT_EQ(0, zt_put(&self->p.w, SIZE));
+	ASSERT_EQ(SIZE, out(self, SIZE));
+	EXPECT_EQ(-EAGAIN, zt_put(&self->p.w, 1));
+	ASSERT_EQ(SIZE, splice(args.out_fd, NULL, fds[1], NULL, SIZE, SPLICE_F_NONBLOCK));
+	EXPECT_EQ(2 * SIZE, zt_stat(&self->p.w).out_spliced_out);
+	ASSERT_EQ(0, zt_put(&self->p.w, SIZE));
+	EXPECT_TRUE(holds(self, self->out, 0, SIZE));
+	EXPECT_TRUE(holds(self, fds[0], 0, SIZE));
+	close(args.out_fd);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* What went out before stays; nothing comes out of memory that the writer has taken back. */
+TEST_F(splice, reader_that_was_detached_enobufs)
+{
+	struct zpipe_tee_args args;
+
+	ASSERT_EQ(0, zt_tee(self->p.r.fd, ZPIPE_TEE_F_DETACH, &args));
+	ASSERT_EQ(0, zt_put(&self->p.w, SIZE));
+	ASSERT_EQ(100, splice(args.out_fd, NULL, self->in, NULL, 100, 0));
+	ASSERT_EQ(0, zt_take(&self->p.r, SIZE));
+	ASSERT_EQ(0, turn(self, 1));
+	EXPECT_EQ(-1, splice(args.out_fd, NULL, self->in, NULL, 100, 0));
+	EXPECT_EQ(ENOBUFS, errno);
+	EXPECT_TRUE(holds(self, self->out, 0, 100));
+	close(args.out_fd);
+}
+
 TEST_F(splice, second_splice_waits_for_the_first)
 {
 	struct zt_splice bg, second;

@@ -40,6 +40,15 @@
  *	EDQUOT, ENOMEM	a per-user limit, or memory
  *	any other	the peer's errno, given to COMPLETE, delivered verbatim
  *
+ * read(2) and write(2) copy and behave as on a pipe; they mix with the verbs,
+ * and are EBUSY while one of them is outstanding. splice(2) on the reader is a
+ * read(2) that copies nothing: the kernel's pipe refers to the pages, which
+ * show nothing but these bytes, and keeps them as they are until it lets them
+ * go; the writer gets fresh ones in their place. (A page that is pinned, or
+ * referred to a thousand times, is copied.) splice(2) and sendfile(2) on the
+ * writer are a write(2) of what the kernel's pipe, or the file, holds, and copy:
+ * a module cannot take over a page together with its charge.
+ *
  * Every verb first looks at the shared words and wakes whoever waits for what
  * they now say; so do STAT and INFO, closing an fd and unmapping.
  *
