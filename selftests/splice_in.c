@@ -503,6 +503,71 @@ TEST_F_TIMEOUT(splice_in, grants_to_a_tcp_socket, 90)
 	EXPECT_EQ(LONG, zt_stat(&self->p.r).out_spliced_out);
 }
 
+/* Everything that has gone through the kernel's pipe, read late so that it holds pages. */
+static void *check_pipe(void *arg)
+{
+	static unsigned char buffer[1 << 16];
+	__u64 seed = 1, at = 0;
+	int fd = *(int *)arg;
+	ssize_t n;
+
+	while ((n = read(fd, buffer, 1 + zt_random(&seed) % sizeof(buffer))) > 0) {
+		if (zt_mismatch(buffer, at, n) != -1)
+			zt_die("wrong bytes from the pipe behind %llu", (unsigned long long)at);
+		at += n;
+		if (zt_random(&seed) % 16 == 0)
+			zt_sleep_ms(1);
+	}
+	if (n || at != LONG)
+		zt_die("%llu bytes from the pipe", (unsigned long long)at);
+	return NULL;
+}
+
+/* Any size, a quarter of them tee'd first into a pipe that keeps them for long. */
+TEST_F_TIMEOUT(splice_in, any_sizes_while_others_hold_copies, 90)
+{
+	__u64 random = zt_seed(), at = 0, kept = 0, length = 0;
+	pthread_t writer, checker;
+	int fds[2], keep[2];
+
+	ASSERT_EQ(0, pipe2(fds, O_CLOEXEC));
+	ASSERT_EQ(0, pipe2(keep, O_CLOEXEC | O_NONBLOCK));
+	zt_spawn(&checker, check_pipe, &self->out);
+	zt_spawn(&writer, put_all, &self->p.w);
+	while (at < LONG) {
+		size_t want = 1 + zt_random(&random) % (zt_random(&random) % 2 ? 100 : SIZE);
+		ssize_t n = splice(self->p.r.fd, NULL, fds[1], NULL, want, 0);
+
+		ASSERT_LT(0, n);
+		if (zt_random(&random) % 4 == 0) {
+			if (length) {
+				ASSERT_EQ(length, read(keep[0], self->buffer, sizeof(self->buffer)));
+				ASSERT_EQ(-1, zt_mismatch(self->buffer, kept, length));
+			}
+			kept = at;
+			length = tee(fds[0], keep[1], n, 0);
+			ASSERT_LT(0, (ssize_t)length);
+		}
+		at += n;
+		while (n) {
+			ssize_t m = splice(fds[0], NULL, self->in, NULL, n, 0);
+
+			ASSERT_LT(0, m);
+			n -= m;
+		}
+	}
+	close(self->in);
+	self->in = -1;
+	zt_join(writer);
+	zt_join(checker);
+	EXPECT_EQ(0, zt_stat(&self->p.r).out_copied_read);
+	EXPECT_EQ(LONG, zt_stat(&self->p.r).out_spliced_out);
+	close(fds[0]);
+	close(fds[1]);
+	close(keep[0]);
+	close(keep[1]);
+}
+
 /* The kernel refuses a source that has no positions; nothing is consumed. */
 TEST_F(splice_in, sendfile_out_of_the_reader_einval)
 {
