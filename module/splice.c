@@ -11,8 +11,9 @@
  * offers three kinds of page to steal: its pipes' own pages, whose charge is
  * dropped by the theft and cannot be made again, as no module may charge a
  * page to a cgroup; pages of files, and anonymous pages of users, which both
- * stay on the reclaim lists, where a page mapped here must not be. Where a
- * process has mapped the window, exchanging a page costs ten times its copy.
+ * stay on the reclaim lists, where a page mapped here must not be. Nor would it
+ * pay: where a process has mapped the window, exchanging a page and faulting it
+ * in again takes five times the instructions of copying it.
  *
  * Neither waits for the zpipe with the kernel's pipe locked: that lock is not
  * killable, and those who wait for it have nothing to do with the zpipe. The
@@ -33,6 +34,9 @@
 #include "splice.h"
 #include "types.h"
 #include "zpipe_trace.h"
+
+/* Buffers taken at a time: what a pipe holds unless it was made larger. */
+#define MAX_PARTS	PIPE_DEF_BUFFERS
 
 static bool is_nowait(const struct file *file, unsigned int flags)
 {
@@ -204,45 +208,90 @@ ssize_t zpipe_splice_read(struct file *in, loff_t *pos, struct pipe_inode_info *
 	return out.done ?: ret;
 }
 
-/* One buffer, or what there is room for. The zpipe is not waited for. */
-static int take_buffer(struct pipe_inode_info *from, struct pipe_buffer *buffer,
-		       struct splice_desc *desc)
+/*
+ * Name up to length bytes of the pipe's buffers. How many parts, or an errno;
+ * -ENODATA for a page of a file that was cut off meanwhile.
+ */
+static int name_parts(struct pipe_inode_info *from, struct bio_vec *parts, size_t length,
+		      size_t *count)
 {
-	struct zpipe_end *end = desc->u.file->private_data;
-	struct bio_vec part = {
-		.bv_page = buffer->page,
-		.bv_offset = buffer->offset,
-		.bv_len = desc->len,
-	};
-	struct zpipe_plan plan;
-	struct iov_iter iter;
-	int ret;
+	unsigned int tail, nr = 0;
 
-	iov_iter_bvec(&iter, ITER_SOURCE, &part, 1, desc->len);
-	ret = zpipe_copy_grant(end->pipe, desc->len, true, false, &plan);
-	return ret ?: zpipe_copy_fill(end->pipe, &iter, &plan, ZPIPE_COPY_SPLICE_IN);
+	*count = 0;
+	for (tail = from->tail; !pipe_empty(from->head, tail) && nr < MAX_PARTS; tail++) {
+		struct pipe_buffer *buffer = &from->bufs[tail & (from->ring_size - 1)];
+		size_t part = min_t(size_t, buffer->len, length - *count);
+		int ret;
+
+		if (*count == length)
+			break;
+		if (!part)
+			continue;
+		ret = pipe_buf_confirm(from, buffer);
+		if (ret)
+			return *count ? nr : ret;
+		parts[nr].bv_page = buffer->page;
+		parts[nr].bv_offset = buffer->offset;
+		parts[nr++].bv_len = part;
+		*count += part;
+	}
+	return nr;
 }
 
-/* Take what there is room for, waiting for the first byte of it. Bytes, or an errno. */
-static ssize_t take_some(struct zpipe_end *end, struct pipe_inode_info *from,
-			 struct splice_desc *desc, bool nowait, u64 *position)
+/* They are taken: release what is used up. */
+static void drop_parts(struct pipe_inode_info *from, size_t length)
 {
-	struct zpipe_plan plan;
+	while (!pipe_empty(from->head, from->tail)) {
+		struct pipe_buffer *buffer = &from->bufs[from->tail & (from->ring_size - 1)];
+
+		if (buffer->len > length) {
+			buffer->offset += length;
+			buffer->len -= length;
+			return;
+		}
+		length -= buffer->len;
+		pipe_buf_release(from, buffer);
+		from->tail++;
+	}
+}
+
+static void wake_fillers(struct pipe_inode_info *from)
+{
+	wake_up_interruptible(&from->wr_wait);
+	kill_fasync(&from->fasync_writers, SIGIO, POLL_OUT);
+}
+
+/*
+ * Take what there is room for, waiting for the first byte of it. Bytes, 0 when
+ * another one has emptied the pipe, or an errno.
+ */
+static ssize_t take_some(struct zpipe_end *end, struct pipe_inode_info *from, size_t length,
+			 bool nowait, struct zpipe_plan *plan, bool *cut)
+{
+	struct bio_vec parts[MAX_PARTS];
+	struct iov_iter iter;
+	size_t count;
 	ssize_t ret;
 
 	ret = zpipe_copy_enter_write(end, nowait);
 	if (ret)
 		return ret;
-	ret = zpipe_copy_grant(end->pipe, desc->total_len, nowait, false, &plan);
-	if (!ret) {
-		*position = plan.position;
-		pipe_lock(from);
-		ret = __splice_from_pipe(from, desc, take_buffer);
-		pipe_unlock(from);
-		/* Another one has emptied the pipe, or published up to the pause. */
-		if (ret == -EAGAIN && !nowait)
-			ret = 0;
+	ret = zpipe_copy_grant(end->pipe, length, nowait, false, plan);
+	if (ret)
+		goto out_leave;
+	pipe_lock(from);
+	ret = name_parts(from, parts, min_t(u64, length, plan->length), &count);
+	*cut = ret == -ENODATA;
+	if (ret > 0) {
+		iov_iter_bvec(&iter, ITER_SOURCE, parts, ret, count);
+		ret = zpipe_copy_fill(end->pipe, &iter, plan, ZPIPE_COPY_SPLICE_IN);
 	}
+	if (ret >= 0)
+		drop_parts(from, ret);
+	pipe_unlock(from);
+	if (ret > 0)
+		wake_fillers(from);
+out_leave:
 	zpipe_copy_leave_write(end);
 	return ret;
 }
@@ -280,28 +329,31 @@ ssize_t zpipe_splice_write(struct pipe_inode_info *from, struct file *out, loff_
 {
 	struct zpipe_end *end = out->private_data;
 	bool nowait = is_nowait(out, flags);
-	struct splice_desc desc = {
-		.total_len = length,
-		.flags = flags | SPLICE_F_NONBLOCK,
-		.u.file = out,
-	};
-	u64 begin = 0, position;
-	ssize_t done = 0, ret;
+	struct zpipe_plan plan = {};
+	size_t done = 0;
+	bool cut = false;
+	u64 begin = 0;
+	ssize_t ret = 0;
 
 	if (end->role != ZPIPE_ROLE_WRITER)
 		return -EBADF;
-	while (desc.total_len) {
+	while (done < length) {
 		ret = wait_for_buffers(from, done || (flags & SPLICE_F_NONBLOCK));
 		if (ret)
 			break;
-		ret = take_some(end, from, &desc, nowait, &position);
+		ret = take_some(end, from, length - done, nowait, &plan, &cut);
 		if (ret < 0)
 			break;
 		if (!done)
-			begin = position;
+			begin = plan.position;
 		done += ret;
+		cond_resched();
 	}
-	ret = done ?: min_t(ssize_t, ret, 0);
+	/* As for other files: what was cut off is the end, not an error. */
+	if (done || cut)
+		ret = done;
+	else
+		ret = min_t(ssize_t, ret, 0);
 	trace_zpipe_splice(end->pipe->id, begin, done, done ? end->role : (int)ret);
 	if (ret == -EPIPE)
 		send_sig(SIGPIPE, current, 0);
