@@ -140,6 +140,7 @@ int zp_stat(int fd, struct zp_stat *stat)
 		.writer_wakes = args.out_writer_wakes,
 		.rejects = args.out_rejects,
 		.replaced_pages = args.out_replaced_pages,
+		.readers = args.out_readers,
 		.spliced_out = args.out_spliced_out,
 		.spliced_in = args.out_spliced_in,
 	};
@@ -161,6 +162,18 @@ int zp_set_thresholds(int fd, uint64_t pause, uint64_t resume)
 	};
 
 	return not_ours(zp_sys_set(fd, &args));
+}
+
+int zp_tee(int reader_fd, unsigned int flags, int *fd)
+{
+	struct zpipe_tee_args args = { .flags = flags };
+	int ret;
+
+	ret = not_ours(zp_sys_tee(reader_fd, &args));
+	if (ret)
+		return ret;
+	*fd = args.out_fd;
+	return 0;
 }
 
 int zp_reset(int fd)
