@@ -142,6 +142,7 @@ static int put_some(struct out *out, bool nowait)
 	u64 position;
 	int ret;
 
+	out->full = false;
 	for (;;) {
 		ret = zpipe_copy_look(out->reader, &position, &span);
 		if (ret)
@@ -201,7 +202,13 @@ ssize_t zpipe_splice_read(struct file *in, loff_t *pos, struct pipe_inode_info *
 		if (ret || out.done || !out.full)
 			break;
 		/* Another one has filled the pipe meanwhile. */
-		ret = nowait ? -EAGAIN : wait_event_interruptible(to->wr_wait, has_room(to));
+		if (nowait)
+			ret = -EAGAIN;
+		else
+			ret = wait_event_interruptible(to->wr_wait, has_room(to));
+		/* That does not look at signals when it need not sleep. */
+		if (!ret && signal_pending(current))
+			ret = -ERESTARTSYS;
 	} while (!ret);
 	trace_zpipe_splice(end->pipe->id, out.begin, out.done, out.done ? end->role : ret);
 	pipe_lock(to);
@@ -342,6 +349,8 @@ ssize_t zpipe_splice_write(struct pipe_inode_info *from, struct file *out, loff_
 		if (ret)
 			break;
 		ret = take_some(end, from, length - done, nowait, &plan, &cut);
+		if (!ret && signal_pending(current))
+			ret = -ERESTARTSYS;
 		if (ret < 0)
 			break;
 		if (!done)

@@ -418,6 +418,24 @@ TEST_F(splice, waits_for_room_when_others_have_filled_the_pipe)
 	EXPECT_TRUE(holds(self, self->out, 0, 10));
 }
 
+TEST_F(splice, bytes_that_another_took_meanwhile_are_waited_for_no_more)
+{
+	unsigned char page[ZT_PAGE] = { 0 };
+	struct zt_splice bg;
+	int i;
+
+	zt_splice_start(&bg, self->p.r.fd, self->in, SIZE);
+	zt_await_reader(&self->p.w);
+	for (i = 0; i < 16; i++)
+		ASSERT_EQ(ZT_PAGE, write(self->in, page, ZT_PAGE));
+	ASSERT_EQ(0, zt_put(&self->p.w, 10));
+	EXPECT_TRUE(zt_splice_sleeps(&bg));
+	EXPECT_EQ(10, read(self->p.r.fd, self->buffer, SIZE));
+	ASSERT_EQ(0, zt_complete(&self->p.w, 0, 0, 0));
+	ASSERT_EQ(16 * ZT_PAGE, read(self->out, self->buffer, sizeof(self->buffer)));
+	EXPECT_EQ(0, zt_splice_join(&bg));
+}
+
 TEST_F(splice, cancel_ends_a_sleep)
 {
 	struct zt_splice bg;
