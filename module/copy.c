@@ -15,6 +15,7 @@
 #include "copy.h"
 #include "pipe.h"
 #include "pool.h"
+#include "post.h"
 #include "reader.h"
 #include "wait.h"
 #include "writer.h"
@@ -219,6 +220,8 @@ ssize_t zpipe_copy_fill(struct zpipe_pipe *pipe, struct iov_iter *from,
 	ret = zpipe_writer_check_locked(pipe);
 	if (!ret) {
 		zpipe_pipe_publish_locked(pipe, plan->position + count);
+		if (zpipe_post_is_on(pipe))
+			zpipe_post_flushed_locked(pipe, false);
 		pipe->stats.copied_write += count;
 		if (place == ZPIPE_COPY_SPLICE_IN)
 			pipe->stats.spliced_in += count;

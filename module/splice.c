@@ -89,7 +89,8 @@ static int put_part(struct out *out, struct page *page, u64 position, size_t off
 		.len = length,
 		.ops = &nosteal_pipe_buf_ops,
 	};
-	bool lent = zpipe_pool_lend(page);
+	/* Posted memory is the reader's to post again: where it is, and what is beside it. */
+	bool lent = !(out->reader->pipe->flags & ZPIPE_F_POSTED) && zpipe_pool_lend(page);
 	ssize_t ret;
 
 	if (!lent) {

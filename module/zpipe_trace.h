@@ -89,6 +89,10 @@ ZPIPE_EVENT(reset);
 ZPIPE_EVENT(reject);
 /* Another reader: where it begins; length is its index. */
 ZPIPE_EVENT(tee);
+/* A buffer was posted: position is its cookie, its length. */
+ZPIPE_EVENT(post);
+/* A buffer came back: position is its cookie, length the bytes placed in it. */
+ZPIPE_EVENT(unpost);
 /* splice(2): where it began, bytes moved; ret is the end's role, or the errno. */
 ZPIPE_EVENT(splice);
 

@@ -218,6 +218,23 @@ TEST_F(splice, page_lent_a_thousand_times_is_not_written_over)
 	}
 }
 
+/* It is posted again, with whatever is beside it in the page. */
+TEST_F(splice, posted_memory_is_copied)
+{
+	struct zpipe_post_args post = { .cookie = 1, .offset = 100, .length = 1000 };
+	struct zt_pipe p;
+
+	ASSERT_EQ(0, zt_pipe_open(&p, ZT_ARGS(SEGMENT, SIZE, .flags = ZPIPE_F_POSTED)));
+	ASSERT_EQ(0, zt_ioctl(p.r.fd, ZPIPE_IOC_POST, &post));
+	ASSERT_EQ(0, zt_put(&p.w, 1000));
+	ASSERT_EQ(1000, splice(p.r.fd, NULL, self->in, NULL, SIZE, SPLICE_F_NONBLOCK));
+	EXPECT_EQ(0, zt_stat(&p.r).out_spliced_out);
+	EXPECT_EQ(1000, zt_stat(&p.r).out_copied_read);
+	memset(p.w.data + 100, 0xbb, 1000);
+	EXPECT_TRUE(holds(self, self->out, 0, 1000));
+	zt_pipe_close(&p);
+}
+
 TEST_F(splice, held_bytes_outlive_the_reader)
 {
 	ASSERT_EQ(0, zt_put(&self->p.w, SIZE));

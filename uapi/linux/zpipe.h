@@ -45,7 +45,7 @@
  * read(2) that copies nothing: the kernel's pipe refers to the pages, which
  * show nothing but these bytes, and keeps them as they are until it lets them
  * go; the writer gets fresh ones in their place. (A page that is pinned, or
- * referred to a thousand times, is copied.) splice(2) and sendfile(2) on the
+ * referred to a thousand times, or posted, is copied.) splice(2) and sendfile(2) on the
  * writer are a write(2) of what the kernel's pipe, or the file, holds, and copy:
  * a module cannot take over a page together with its charge.
  *
@@ -115,8 +115,8 @@
 
 /*
  * The numbers. They are never reused. 0x80 (POOL_CREATE), 0x8c to 0x8f
- * (PRESERVE, RELEASE, EXPORT, FORWARD), 0x91 and 0x92 (POST, UNPOST) are kept
- * for verbs that this version does not have: they answer ENOTTY.
+ * (PRESERVE, RELEASE, EXPORT, FORWARD) are kept for verbs that this version does
+ * not have: they answer ENOTTY.
  */
 enum {
 	ZPIPE_NR_CREATE		= 0x81,
@@ -130,7 +130,9 @@ enum {
 	ZPIPE_NR_CANCEL		= 0x89,
 	ZPIPE_NR_SET		= 0x8a,
 	ZPIPE_NR_RESET		= 0x8b,
-	ZPIPE_NR_TEE		= 0x90
+	ZPIPE_NR_TEE		= 0x90,
+	ZPIPE_NR_POST		= 0x91,
+	ZPIPE_NR_UNPOST		= 0x92
 };
 
 /* mmap offsets: the region in the high bits, the byte in it in the low ones. */
@@ -144,10 +146,12 @@ enum {
 #define ZPIPE_FEAT_CONTIG	(1ULL << 0)	/* ZPIPE_F_CONTIG is known */
 #define ZPIPE_FEAT_RW		(1ULL << 1)	/* read(2) and write(2) */
 #define ZPIPE_FEAT_TEE		(1ULL << 5)	/* TEE */
+#define ZPIPE_FEAT_POST		(1ULL << 8)	/* ZPIPE_F_POSTED, POST and UNPOST */
 
 /* CREATE flags. */
 #define ZPIPE_F_CONTIG		(1U << 0)	/* every view is one span */
 #define ZPIPE_F_NONBLOCK	(1U << 1)	/* both fds get O_NONBLOCK */
+#define ZPIPE_F_POSTED		(1U << 3)	/* the reader supplies the memory: POST */
 
 /* Result flags, any verb's out_flags. */
 #define ZPIPE_RES_COMPLETED	(1U << 0)	/* the peer has finished */
@@ -155,6 +159,7 @@ enum {
 #define ZPIPE_RES_PUSHED	(1U << 2)	/* the writer pushed: short read */
 #define ZPIPE_RES_FULL		(1U << 3)	/* the writer waits for memory */
 #define ZPIPE_RES_ABORTED	(1U << 4)	/* last bytes; the next READ fails */
+#define ZPIPE_RES_FINISHED	(1U << 5)	/* a posted buffer waits for UNPOST */
 
 /**
  * struct zpipe_create_args - make a pipe (on /dev/zpipe)
@@ -310,7 +315,7 @@ struct zpipe_descriptor {
  * @out_control_bytes: bytes of kernel memory it holds besides those
  * @out_copied_write: bytes copied by write(2), and by splice(2) in
  * @out_copied_read: bytes copied by read(2), and by splice(2) out where a page
- *	was pinned
+ *	was pinned or posted
  * @out_segments_opened: segments taken into the chain so far
  * @out_segments_freed: segments given back so far
  * @out_allocs: ALLOC calls
@@ -329,6 +334,7 @@ struct zpipe_descriptor {
  * @out_replaced_pages: pages given fresh to a segment because somebody (a
  *	splice, a zero-copy send, a disk) still referred to the old ones
  * @out_readers: readers that have an fd
+ * @out_posts: buffers posted and not collected yet
  * @out_spliced_out: bytes that splice(2) took out by page reference
  * @out_spliced_in: bytes that splice(2) and sendfile(2) brought in; they are in
  *	@out_copied_write, too
@@ -361,6 +367,7 @@ struct zpipe_stat_args {
 	__u64 out_rejects;
 	__u64 out_replaced_pages;
 	__u64 out_readers;
+	__u64 out_posts;
 	__u64 out_spliced_out;
 	__u64 out_spliced_in;
 };
@@ -403,6 +410,9 @@ struct zpipe_alloc_args {
 #define ZPIPE_FLUSH_F_WAIT_EXAMINED (1U << 3)	/* until examined >= position; implies PUSH */
 #define ZPIPE_FLUSH_F_WAIT_CONSUMED (1U << 4)	/* until consumed >= position; needs PUSH
 						 * or a deadline
+						 */
+#define ZPIPE_FLUSH_F_FINISH	(1U << 5)	/* ZPIPE_F_POSTED: finish the buffer, also
+						 * with nothing in it
 						 */
 
 /**
@@ -605,6 +615,82 @@ struct zpipe_tee_args {
 	__u64 out_position;
 };
 
+/**
+ * struct zpipe_post_args - supply a buffer (reader of a ZPIPE_F_POSTED pipe)
+ * @flags: must be 0
+ * @__reserved: must be 0
+ * @cookie: the reader's name for it; unique among those not collected yet
+ * @offset: where in the data window it begins
+ * @length: bytes; may pass the window's end, into the second mapping
+ *
+ * In such a pipe no memory is free for the writer: the window is the reader's,
+ * and the reader says where the next bytes go. Buffers are filled in the order
+ * in which they were posted. A grant is what is left of the oldest one, so its
+ * length bounds what can be committed; ALLOC waits while there is none, and
+ * poll says POLLOUT when there is. A minimum that the next buffer does not have
+ * is EMSGSIZE.
+ *
+ * FLUSH finishes the buffer it publishes into, however little of it was used;
+ * what is committed behind the flushed position is taken back. With
+ * ZPIPE_FLUSH_F_FINISH it finishes one also with nothing in it; when none is
+ * posted that is EAGAIN. A writer that needs more than is left of a buffer goes
+ * on in the next: then the one it left is finished once all of it is published.
+ * READ and poll report a finished buffer (FINISHED, POLLIN) until UNPOST has
+ * collected it.
+ *
+ * EBUSY: a byte of it belongs to a buffer that was not collected. EEXIST: so
+ * does the cookie. ENOBUFS: as many buffers are posted as the window has
+ * segments. EINVAL: outside of the window, empty, or not such a pipe.
+ */
+struct zpipe_post_args {
+	__u32 flags;
+	__u32 __reserved;
+	__u64 cookie;
+	__u64 offset;
+	__u64 length;
+};
+
+/* out_status of UNPOST. */
+#define ZPIPE_POST_COMPLETED	1	/* the writer has finished it */
+#define ZPIPE_POST_CANCELED	2	/* nothing was placed in it */
+
+#define ZPIPE_UNPOST_F_CANCEL	(1U << 0)	/* this one, finished or not */
+
+/**
+ * struct zpipe_unpost_args - get a buffer back (reader of a ZPIPE_F_POSTED pipe)
+ * @flags: ZPIPE_UNPOST_F_*
+ * @__reserved: must be 0
+ * @cookie: with CANCEL: which one
+ * @out_cookie: which one it was
+ * @out_start: stream position of its first byte
+ * @out_count: bytes placed in it. COMPLETED with 0 is a transfer of nothing
+ * @out_status: ZPIPE_POST_*
+ * @out_flags: COMPLETED: the writer has finished
+ *
+ * Without CANCEL: the oldest buffer, if it is finished (EAGAIN: it is not; READ
+ * and poll wait for that). Its bytes count as consumed, and its memory can be
+ * posted again.
+ *
+ * CANCEL: a buffer that the writer has not begun comes back at once. One that
+ * it has is its until its next FLUSH or ALLOC, or its end: EAGAIN, and the
+ * outcome, with the bytes that were placed, is collected like any other. Only
+ * then is the buffer the reader's again. A finished one comes back if it is the
+ * oldest, else EBUSY: outcomes are collected in order. ENOENT: no such cookie.
+ *
+ * When the writer has ended nothing is filled any more, and what is still
+ * queued can be canceled. When the reader ends all is dropped.
+ */
+struct zpipe_unpost_args {
+	__u32 flags;
+	__u32 __reserved;
+	__u64 cookie;
+	__u64 out_cookie;
+	__u64 out_start;
+	__u64 out_count;
+	__u32 out_status;
+	__u32 out_flags;
+};
+
 #define ZPIPE_IOC_CREATE	_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_CREATE, struct zpipe_create_args)
 #define ZPIPE_IOC_INFO		_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_INFO, struct zpipe_info_args)
 #define ZPIPE_IOC_STAT		_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_STAT, struct zpipe_stat_args)
@@ -618,5 +704,7 @@ struct zpipe_tee_args {
 #define ZPIPE_IOC_SET		_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_SET, struct zpipe_set_args)
 #define ZPIPE_IOC_RESET		_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_RESET, struct zpipe_reset_args)
 #define ZPIPE_IOC_TEE		_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_TEE, struct zpipe_tee_args)
+#define ZPIPE_IOC_POST		_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_POST, struct zpipe_post_args)
+#define ZPIPE_IOC_UNPOST	_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_UNPOST, struct zpipe_unpost_args)
 
 #endif /* _UAPI_LINUX_ZPIPE_H */
