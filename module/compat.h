@@ -33,17 +33,6 @@ static inline void zpipe_vma_flags(struct vm_area_struct *vma, unsigned long set
 }
 
 /*
- * Splice out by way of read_iter: copies, and is counted so. The older helper
- * would put our own pages into the pipe as page cache, which they are not:
- * reading them there fails, and the bytes are lost. EINVAL is better.
- */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
-#define zpipe_splice_read	NULL
-#else
-#define zpipe_splice_read	copy_splice_read
-#endif
-
-/*
  * io_uring commands: may one be left pending (it can be canceled), is this call
  * a cancellation, where is its area, and - of one that was pending - is its
  * task gone or going, or is this another one.

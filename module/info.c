@@ -126,6 +126,8 @@ int zpipe_info_stat(struct zpipe_end *end, struct zpipe_stat_args *args)
 	args->out_rejects = stats->rejects;
 	args->out_readers = pipe->nr_readers;
 	args->out_posts = pipe->nr_posts;
+	args->out_spliced_out = stats->spliced_out;
+	args->out_spliced_in = stats->spliced_in;
 	zpipe_wait_unlock(pipe);
 	return 0;
 }

@@ -19,7 +19,7 @@ static_assert(sizeof(struct zpipe_create_args) == 56, "create");
 static_assert(sizeof(struct zpipe_region) == 16, "region");
 static_assert(sizeof(struct zpipe_info_args) == 248, "info");
 static_assert(sizeof(struct zpipe_descriptor) == 16, "descriptor");
-static_assert(sizeof(struct zpipe_stat_args) == 216, "stat");
+static_assert(sizeof(struct zpipe_stat_args) == 232, "stat");
 static_assert(sizeof(struct zpipe_alloc_args) == 56, "alloc");
 static_assert(sizeof(struct zpipe_flush_args) == 40, "flush");
 static_assert(sizeof(struct zpipe_span) == 16, "span");
@@ -36,6 +36,7 @@ static_assert(sizeof(struct zpipe_uring_cmd) == 16, "uring_cmd");
 static_assert(offsetof(struct zpipe_create_args, out_id) == 48, "create.out_id");
 static_assert(offsetof(struct zpipe_info_args, out_index) == 232, "info.out_index");
 static_assert(offsetof(struct zpipe_stat_args, out_replaced_pages) == 192, "stat");
+static_assert(offsetof(struct zpipe_stat_args, out_spliced_in) == 224, "stat");
 static_assert(offsetof(struct zpipe_alloc_args, out_length) == 48, "alloc.out_length");
 static_assert(offsetof(struct zpipe_flush_args, out_consumed) == 32, "flush.out_consumed");
 static_assert(offsetof(struct zpipe_read_args, out_index) == 56, "read.out_index");
@@ -170,7 +171,7 @@ TEST_F(abi, numbers_are_the_published_ones)
 {
 	EXPECT_EQ(0xc0387a81U, (unsigned int)ZPIPE_IOC_CREATE);
 	EXPECT_EQ(0xc0f87a82U, (unsigned int)ZPIPE_IOC_INFO);
-	EXPECT_EQ(0xc0d87a83U, (unsigned int)ZPIPE_IOC_STAT);
+	EXPECT_EQ(0xc0e87a83U, (unsigned int)ZPIPE_IOC_STAT);
 	EXPECT_EQ(0xc0387a84U, (unsigned int)ZPIPE_IOC_ALLOC);
 	EXPECT_EQ(0xc0287a85U, (unsigned int)ZPIPE_IOC_FLUSH);
 	EXPECT_EQ(0xc0407a86U, (unsigned int)ZPIPE_IOC_READ);

@@ -40,6 +40,15 @@
  *	EDQUOT, ENOMEM	a per-user limit, or memory
  *	any other	the peer's errno, given to COMPLETE, delivered verbatim
  *
+ * read(2) and write(2) copy and behave as on a pipe; they mix with the verbs,
+ * and are EBUSY while one of them is outstanding. splice(2) on the reader is a
+ * read(2) that copies nothing: the kernel's pipe refers to the pages, which
+ * show nothing but these bytes, and keeps them as they are until it lets them
+ * go; the writer gets fresh ones in their place. (A page that is pinned, or
+ * referred to a thousand times, or posted, is copied.) splice(2) and sendfile(2) on the
+ * writer are a write(2) of what the kernel's pipe, or the file, holds, and copy:
+ * a module cannot take over a page together with its charge.
+ *
  * Every verb first looks at the shared words and wakes whoever waits for what
  * they now say; so do STAT and INFO, closing an fd and unmapping.
  *
@@ -305,8 +314,9 @@ struct zpipe_descriptor {
  * @out_consumed: ditto
  * @out_data_pages: pages of data memory the pipe holds now
  * @out_control_bytes: bytes of kernel memory it holds besides those
- * @out_copied_write: bytes copied by write(2)
- * @out_copied_read: bytes copied by read(2)
+ * @out_copied_write: bytes copied by write(2), and by splice(2) in
+ * @out_copied_read: bytes copied by read(2), and by splice(2) out where a page
+ *	was pinned or posted
  * @out_segments_opened: segments taken into the chain so far
  * @out_segments_freed: segments given back so far
  * @out_allocs: ALLOC calls
@@ -323,9 +333,12 @@ struct zpipe_descriptor {
  * @out_writer_wakes: wake-ups sent to the writer side
  * @out_rejects: calls refused because of their arguments or a shared word
  * @out_replaced_pages: pages given fresh to a segment because somebody (a
- *	vmsplice, a zero-copy send, a disk) still referred to the old ones
+ *	splice, a zero-copy send, a disk) still referred to the old ones
  * @out_readers: readers that have an fd
  * @out_posts: buffers posted and not collected yet
+ * @out_spliced_out: bytes that splice(2) took out by page reference
+ * @out_spliced_in: bytes that splice(2) and sendfile(2) brought in; they are in
+ *	@out_copied_write, too
  */
 struct zpipe_stat_args {
 	__u32 flags;
@@ -356,6 +369,8 @@ struct zpipe_stat_args {
 	__u64 out_replaced_pages;
 	__u64 out_readers;
 	__u64 out_posts;
+	__u64 out_spliced_out;
+	__u64 out_spliced_in;
 };
 
 #define ZPIPE_ALLOC_F_NOWAIT	(1U << 0)	/* EAGAIN instead of waiting */

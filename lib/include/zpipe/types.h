@@ -170,9 +170,11 @@ struct zp_info {
  * @reader_wakes: wake-ups sent to the reader side
  * @writer_wakes: wake-ups sent to the writer side
  * @rejects: calls refused because of their arguments or a shared word
- * @replaced_pages: pages given fresh to a segment because somebody (a vmsplice,
+ * @replaced_pages: pages given fresh to a segment because somebody (a splice,
  *	a zero-copy send, a disk) still referred to the old ones
  * @readers: readers that have an fd
+ * @spliced_out: bytes that splice(2) took out by page reference
+ * @spliced_in: bytes that splice(2) and sendfile(2) brought in, by a copy
  */
 struct zp_stat {
 	size_t sz;
@@ -201,6 +203,8 @@ struct zp_stat {
 	uint64_t rejects;
 	uint64_t replaced_pages;
 	uint64_t readers;
+	uint64_t spliced_out;
+	uint64_t spliced_in;
 };
 
 /**
