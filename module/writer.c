@@ -174,6 +174,9 @@ static int commit_grant(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
 	u32 shared = plan->nr && (plan->offset & ((1ULL << pipe->chain.shift) - 1)) ? 1 : 0;
 	int ret;
 
+	/* What is posted is complete, and may have other buffers beside it. */
+	if (zpipe_post_is_on(pipe))
+		shared = plan->nr;
 	ret = zpipe_pool_populate(pipe->pool,
 				  zpipe_slots_after(&pipe->pool->slots, plan->first, shared),
 				  plan->nr - shared);
