@@ -171,6 +171,8 @@ int zp_stat(int fd, struct zp_stat *stat)
 		.rejects = args.out_rejects,
 		.replaced_pages = args.out_replaced_pages,
 		.readers = args.out_readers,
+		.spliced_out = args.out_spliced_out,
+		.spliced_in = args.out_spliced_in,
 		.forwards = args.out_forwards,
 		.forwarded = args.out_forwarded,
 		.adopted_pages = args.out_adopted_pages,

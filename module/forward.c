@@ -125,7 +125,7 @@ static int try_refer_locked(struct zpipe_pipe *pipe, struct zpipe_request *reque
 					    plan);
 	if (!ret)
 		append_locked(pipe, job, plan);
-	return ret;
+	return ret == -EAGAIN ? ZPIPE_GRANT_WAITS : ret;
 }
 
 /* Unlocked while it waits. */
@@ -142,7 +142,7 @@ static int refer_locked(struct zpipe_pipe *pipe, struct job *job, bool nowait)
 	int ret;
 
 	lockdep_assert_held(&pipe->pool->lock);
-	ret = zpipe_writer_await_locked(pipe, &request, nowait, &plan);
+	ret = zpipe_writer_await_locked(pipe, &request, nowait, NULL, &plan);
 	job->args->out_segments = request.slots;
 	return ret == ZPIPE_GRANT_REFUSED ? job->error : ret;
 }
@@ -234,8 +234,11 @@ static int fill_chunk_locked(struct zpipe_pool *from, const struct zpipe_span *p
 	     offset += PAGE_SIZE) {
 		struct page *page = zpipe_pool_page(from, offset);
 
-		if (!page || !try_get_page(page))
-			return -ENOMEM;
+		if (!page)
+			return -EFAULT;
+		/* Its pool must not use it again, which a pin would make it do. */
+		if (!zpipe_pool_lend(page))
+			return -EBUSY;
 		chunk->pages[chunk->nr++] = page;
 	}
 	return 0;
@@ -289,8 +292,12 @@ static int fill_chunks(struct zpipe_pipe *pipe, struct job *job)
 static int try_room_locked(struct zpipe_pipe *pipe, struct zpipe_request *request,
 			   struct zpipe_plan *plan)
 {
-	return zpipe_writer_find_room_locked(pipe, request->position, request->min,
-					     request->slots, plan);
+	int ret;
+
+	lockdep_assert_held(&pipe->pool->lock);
+	ret = zpipe_writer_find_room_locked(pipe, request->position, request->min,
+					    request->slots, plan);
+	return ret == -EAGAIN ? ZPIPE_GRANT_WAITS : ret;
 }
 
 /* Take the slots, if there is room still. From here on nothing is refused any more. */
@@ -393,7 +400,7 @@ static int adopt(struct zpipe_pipe *pipe, struct job *job, bool nowait)
 	job->args->out_segments = job->nr;
 	do {
 		zpipe_wait_lock(pipe);
-		ret = zpipe_writer_await_locked(pipe, &request, nowait, &plan);
+		ret = zpipe_writer_await_locked(pipe, &request, nowait, NULL, &plan);
 		zpipe_wait_unlock(pipe);
 		if (ret)
 			break;
@@ -407,7 +414,7 @@ static int adopt(struct zpipe_pipe *pipe, struct job *job, bool nowait)
 		}
 		/* Another pipe was faster: wait again. */
 		empty_chunks(job);
-	} while (ret == -EAGAIN);
+	} while (ret == ZPIPE_GRANT_WAITS);
 	free_chunks(job);
 	return ret;
 }

@@ -124,6 +124,8 @@ int zpipe_info_stat(struct zpipe_end *end, struct zpipe_stat_args *args)
 	args->out_rejects = stats->rejects;
 	args->out_readers = pipe->nr_readers;
 	args->out_posts = pipe->nr_posts;
+	args->out_spliced_out = stats->spliced_out;
+	args->out_spliced_in = stats->spliced_in;
 	args->out_forwards = stats->forwards;
 	args->out_forwarded = stats->forwarded;
 	args->out_adopted_pages = stats->adopted;

@@ -30,6 +30,7 @@ int zpipe_pool_populate(struct zpipe_pool *pool, u32 first, u32 nr);
 int zpipe_pool_adopt(struct zpipe_pool *pool, u32 index, struct page **pages, u32 nr);
 unsigned long zpipe_pool_trim(struct zpipe_pool *pool, u32 keep, bool trylock);
 struct page *zpipe_pool_page(struct zpipe_pool *pool, u64 offset);
+bool zpipe_pool_lend(struct page *page);
 struct file *zpipe_pool_file(struct zpipe_pool *pool, const char *name, int flags,
 			     const struct file_operations *fops);
 

@@ -257,6 +257,20 @@ int zp_sys_forward(int fd, struct zpipe_forward_args *args)
 	return -ENOTTY;
 }
 
+int zp_sys_post(int fd, struct zpipe_post_args *args)
+{
+	(void)fd;
+	(void)args;
+	return -ENODEV;
+}
+
+int zp_sys_unpost(int fd, struct zpipe_unpost_args *args)
+{
+	(void)fd;
+	(void)args;
+	return -ENODEV;
+}
+
 int zp_sys_tee(int fd, struct zpipe_tee_args *args)
 {
 	(void)fd;
