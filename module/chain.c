@@ -82,6 +82,21 @@ static u32 slot_of(const struct zpipe_chain *chain, u64 k, u32 i)
 	return zpipe_slots_after(chain->slots, (u32)(offset_of(chain, k) >> chain->shift), i);
 }
 
+/*
+ * A guarded pipe's next byte after one that was published inside a page goes on
+ * the next page: by so many bytes further than it would. k is the descriptor
+ * that stops there.
+ */
+static u64 skip_of(const struct zpipe_chain *chain, u64 k, u64 position)
+{
+	u64 in_page;
+
+	if (!chain->page || position != chain->sealed || position == start_of(chain, k))
+		return 0;
+	in_page = place_of(chain, k, position) & (chain->page - 1);
+	return in_page ? chain->page - in_page : 0;
+}
+
 /* Drop k's references on the slots [from, to) of its run. */
 static u32 put_slots(struct zpipe_chain *chain, u64 k, u32 from, u32 to)
 {
@@ -289,6 +304,34 @@ static void give_published(struct zpipe_chain *chain, u64 keep, u64 position)
 	}
 }
 
+/* Does the table have an entry for one more descriptor after those before keep? */
+static bool has_entry(const struct zpipe_chain *chain, u64 keep)
+{
+	return keep - chain->first <= chain->mask;
+}
+
+/*
+ * Go on in descriptor k, the one that position is in or at the end of: the
+ * same grant again, or in a guarded pipe a new one, on the next page of k's
+ * run.
+ */
+static bool go_on(const struct zpipe_chain *chain, struct zpipe_plan *plan, u64 min, u64 k)
+{
+	u64 skip = skip_of(chain, k, plan->position);
+	u64 left = start_of(chain, k) + capacity_of(chain, k) - plan->position;
+
+	if (left < skip || left - skip < min || (skip && !has_entry(chain, plan->keep)))
+		return false;
+	plan->offset = place_of(chain, k, plan->position + skip);
+	plan->length = left - skip;
+	if (skip) {
+		plan->first = (u32)(plan->offset >> chain->shift);
+		plan->nr = slots_for(chain, (plan->offset & (segment_size(chain) - 1)) +
+				     plan->length);
+	}
+	return true;
+}
+
 /**
  * zpipe_chain_plan - find memory for an ALLOC
  * @chain: the pipe's, after zpipe_chain_reclaim()
@@ -299,7 +342,9 @@ static void give_published(struct zpipe_chain *chain, u64 keep, u64 position)
  *
  * Changes nothing. Whether waiting can help is judged by descriptors (rule
  * R3): if consuming all that is published would not make a fitting run, only
- * the writer itself can.
+ * the writer itself can. A table without a free entry is like a window without
+ * a free slot; it has more entries than slots, so what is not published cannot
+ * fill it.
  *
  * Return: 0, -EAGAIN to wait for @plan->wait, -ENOBUFS, -EMSGSIZE, -EINVAL.
  */
@@ -311,7 +356,7 @@ int zpipe_chain_plan(struct zpipe_chain *chain, u64 position, u64 min, u64 want,
 	u32 used;
 	int ret;
 
-	if (position < chain->published || position > chain->granted)
+	if (position < zpipe_chain_floor(chain) || position > chain->granted)
 		return -EINVAL;
 	if (min == 0)
 		min = 1;
@@ -329,15 +374,8 @@ int zpipe_chain_plan(struct zpipe_chain *chain, u64 position, u64 min, u64 want,
 	while (keep > chain->first && start_of(chain, keep - 1) > position)
 		keep--;
 	plan->keep = keep;
-	if (keep > chain->first) {
-		u64 end = start_of(chain, keep - 1) + capacity_of(chain, keep - 1);
-
-		if (end - position >= min) {
-			plan->offset = place_of(chain, keep - 1, position);
-			plan->length = end - position;
-			return 0;
-		}
-	}
+	if (keep > chain->first && go_on(chain, plan, min, keep - 1))
+		return 0;
 
 	/* What leaving the open descriptor here gives back at once. */
 	for (k = keep; k < chain->opened; k++)
@@ -351,7 +389,7 @@ int zpipe_chain_plan(struct zpipe_chain *chain, u64 position, u64 min, u64 want,
 		if (start_of(chain, keep - 1) == position)
 			plan->keep = keep - 1;
 	}
-	if (place(chain, plan, min, want, keep, chain->consumed)) {
+	if (has_entry(chain, plan->keep) && place(chain, plan, min, want, keep, chain->consumed)) {
 		ret = 0;
 	} else {
 		if (position != chain->consumed)
@@ -438,6 +476,28 @@ u32 zpipe_chain_commit(struct zpipe_chain *chain, const struct zpipe_plan *plan)
 }
 
 /**
+ * zpipe_chain_publish - the writer publishes by system call
+ * @chain: the pipe's
+ * @position: more than published, at most zpipe_chain_limit()
+ *
+ * In a guarded pipe a position inside a page ends the grant: the rest of that
+ * page shows nothing, and memory behind it is taken back.
+ */
+void zpipe_chain_publish(struct zpipe_chain *chain, u64 position)
+{
+	u64 k = zpipe_chain_index(chain, position);
+
+	chain->published = position;
+	if (!chain->page)
+		return;
+	chain->sealed = position;
+	if (k < chain->opened && skip_of(chain, k, position)) {
+		chain->granted = position;
+		WRITE_ONCE(*chain->granted_word, position);
+	}
+}
+
+/**
  * zpipe_chain_discard - consume everything published
  * @chain: of a pipe whose reader is gone
  *
@@ -468,6 +528,7 @@ u32 zpipe_chain_reset(struct zpipe_chain *chain)
 		freed += put_slots(chain, chain->first, run->given, run->nr);
 	}
 	chain->granted = chain->published;
+	chain->sealed = chain->published;
 	share(chain);
 	return freed;
 }
@@ -489,6 +550,61 @@ u64 zpipe_chain_index(const struct zpipe_chain *chain, u64 position)
 }
 
 /**
+ * zpipe_chain_fresh - from where on memory is the writer's alone, guarded
+ * @chain: the pipe's
+ *
+ * Return: the least position whose page holds no byte below sealed.
+ */
+u64 zpipe_chain_fresh(const struct zpipe_chain *chain)
+{
+	u64 k = zpipe_chain_index(chain, chain->sealed);
+
+	return chain->sealed + (k < chain->opened ? skip_of(chain, k, chain->sealed) : 0);
+}
+
+/**
+ * zpipe_chain_splits_page - does a page hold bytes on both sides of a position
+ * @chain: of a guarded pipe
+ * @position: from consumed to published
+ *
+ * Return: whether it does, counting published bytes only.
+ */
+bool zpipe_chain_splits_page(const struct zpipe_chain *chain, u64 position)
+{
+	u64 k = zpipe_chain_index(chain, position);
+
+	return position < chain->published && k < chain->opened &&
+	       start_of(chain, k) < position &&
+	       (place_of(chain, k, position) & (chain->page - 1));
+}
+
+/**
+ * zpipe_chain_piece - the next piece of a range of bytes
+ * @chain: the pipe's
+ * @k: in: zpipe_chain_index() of @from, or what this left; out: for the next call
+ * @from: in: at least consumed; out: where the piece ends
+ * @to: at most granted
+ * @piece: where it lies; may pass the window's end
+ *
+ * Return: whether there is one.
+ */
+bool zpipe_chain_piece(const struct zpipe_chain *chain, u64 *k, u64 *from, u64 to,
+		       struct zpipe_span *piece)
+{
+	u64 end = to;
+
+	if (*from >= to || *k >= chain->opened)
+		return false;
+	if (*k + 1 < chain->opened)
+		end = min(start_of(chain, *k + 1), to);
+	piece->offset = place_of(chain, *k, *from);
+	piece->length = end - *from;
+	*from = end;
+	(*k)++;
+	return true;
+}
+
+/**
  * zpipe_chain_spans - where a range of published bytes lies
  * @chain: the pipe's
  * @from: at least consumed
@@ -505,27 +621,22 @@ u32 zpipe_chain_spans(const struct zpipe_chain *chain, u64 from, u64 to,
 {
 	u64 window = zpipe_chain_window(chain);
 	u64 k = zpipe_chain_index(chain, from);
-	struct zpipe_span last = { 0, 0 };
+	struct zpipe_span last = { 0, 0 }, piece;
 	u32 nr = 0;
 
-	while (from < to) {
-		u64 end = k + 1 < chain->opened ? min(start_of(chain, k + 1), to) : to;
-		u64 offset = place_of(chain, k, from);
+	while (zpipe_chain_piece(chain, &k, &from, to, &piece)) {
 		u64 next = last.offset + last.length;
 
 		if (next >= window)
 			next -= window;
-		if (nr && next == offset && last.length + (end - from) <= window) {
-			last.length += end - from;
+		if (nr && next == piece.offset && last.length + piece.length <= window) {
+			last.length += piece.length;
 		} else {
 			nr++;
-			last.offset = offset;
-			last.length = end - from;
+			last = piece;
 		}
 		if (nr <= max)
 			spans[nr - 1] = last;
-		from = end;
-		k++;
 	}
 	return nr;
 }

@@ -7,8 +7,11 @@
  * several readers each has a cursor, and the slowest is what counts here. The
  * chain keeps granted >= published >= examined >= consumed, and a reference on
  * every slot that holds a byte between consumed and granted. Descriptor k ends
- * where k + 1 starts; the last one is open and ends at granted. Pure code like
- * slots.c: the caller holds the pipe's lock.
+ * where k + 1 starts; the last one is open and ends at granted. In a guarded
+ * pipe no page holds both published and unpublished bytes: what follows a
+ * position that was published inside a page begins on the next one, with a
+ * descriptor of its own. Pure code like slots.c: the caller holds the pipe's
+ * lock.
  */
 #ifndef ZPIPE_CHAIN_H
 #define ZPIPE_CHAIN_H
@@ -55,6 +58,9 @@ struct zpipe_cursor {
  * @published: accepted from the writer
  * @examined: the least of the readers'
  * @consumed: the least of the readers'
+ * @sealed: guarded: what lies below is published or about to be, and not the
+ *	writer's any more; at least @published
+ * @page: guarded: bytes of a page; else 0
  * @shift: log2 of the segment size
  * @contig: ZPIPE_F_CONTIG
  */
@@ -71,6 +77,8 @@ struct zpipe_chain {
 	u64 published;
 	u64 examined;
 	u64 consumed;
+	u64 sealed;
+	u32 page;
 	u32 shift;
 	bool contig;
 };
@@ -107,13 +115,30 @@ void zpipe_chain_unreserve(struct zpipe_chain *chain, const struct zpipe_plan *p
 u32 zpipe_chain_commit(struct zpipe_chain *chain, const struct zpipe_plan *plan);
 u32 zpipe_chain_discard(struct zpipe_chain *chain);
 u32 zpipe_chain_reset(struct zpipe_chain *chain);
+void zpipe_chain_publish(struct zpipe_chain *chain, u64 position);
+u64 zpipe_chain_fresh(const struct zpipe_chain *chain);
+bool zpipe_chain_splits_page(const struct zpipe_chain *chain, u64 position);
 u64 zpipe_chain_index(const struct zpipe_chain *chain, u64 position);
+bool zpipe_chain_piece(const struct zpipe_chain *chain, u64 *k, u64 *from, u64 to,
+		       struct zpipe_span *piece);
 u32 zpipe_chain_spans(const struct zpipe_chain *chain, u64 from, u64 to,
 		      struct zpipe_span *spans, u32 max);
 
 static inline u64 zpipe_chain_window(const struct zpipe_chain *chain)
 {
 	return (u64)chain->slots->nr << chain->shift;
+}
+
+/* The writer's committed position is at least this. */
+static inline u64 zpipe_chain_floor(const struct zpipe_chain *chain)
+{
+	return chain->page ? chain->sealed : chain->published;
+}
+
+/* And up to here it may be published now. */
+static inline u64 zpipe_chain_limit(const struct zpipe_chain *chain)
+{
+	return chain->page ? chain->sealed : chain->granted;
 }
 
 static inline u64 zpipe_chain_held(const struct zpipe_chain *chain)

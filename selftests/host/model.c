@@ -24,6 +24,7 @@
 #define SEGMENT		(1u << SHIFT)
 #define MAX_WINDOW	(MAX_SLOTS * SEGMENT)
 #define ENTRIES		16
+#define PAGE		4u	/* of a guarded pipe */
 
 #define expect(cond)							\
 	do {								\
@@ -127,13 +128,13 @@ static void check_slots(const struct world *w)
 static void check_spans(const struct world *w, struct model_counts *counts)
 {
 	const struct zpipe_chain *c = &w->chain;
-	struct zpipe_span spans[MAX_SLOTS + 1];
-	u32 nr = zpipe_chain_spans(c, c->consumed, c->published, spans, MAX_SLOTS + 1);
+	struct zpipe_span spans[ENTRIES];
+	u32 nr = zpipe_chain_spans(c, c->consumed, c->published, spans, ENTRIES);
 	u64 position = c->consumed;
 	u32 i;
 	u64 j;
 
-	expect(nr <= MAX_SLOTS + 1);
+	expect(nr <= (c->page ? ENTRIES : MAX_SLOTS + 1));
 	if (c->contig)
 		expect(nr <= 1);
 	for (i = 0; i < nr; i++) {
@@ -186,6 +187,19 @@ static bool reader_could_help(const struct world *w, u64 position, u64 min, u64 
 	return zpipe_chain_plan(&copy.chain, position, min, want, &plan) == 0;
 }
 
+/* Guarded: nor over a page that has such a byte. */
+static void check_page(const struct world *w, const struct zpipe_plan *plan, u64 offset)
+{
+	u64 page = offset % window_of(w) / PAGE * PAGE, i;
+
+	for (i = page; i < page + PAGE; i++) {
+		u64 held = w->holds[i];
+
+		expect(held == 0 || held - 1 < w->chain.consumed || held - 1 >= w->chain.sealed);
+	}
+	expect(plan->position > w->chain.sealed || plan->offset % PAGE == 0);
+}
+
 static void check_grant(const struct world *w, const struct zpipe_plan *plan, u64 min)
 {
 	u64 i;
@@ -198,6 +212,19 @@ static void check_grant(const struct world *w, const struct zpipe_plan *plan, u6
 
 		/* Not over a byte that somebody may still read, or is to publish. */
 		expect(held == 0 || held - 1 < w->chain.consumed || held - 1 >= plan->position);
+		if (w->chain.page)
+			check_page(w, plan, plan->offset + i);
+	}
+}
+
+/* What was rolled back is nowhere any more. */
+static void forget(struct world *w, u64 position)
+{
+	u64 i;
+
+	for (i = 0; i < window_of(w); i++) {
+		if (w->holds[i] > position)
+			w->holds[i] = 0;
 	}
 }
 
@@ -205,11 +232,7 @@ static void fill(struct world *w, const struct zpipe_plan *plan, u64 length)
 {
 	u64 i;
 
-	/* What was rolled back is nowhere any more. */
-	for (i = 0; i < window_of(w); i++) {
-		if (w->holds[i] > plan->position)
-			w->holds[i] = 0;
-	}
+	forget(w, plan->position);
 	for (i = 0; i < length; i++)
 		w->holds[(plan->offset + i) % window_of(w)] = plan->position + i + 1;
 	w->committed = plan->position + length;
@@ -301,10 +324,23 @@ static void lie(struct world *w, struct model_counts *counts)
 
 static void publish(struct world *w)
 {
-	u64 ready = w->committed - w->chain.published;
+	struct zpipe_chain *c = &w->chain;
+	u64 ready = w->committed - c->published;
+	u64 position = c->published + next((u32)ready + 1);
 
-	expect(zpipe_chain_accept_writer(&w->chain, w->chain.published + next((u32)ready + 1)) ==
-	       0);
+	if (c->page) {
+		if (position == c->published)
+			return;
+		c->sealed = position;
+		zpipe_chain_publish(c, position);
+		/* Inside a page the grant has ended. */
+		w->committed = min(w->committed, c->granted);
+		forget(w, w->committed);
+		expect(c->published == position && c->sealed == position);
+		expect(zpipe_chain_fresh(c) >= position && zpipe_chain_fresh(c) < position + PAGE);
+		return;
+	}
+	expect(zpipe_chain_accept_writer(c, position) == 0);
 }
 
 static void advance(struct world *w)
@@ -365,7 +401,14 @@ void model_run(const uint8_t *program, size_t length, struct model_counts *count
 	zpipe_slots_init(&w.slots, w.slot, 1 + next(MAX_SLOTS));
 	w.chain.mask = ENTRIES - 1;
 	w.chain.shift = SHIFT;
-	w.chain.contig = next(2);
+	switch (next(3)) {
+	case 1:
+		w.chain.contig = true;
+		break;
+	case 2:
+		w.chain.page = PAGE;
+		break;
+	}
 	while (input_left) {
 		step(&w, counts);
 		check_positions(&w);
