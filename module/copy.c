@@ -12,6 +12,7 @@
 #include <linux/uio.h>
 
 #include "copy.h"
+#include "guard.h"
 #include "pipe.h"
 #include "pool.h"
 #include "reader.h"
@@ -137,13 +138,15 @@ static ssize_t write_some(struct zpipe_pipe *pipe, struct iov_iter *from, bool n
 	zpipe_wait_lock(pipe);
 	zpipe_pipe_look_locked(pipe, NULL);
 	/* It may have been completed by another thread while this copied. */
-	ret = zpipe_writer_check_locked(pipe);
+	ret = zpipe_guard_seal_locked(pipe, plan.position + count) ?:
+	      zpipe_writer_check_locked(pipe);
 	if (!ret) {
 		zpipe_pipe_publish_locked(pipe, plan.position + count);
 		pipe->stats.copied_write += count;
 		/* Each write is an edge for epoll, as it is with pipe(2). */
 		zpipe_wait_wake_readers_locked(pipe, ZPIPE_UNARMED);
 	}
+	zpipe_guard_sealed_locked(pipe);
 	zpipe_wait_unlock(pipe);
 	if (ret)
 		return ret;
@@ -217,6 +220,10 @@ static ssize_t read_some(struct zpipe_reader *reader, struct iov_iter *to)
 	ret = copy_bytes(pipe->pool, span.offset, span.length, to, false);
 
 	zpipe_wait_lock(pipe);
+	if (zpipe_guard_hide_locked(reader, position + ret)) {
+		zpipe_wait_unlock(pipe);
+		return -EINTR;
+	}
 	/* What a mapped thread of this end has stored meanwhile counts again. */
 	reader->busy &= ~ZPIPE_BUSY_READ2;
 	zpipe_pipe_look_locked(pipe, reader);

@@ -177,10 +177,13 @@ static int create(struct zpipe_create_args *args, struct ends *ends)
 {
 	int ret;
 
-	if (args->flags & ~(ZPIPE_F_CONTIG | ZPIPE_F_NONBLOCK))
+	if (args->flags & ~(ZPIPE_F_CONTIG | ZPIPE_F_NONBLOCK | ZPIPE_F_GUARDED))
 		return -EOPNOTSUPP;
 	if (args->__reserved)
 		return -EOPNOTSUPP;
+	/* Its views have a seam wherever a page was flushed half full. */
+	if ((args->flags & ZPIPE_F_CONTIG) && (args->flags & ZPIPE_F_GUARDED))
+		return -EINVAL;
 	/* No fd is a pool yet. */
 	if (args->pool_fd != -1)
 		return -EBADF;

@@ -8,6 +8,7 @@
 #include <linux/fs.h>
 #include <linux/ktime.h>
 
+#include "guard.h"
 #include "info.h"
 #include "pipe.h"
 #include "pool.h"
@@ -31,7 +32,8 @@ int zpipe_info_get(struct zpipe_end *end, struct zpipe_info_args *args)
 
 	args->out_role = end->role;
 	args->out_magic = ZPIPE_MAGIC;
-	args->out_features = ZPIPE_FEAT_CONTIG | ZPIPE_FEAT_RW | ZPIPE_FEAT_TEE;
+	args->out_features = ZPIPE_FEAT_CONTIG | ZPIPE_FEAT_RW | ZPIPE_FEAT_TEE |
+			     ZPIPE_FEAT_GUARDED;
 	args->out_id = pipe->id;
 	args->out_version = ZPIPE_UAPI_VERSION;
 	args->out_flags = pipe->flags;
@@ -44,7 +46,7 @@ int zpipe_info_get(struct zpipe_end *end, struct zpipe_info_args *args)
 		args->out_state.size += PAGE_SIZE;
 	args->out_writer = (struct zpipe_region){ ZPIPE_OFF_WRITER, PAGE_SIZE };
 	args->out_reader = (struct zpipe_region){ ZPIPE_OFF_READER, PAGE_SIZE };
-	args->out_data = (struct zpipe_region){ ZPIPE_OFF_DATA, window };
+	args->out_data = (struct zpipe_region){ zpipe_guard_data_offset(end), window };
 	args->out_opened_at = offsetof(struct zpipe_state, opened);
 	args->out_granted_at = offsetof(struct zpipe_state, granted);
 	args->out_reader_wake_at = offsetof(struct zpipe_state, reader_wake_at);
@@ -105,6 +107,7 @@ int zpipe_info_stat(struct zpipe_end *end, struct zpipe_stat_args *args)
 	args->out_consumed = end->reader ? end->reader->cursor.consumed : pipe->chain.consumed;
 	args->out_copied_write = stats->copied_write;
 	args->out_copied_read = stats->copied_read;
+	args->out_copied_seal = stats->copied_seal;
 	args->out_segments_opened = stats->segments_opened;
 	args->out_segments_freed = stats->segments_freed;
 	args->out_allocs = stats->allocs;

@@ -133,8 +133,8 @@ static int do_read(struct file *file, union verb_args *args)
 	struct zpipe_span few[4], *spans = few;
 	int ret;
 
-	/* No view has more spans than the pipe has segments, and one. */
-	args->read.nr_spans = min(room, end->pipe->pool->slots.nr + 1);
+	/* No view has more spans than the pipe's table has descriptors. */
+	args->read.nr_spans = min(room, end->pipe->state->table_entries);
 	if (args->read.nr_spans > ARRAY_SIZE(few)) {
 		spans = kvmalloc_array(args->read.nr_spans, sizeof(*spans), GFP_KERNEL_ACCOUNT);
 		if (!spans)

@@ -23,6 +23,9 @@
 #define MAX_SEGMENT		(1ULL << 21)
 #define MAX_SEGMENTS		4096
 
+/* Descriptors of a guarded pipe, unless it has more segments. */
+#define GUARDED_ENTRIES		4096
+
 static atomic64_t last_id = ATOMIC64_INIT(0);
 
 /* What CREATE was asked for, worked out. */
@@ -61,6 +64,8 @@ static int work_out(const struct zpipe_create_args *args, struct zpipe_user *use
 	u64 segment = args->segment_size;
 
 	if (capacity > READ_ONCE(zpipe_max_capacity) || segment > MAX_SEGMENT)
+		return -EINVAL;
+	if ((args->flags & ZPIPE_F_GUARDED) && capacity > ZPIPE_VIEW_SPAN - MAX_SEGMENT)
 		return -EINVAL;
 	if (!exempt && zpipe_user_is_soft(user, DIV_ROUND_UP(capacity, PAGE_SIZE))) {
 		if (args->capacity)
@@ -116,6 +121,7 @@ static int init_chain(struct zpipe_pipe *pipe, struct zpipe_pool *pool, u32 entr
 	chain->mask = entries - 1;
 	chain->shift = pool->shift;
 	chain->contig = pipe->flags & ZPIPE_F_CONTIG;
+	chain->page = pipe->flags & ZPIPE_F_GUARDED ? PAGE_SIZE : 0;
 	return 0;
 }
 
@@ -128,11 +134,24 @@ static void free_control(struct zpipe_pipe *pipe)
 		free_pages_exact(pipe->state, pipe->state_size);
 }
 
+/*
+ * Room for an entry more than there are segments, see chain.c. In a guarded
+ * pipe each page may need one; where pages are many the table may fill up.
+ */
+static u32 table_entries(const struct zpipe_pool *pool, u32 flags)
+{
+	u64 pages = zpipe_pool_window(pool) >> PAGE_SHIFT;
+	u32 least = roundup_pow_of_two(pool->slots.nr + 2);
+
+	if (!(flags & ZPIPE_F_GUARDED))
+		return roundup_pow_of_two(pool->slots.nr + 1);
+	return max_t(u32, least, roundup_pow_of_two(min_t(u64, pages, GUARDED_ENTRIES - 1) + 1));
+}
+
 /* The pages both processes see besides the data: three, unless segments are many. */
 static int alloc_control(struct zpipe_pipe *pipe, struct zpipe_pool *pool)
 {
-	/* Room for an entry more than there are segments, see chain.c. */
-	u32 entries = roundup_pow_of_two(pool->slots.nr + 1);
+	u32 entries = table_entries(pool, pipe->flags);
 	struct zpipe_state *state;
 
 	pipe->state_size = PAGE_ALIGN(struct_size(state, table, entries));
@@ -199,6 +218,7 @@ struct zpipe_pipe *zpipe_pipe_create(const struct zpipe_create_args *args)
 		ret = PTR_ERR(pipe->pool);
 		goto err_free_pipe;
 	}
+	atomic_set(&pipe->pool->views, pipe->flags & ZPIPE_F_GUARDED ? 1 : 0);
 	ret = alloc_control(pipe, pipe->pool);
 	if (ret)
 		goto err_put_pool;
@@ -519,7 +539,8 @@ void zpipe_pipe_settle_locked(struct zpipe_pipe *pipe)
  * them the other way round (rule R4). A word that has ended its service - the
  * end has completed, or was found out - is not read any more, and while
  * read(2) copies, only its end moves consumed: a word scribbled meanwhile must
- * not free what is being copied.
+ * not free what is being copied. In a guarded pipe only the kernel writes the
+ * words, and knows what they say.
  *
  * Return: 0, or -EPROTO when the caller's own word is bad; it may mend it and
  * call again. The peer's bad word ends the pipe for both.
@@ -528,9 +549,11 @@ int zpipe_pipe_look_locked(struct zpipe_pipe *pipe, const struct zpipe_reader *c
 {
 	struct zpipe_reader *reader;
 	u64 published;
-	int ret;
+	int ret = 0;
 
 	lockdep_assert_held(&pipe->pool->lock);
+	if (pipe->flags & ZPIPE_F_GUARDED)
+		goto out_settle;
 	list_for_each_entry(reader, &pipe->readers, entry)
 		load_cursor(reader);
 	/* Pairs with the writer's release of published (A in uapi/linux/zpipe.h). */
@@ -540,6 +563,7 @@ int zpipe_pipe_look_locked(struct zpipe_pipe *pipe, const struct zpipe_reader *c
 		list_for_each_entry(reader, &pipe->readers, entry)
 			ret = ret ?: look_at_reader_locked(reader, caller);
 	}
+out_settle:
 	zpipe_pipe_settle_locked(pipe);
 	wake_reached_locked(pipe);
 	return ret;
@@ -548,7 +572,7 @@ int zpipe_pipe_look_locked(struct zpipe_pipe *pipe, const struct zpipe_reader *c
 /**
  * zpipe_pipe_publish_locked - publish for a writer who does it by system call
  * @pipe: the pipe, looked at
- * @position: at most granted; at or below published it changes nothing
+ * @position: at most zpipe_chain_limit(); at or below published it changes nothing
  *
  * Wakes nobody.
  */
@@ -557,7 +581,7 @@ void zpipe_pipe_publish_locked(struct zpipe_pipe *pipe, u64 position)
 	lockdep_assert_held(&pipe->pool->lock);
 	if (position <= pipe->chain.published)
 		return;
-	pipe->chain.published = position;
+	zpipe_chain_publish(&pipe->chain, position);
 	/* Pairs with the reader's load-acquire of published (A). */
 	smp_store_release(&pipe->writer_page->published, position);
 	if (pipe->reader_ended)

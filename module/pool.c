@@ -204,12 +204,50 @@ static int first_pages(struct zpipe_pool *pool, u32 index)
  * lent: to a pipe by vmsplice(2), or to a socket. The reader took that
  * reference before it consumed the bytes, and consumed was read before this.
  * A pin is not a loan but a claim on the place: buffers registered with
- * io_uring mean whatever the window holds there.
+ * io_uring mean whatever the window holds there; in guarded mode nobody has
+ * such a claim.
  */
-static bool is_lent(struct page *page)
+static bool is_lent(const struct zpipe_pool *pool, struct page *page)
 {
 	return page_ref_count(page) > 1 + atomic_read(&page->_mapcount) + 1 &&
-	       !folio_maybe_dma_pinned(page_folio(page));
+	       (atomic_read(&pool->views) || !folio_maybe_dma_pinned(page_folio(page)));
+}
+
+/* Remove every PTE of a part of the window, the readers' own views included. */
+static void unmap(const struct zpipe_pool *pool, u64 offset, u64 length)
+{
+	struct address_space *mapping = pool->inode->i_mapping;
+	int i, views = atomic_read(&pool->views);
+
+	unmap_mapping_range(mapping, ZPIPE_OFF_DATA + offset, length, 1);
+	for (i = 0; i < views; i++)
+		unmap_mapping_range(mapping, ZPIPE_OFF_VIEW + i * ZPIPE_VIEW_SPAN + offset,
+				    length, 1);
+}
+
+/**
+ * zpipe_pool_replace - put another page in a page's place
+ * @pool: the pool
+ * @index: the segment; the caller holds a reference on its slot
+ * @i: which of its pages
+ * @new: the pool's from here on; not on failure
+ *
+ * The old page stays what it was for those who still refer to it.
+ *
+ * Context: may sleep; killable.
+ * Return: 0 or -EINTR.
+ */
+int zpipe_pool_replace(struct zpipe_pool *pool, u32 index, u32 i, struct page *new)
+{
+	struct page *old = pool->segment[index].pages[i];
+
+	if (mutex_lock_killable(&pool->mutex))
+		return -EINTR;
+	WRITE_ONCE(pool->segment[index].pages[i], new);
+	mutex_unlock(&pool->mutex);
+	unmap(pool, ((u64)index << pool->shift) + ((u64)i << PAGE_SHIFT), PAGE_SIZE);
+	put_page(old);
+	return 0;
 }
 
 /*
@@ -222,25 +260,19 @@ static int renew_pages(struct zpipe_pool *pool, u32 index)
 {
 	struct page **pages = pool->segment[index].pages;
 	u32 i, nr = zpipe_pool_segment_pages(pool);
-	struct address_space *mapping = pool->inode->i_mapping;
 
 	for (i = 0; i < nr; i++) {
-		struct page *old = pages[i], *new;
+		struct page *new;
 
-		if (likely(!is_lent(old)))
+		if (likely(!is_lent(pool, pages[i])))
 			continue;
 		new = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 		if (!new)
 			return -ENOMEM;
-		if (mutex_lock_killable(&pool->mutex)) {
+		if (zpipe_pool_replace(pool, index, i, new)) {
 			put_page(new);
 			return -EINTR;
 		}
-		pages[i] = new;
-		mutex_unlock(&pool->mutex);
-		unmap_mapping_range(mapping, ZPIPE_OFF_DATA + ((u64)index << pool->shift) +
-				    ((u64)i << PAGE_SHIFT), PAGE_SIZE, 1);
-		put_page(old);
 		atomic_long_inc(&pool->replaced);
 	}
 	return 0;
@@ -290,7 +322,6 @@ int zpipe_pool_populate(struct zpipe_pool *pool, u32 first, u32 nr)
  */
 void zpipe_pool_trim(struct zpipe_pool *pool)
 {
-	struct address_space *mapping = pool->inode->i_mapping;
 	u32 i;
 
 	for (i = 0; i < pool->slots.nr; i++) {
@@ -312,8 +343,7 @@ void zpipe_pool_trim(struct zpipe_pool *pool)
 		WRITE_ONCE(pool->segment[i].pages, NULL);
 		mutex_unlock(&pool->mutex);
 		if (pages) {
-			unmap_mapping_range(mapping, ZPIPE_OFF_DATA + ((u64)i << pool->shift),
-					    1ULL << pool->shift, 1);
+			unmap(pool, (u64)i << pool->shift, 1ULL << pool->shift);
 			free_segment_pages(pool, pages);
 		}
 

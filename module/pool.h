@@ -17,6 +17,7 @@ struct zpipe_pool *zpipe_pool_create(u32 nr, u32 shift, bool exempt);
 void zpipe_pool_put(struct zpipe_pool *pool);
 int zpipe_pool_populate(struct zpipe_pool *pool, u32 first, u32 nr);
 void zpipe_pool_trim(struct zpipe_pool *pool);
+int zpipe_pool_replace(struct zpipe_pool *pool, u32 index, u32 i, struct page *new);
 struct page *zpipe_pool_page(struct zpipe_pool *pool, u64 offset);
 struct file *zpipe_pool_file(struct zpipe_pool *pool, const char *name, int flags,
 			     const struct file_operations *fops);

@@ -91,6 +91,8 @@ static int join_locked(struct zpipe_reader *from, struct zpipe_reader *reader)
 	if (pipe->nr_readers >= MAX_READERS)
 		return -EDQUOT;
 	reader->index = free_index_locked(pipe);
+	if ((pipe->flags & ZPIPE_F_GUARDED) && reader->index >= ZPIPE_VIEWS)
+		return -EDQUOT;
 	/* What the other one has only looked at is new to this one (rule R7). */
 	reader->cursor.consumed = from->cursor.consumed;
 	reader->cursor.examined = from->cursor.consumed;

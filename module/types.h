@@ -19,8 +19,10 @@
  *		with O_NONBLOCK only tried. The one lock that is held across user
  *		memory; the peer never takes it.
  *	pool->mutex
- *		which page is where: segment[].pages. Faults take it under the mm
- *		lock, so it is never held across a user copy or a page pin.
+ *		which page is where: segment[].pages; and, in guarded mode, what a
+ *		fault may map: hiding something moves the limit under it and then
+ *		removes what was mapped before. Faults take it under the mm lock, so
+ *		it is never held across a user copy or a page pin.
  *	pool->lock
  *		a spinlock, taken and dropped by zpipe_wait_lock() and _unlock():
  *		slots, and of every pipe of the pool the chain, wake words, end
@@ -151,6 +153,8 @@ struct zpipe_segment {
  * @shift: I, log2 of the segment size
  * @pages: A, data pages held
  * @replaced: A, pages that somebody still referred to when their turn came
+ * @views: A, guarded: indexes of readers that have mapped their view, so far;
+ *	0: not guarded
  */
 struct zpipe_pool {
 	struct kref kref;
@@ -164,12 +168,14 @@ struct zpipe_pool {
 	u32 shift;
 	atomic_long_t pages;
 	atomic_long_t replaced;
+	atomic_t views;
 };
 
 /* L, counters; struct zpipe_stat_args says what each means. */
 struct zpipe_stats {
 	u64 copied_write;
 	u64 copied_read;
+	u64 copied_seal;
 	u64 segments_opened;
 	u64 segments_freed;
 	u64 allocs;
@@ -197,8 +203,10 @@ enum zpipe_busy {
 	ZPIPE_BUSY_READ		= 4,
 	ZPIPE_BUSY_WRITE2	= 8,	/* write(2): excludes ALLOC and FLUSH */
 	ZPIPE_BUSY_READ2	= 16,	/* read(2): excludes READ and ADVANCE */
+	ZPIPE_BUSY_SEAL		= 32,	/* guarded: bytes are about to be published */
+	ZPIPE_BUSY_HIDE		= 64,	/* guarded: ... to be consumed */
 
-	ZPIPE_BUSY_WRITER	= ZPIPE_BUSY_ALLOC | ZPIPE_BUSY_WRITE2,
+	ZPIPE_BUSY_WRITER	= ZPIPE_BUSY_ALLOC | ZPIPE_BUSY_WRITE2 | ZPIPE_BUSY_SEAL,
 };
 
 /**
@@ -213,6 +221,9 @@ struct zpipe_wake {
 	u64 armed;
 };
 
+/* Of @hidden: it will never show anything again. */
+#define ZPIPE_HIDE_ALL	(~0ULL)
+
 /**
  * struct zpipe_reader - one of the readers of a pipe
  * @pipe: I
@@ -224,6 +235,7 @@ struct zpipe_wake {
  * @may_detach: I, made with ZPIPE_TEE_F_DETACH
  * @said: L, what @page held when it was looked at
  * @cursor: L, accepted from it
+ * @hidden: L, and M to move it: guarded, its mapping shows nothing below this
  * @ended: L, it will read no more bytes
  * @error: L, why, when it was detached: what its calls fail with
  * @cancel: L, its next READ returns CANCELED
@@ -246,6 +258,7 @@ struct zpipe_reader {
 	bool may_detach;
 	struct zpipe_cursor said;
 	struct zpipe_cursor cursor;
+	u64 hidden;
 	bool ended;
 	bool cancel;
 	bool open;
@@ -295,6 +308,7 @@ struct zpipe_reader {
  * @wake_consumed: L, for consumed
  * @memory_wait: L, consumed position that an ALLOC without memory waits for,
  *	asleep or after EAGAIN; ZPIPE_UNARMED when none does (rule R2)
+ * @sealer: L, guarded: the task that is sealing
  * @wakes: L, enum zpipe_wakes, to be sent when the lock is dropped
  * @alloc_sleeper: L, in ALLOC or write(2), for memory
  * @flush_sleeper: L, in FLUSH or write(2), paused or waiting for the reader
@@ -338,6 +352,7 @@ struct zpipe_pipe {
 	u64 generation;
 	struct zpipe_wake wake_examined;
 	struct zpipe_wake wake_consumed;
+	struct task_struct *sealer;
 	u32 wakes;
 	struct task_struct *alloc_sleeper;
 	struct task_struct *flush_sleeper;

@@ -9,6 +9,7 @@
  */
 #include <linux/sched/signal.h>
 
+#include "guard.h"
 #include "pipe.h"
 #include "pool.h"
 #include "tee.h"
@@ -138,12 +139,15 @@ static int commit_grant(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
 	u32 shared = plan->nr && (plan->offset & ((1ULL << pipe->chain.shift) - 1)) ? 1 : 0;
 	int ret;
 
+	/* What readers that were dropped can still see is about to be written to. */
+	zpipe_guard_hide_dropped(pipe);
 	ret = zpipe_pool_populate(pipe->pool,
 				  zpipe_slots_after(&pipe->pool->slots, plan->first, shared),
 				  plan->nr - shared);
 	zpipe_wait_lock(pipe);
 	/* Another thread may have published past the position meanwhile. */
-	if (!ret && plan->position < pipe->chain.published)
+	if (!ret && (plan->position < zpipe_chain_floor(&pipe->chain) ||
+		     plan->position > pipe->chain.granted))
 		ret = -EINVAL;
 	if (!ret) {
 		if (plan->nr) {
@@ -269,7 +273,7 @@ static int publish_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_args
 	ret = enter_locked(pipe);
 	if (ret)
 		return ret;
-	if (args->position > chain->granted)
+	if (args->position > zpipe_chain_limit(chain))
 		return zpipe_pipe_reject_locked(pipe, ZPIPE_NR_FLUSH, args->position, -EINVAL);
 	zpipe_pipe_publish_locked(pipe, args->position);
 	if (args->flags & ZPIPE_FLUSH_F_NOWAKE)
@@ -387,13 +391,14 @@ int zpipe_writer_flush(struct zpipe_end *end, struct zpipe_flush_args *args, boo
 	args->out_flags = 0;
 
 	zpipe_wait_lock(pipe);
-	if (pipe->busy & (ZPIPE_BUSY_FLUSH | ZPIPE_BUSY_WRITE2)) {
+	if (pipe->busy & (ZPIPE_BUSY_FLUSH | ZPIPE_BUSY_WRITE2 | ZPIPE_BUSY_SEAL)) {
 		zpipe_wait_unlock(pipe);
 		return -EBUSY;
 	}
 	pipe->stats.flushes++;
 	pipe->busy |= ZPIPE_BUSY_FLUSH;
-	ret = publish_locked(pipe, args);
+	ret = zpipe_guard_seal_locked(pipe, args->position) ?: publish_locked(pipe, args);
+	zpipe_guard_sealed_locked(pipe);
 	if (!ret && !(args->flags & ZPIPE_FLUSH_F_NOWAKE) &&
 	    (pipe->cancel_flush || must_wait_locked(pipe, args)))
 		ret = wait_flush_locked(pipe, args, nowait);
@@ -440,7 +445,7 @@ static bool has_room_locked(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
 
 	lockdep_assert_held(&pipe->pool->lock);
 	if (pipe->alloc_want) {
-		position = clamp(pipe->alloc_at, chain->published, chain->granted);
+		position = clamp(pipe->alloc_at, zpipe_chain_floor(chain), chain->granted);
 		need = pipe->alloc_want;
 	}
 	do {

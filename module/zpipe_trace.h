@@ -20,6 +20,7 @@
 enum zpipe_copy_place {
 	ZPIPE_COPY_WRITE	= 1,
 	ZPIPE_COPY_READ		= 2,
+	ZPIPE_COPY_SEAL		= 5,
 };
 #endif
 
@@ -73,6 +74,8 @@ ZPIPE_EVENT(wait_begin);
 ZPIPE_EVENT(wait_end);
 /* A side was woken: the position that was reached; ret is its role. */
 ZPIPE_EVENT(wake);
+/* Bytes were taken away from the writer, to be published: from where, how many. */
+ZPIPE_EVENT(seal);
 /* Bytes were copied: where from the stream, how many; ret is the place. */
 ZPIPE_EVENT(copy);
 /* An end completed: published position; length is its role, ret its errno. */

@@ -175,9 +175,30 @@ static void positions_do_not_wrap(void)
 	       "a position that might wrap is refused");
 }
 
+/* A byte for each page of four, until the table, which has half as many entries, is full. */
+static void full_table_is_waited_for(void)
+{
+	struct zpipe_plan plan;
+	struct small s;
+	u64 position;
+	bool ok = true;
+
+	make(&s, false);
+	s.chain.page = 4;
+	for (position = 0; position < 8; position++) {
+		ok = ok && !grant(&s, position, 1, 1, &plan) && plan.offset == position * 4;
+		s.chain.sealed = position + 1;
+		zpipe_chain_publish(&s.chain, position + 1);
+	}
+	ok = ok && grant(&s, 8, 1, 1, &plan) == -EAGAIN && plan.wait == 1;
+	advance(&s, 1, 1);
+	ok = ok && !grant(&s, 8, 1, 1, &plan) && plan.offset == 32;
+	result(ok, "a guarded pipe with a full table is waited for");
+}
+
 int main(int argc, char **argv)
 {
-	printf("TAP version 13\n1..7\n");
+	printf("TAP version 13\n1..8\n");
 	random_programs(argc > 1 ? strtoull(argv[1], NULL, 0) : 88172645463325252ULL);
 	random_programs(0x9e3779b97f4a7c15ULL);
 	hot_memory_is_reused_first();
@@ -185,5 +206,6 @@ int main(int argc, char **argv)
 	whole_window_only_when_empty();
 	partial_run_comes_back();
 	positions_do_not_wrap();
+	full_table_is_waited_for();
 	return failures ? 1 : 0;
 }

@@ -81,6 +81,32 @@
  * offset < window before use; map the window twice, back to back, and a run
  * that wraps is still one piece.
  *
+ * Guarded pipes (ZPIPE_F_GUARDED) are for ends that do not trust each other.
+ * The flag is immutable, and INFO tells it of a received fd too. What differs:
+ *
+ *	All positions move by ioctl. Both ends may map every region but the
+ *	writer its data read-only only (EACCES), and SHARED is EINVAL: READ,
+ *	FLUSH and ADVANCE do the whole operation.
+ *
+ *	FLUSH, COMPLETE and write(2) seal what they publish: before the reader
+ *	hears of a byte, its page is gone from every mapping of the writer, in
+ *	every process, and a page that anything else still refers to (a transfer
+ *	under way, a registered buffer, a vmsplice) is replaced by a copy. What
+ *	a reader was shown does not change until it consumes it.
+ *
+ *	A page never holds both published and unpublished bytes. FLUSH to a
+ *	position inside a page ends the grant (granted becomes that position):
+ *	bytes behind it are taken back, the rest of the page reads as zero, and
+ *	the next ALLOC begins on another page. After a position at a page's
+ *	border the grant goes on. So a flush of few bytes costs a page, and a
+ *	view has more spans.
+ *
+ *	The writer can touch the pages of its grant only, a reader those that
+ *	hold published bytes it has not consumed: anything else is SIGBUS. A
+ *	reader maps its own view (out_data tells where), which no system call
+ *	can pin: O_DIRECT, MSG_ZEROCOPY, vmsplice and ptrace get EFAULT or EIO.
+ *	The ordinary write(2) and send(2) from it work.
+ *
  * Changelog:
  *	1	first version
  */
@@ -129,16 +155,23 @@ enum {
 #define ZPIPE_OFF_WRITER	0x0000010000000000ULL
 #define ZPIPE_OFF_READER	0x0000020000000000ULL
 #define ZPIPE_OFF_DATA		0x0000030000000000ULL
+#define ZPIPE_OFF_VIEW		0x0000050000000000ULL
 #define ZPIPE_OFF_MASK		0xffffff0000000000ULL
+
+/* The view of each reader of a guarded pipe, one after the other. */
+#define ZPIPE_VIEW_SPAN		(1ULL << 32)
+#define ZPIPE_VIEWS		256
 
 /* Features, INFO's out_features. */
 #define ZPIPE_FEAT_CONTIG	(1ULL << 0)	/* ZPIPE_F_CONTIG is known */
 #define ZPIPE_FEAT_RW		(1ULL << 1)	/* read(2) and write(2) */
 #define ZPIPE_FEAT_TEE		(1ULL << 5)	/* TEE */
+#define ZPIPE_FEAT_GUARDED	(1ULL << 7)	/* ZPIPE_F_GUARDED is known */
 
 /* CREATE flags. */
 #define ZPIPE_F_CONTIG		(1U << 0)	/* every view is one span */
 #define ZPIPE_F_NONBLOCK	(1U << 1)	/* both fds get O_NONBLOCK */
+#define ZPIPE_F_GUARDED		(1U << 2)	/* the ends do not trust each other */
 
 /* Result flags, any verb's out_flags. */
 #define ZPIPE_RES_COMPLETED	(1U << 0)	/* the peer has finished */
@@ -149,7 +182,7 @@ enum {
 
 /**
  * struct zpipe_create_args - make a pipe (on /dev/zpipe)
- * @flags: ZPIPE_F_*
+ * @flags: ZPIPE_F_*; CONTIG and GUARDED do not go together (EINVAL)
  * @segment_size: bytes; a power of two, raised to a page; 0 for the default:
  *	64 KiB, or less where the capacity is below 1 MiB
  * @capacity: bytes the pipe can hold, raised to whole segments; 0 for 1 MiB
@@ -213,7 +246,8 @@ struct zpipe_region {
  * @out_state: state region: read-only for both ends
  * @out_writer: writer region: the writer end may map it writable
  * @out_reader: reader region: the reader end may map it writable
- * @out_data: data window: the writer end may map it writable; map it twice
+ * @out_data: data window: the writer end may map it writable; map it twice.
+ *	Guarded: where this end finds it
  * @out_opened_at: byte in the state region of `opened` (u64)
  * @out_granted_at: ... of `granted` (u64)
  * @out_reader_wake_at: ... of `reader_wake_at` (u64)
@@ -319,6 +353,8 @@ struct zpipe_descriptor {
  * @out_replaced_pages: pages given fresh to a segment because somebody (a
  *	vmsplice, a zero-copy send, a disk) still referred to the old ones
  * @out_readers: readers that have an fd
+ * @out_copied_seal: guarded: bytes copied because the writer, or a transfer of
+ *	its, still referred to their page when they were published
  */
 struct zpipe_stat_args {
 	__u32 flags;
@@ -348,6 +384,7 @@ struct zpipe_stat_args {
 	__u64 out_rejects;
 	__u64 out_replaced_pages;
 	__u64 out_readers;
+	__u64 out_copied_seal;
 };
 
 #define ZPIPE_ALLOC_F_NOWAIT	(1U << 0)	/* EAGAIN instead of waiting */
