@@ -19,7 +19,7 @@ static_assert(sizeof(struct zpipe_create_args) == 56, "create");
 static_assert(sizeof(struct zpipe_region) == 16, "region");
 static_assert(sizeof(struct zpipe_info_args) == 248, "info");
 static_assert(sizeof(struct zpipe_descriptor) == 16, "descriptor");
-static_assert(sizeof(struct zpipe_stat_args) == 208, "stat");
+static_assert(sizeof(struct zpipe_stat_args) == 216, "stat");
 static_assert(sizeof(struct zpipe_alloc_args) == 56, "alloc");
 static_assert(sizeof(struct zpipe_flush_args) == 40, "flush");
 static_assert(sizeof(struct zpipe_span) == 16, "span");
@@ -58,7 +58,7 @@ struct verb {
 #define RESERVED(_type)	((int)offsetof(struct zpipe_##_type##_args, __reserved))
 
 static const struct verb verbs[] = {
-	VERB(CREATE, create, ON_DEVICE, 0x3, RESERVED(create)),
+	VERB(CREATE, create, ON_DEVICE, 0x7, RESERVED(create)),
 	VERB(INFO, info, ON_WRITER | ON_READER, 0, -1),
 	VERB(STAT, stat, ON_WRITER | ON_READER, 0, RESERVED(stat)),
 	VERB(ALLOC, alloc, ON_WRITER, 0x1, -1),

@@ -235,16 +235,19 @@ static unsigned char *map_region(int fd, const struct zpipe_region *region, int 
 int zt_end_map(struct zt_end *e, int fd)
 {
 	int both = PROT_READ | PROT_WRITE, ret;
-	bool writer;
+	bool writer, guarded;
 
 	*e = (struct zt_end){ .fd = fd };
 	ret = zt_info(fd, &e->info);
 	if (ret)
 		return ret;
 	writer = e->info.out_role == ZPIPE_ROLE_WRITER;
+	guarded = e->info.out_flags & ZPIPE_F_GUARDED;
 	e->state = map_region(fd, &e->info.out_state, PROT_READ, 1);
-	e->writer = map_region(fd, &e->info.out_writer, writer ? both : PROT_READ, 1);
-	e->reader = map_region(fd, &e->info.out_reader, writer ? PROT_READ : both, 1);
+	e->writer = map_region(fd, &e->info.out_writer,
+			       writer && !guarded ? both : PROT_READ, 1);
+	e->reader = map_region(fd, &e->info.out_reader,
+			       writer || guarded ? PROT_READ : both, 1);
 	e->data = map_region(fd, &e->info.out_data, writer ? both : PROT_READ, 2);
 	if (!e->state || !e->writer || !e->reader || !e->data) {
 		ret = -errno;

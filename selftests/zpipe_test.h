@@ -198,6 +198,13 @@ void zt_join(pthread_t thread);
 void zt_spawn(pthread_t *thread, void *(*fn)(void *), void *arg);
 int zt_wait_child(pid_t child);
 
+/* Touching memory that may not be there (SIGBUS, SIGSEGV): the byte or -1; does it work? One
+ * thread at a time.
+ */
+int zt_peek(const unsigned char *at);
+bool zt_can_read(const unsigned char *at);
+bool zt_can_write(unsigned char *at);
+
 /* Random numbers whose seed is printed (ZPIPE_SEED repeats a run) and ZPIPE_LONG. */
 __u64 zt_seed(void);
 __u64 zt_random(__u64 *state);
