@@ -12,13 +12,14 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "flush.h"
 #include "idle.h"
 #include "measure.h"
 #include "report.h"
 
 /* What is compared with each other runs one after the other. */
 static const struct bench_system *const systems[] = {
-	&sys_zpipe_mapped, &sys_memfd, &sys_pipe, &sys_zpipe_ioctl,
+	&sys_zpipe_mapped, &sys_memfd, &sys_pipe, &sys_zpipe_ioctl, &sys_zpipe_guarded,
 	&sys_zpipe_rw, &sys_unix, &sys_vmsplice,
 };
 
@@ -35,6 +36,7 @@ static struct options {
 	bool icount;
 	bool alone;
 	bool idle;
+	bool flush;
 	bool no_header;
 	unsigned int reps;
 	unsigned int spins;
@@ -48,6 +50,7 @@ static const struct argp_option known[] = {
 	{ "alone", 'a', NULL, 0,
 	  "Also one process that is both ends (--icount does so anyway)", 0 },
 	{ "idle", 'd', NULL, 0, "Only weigh idle pipes", 0 },
+	{ "flush", 'f', NULL, 0, "Only what each step of a message costs, guarded or not", 0 },
 	{ "reps", 'r', "N", 0, "Runs of each cell, at most 5", 0 },
 	{ "target", 't', "MS", 0, "Length of a run (300; with --icount 50)", 0 },
 	{ "spins", 's', "N", 0, "Polls before sleeping, on two processors (500)", 0 },
@@ -71,6 +74,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case 'd':
 		options.idle = true;
+		break;
+	case 'f':
+		options.flush = true;
 		break;
 	case 'r':
 		options.reps = (unsigned int)strtoul(arg, NULL, 0);
@@ -196,6 +202,8 @@ int main(int argc, char **argv)
 		fputs("bench: no /dev/zpipe: peers only\n", stderr);
 	else if (options.idle)
 		return idle_report() ? 1 : 0;
+	else if (options.flush)
+		return flush_report() ? 2 : 0;
 
 	plan(&results);
 	if (run(&results))

@@ -144,8 +144,6 @@ static int take_over(struct zpipe_pipe *pipe, u32 index, u32 i, u64 position, u3
 {
 	struct page *old = pipe->pool->segment[index].pages[i], *new;
 
-	if (likely(page_ref_count(old) == 1))
-		return 0;
 	new = alloc_page(GFP_KERNEL_ACCOUNT);
 	if (!new)
 		return -ENOMEM;
@@ -161,30 +159,51 @@ static int take_over(struct zpipe_pipe *pipe, u32 index, u32 i, u64 position, u3
 	return 0;
 }
 
+/* The part of a piece that lies in one segment. */
+static int take_over_part(struct zpipe_pipe *pipe, u64 position, u64 offset, u32 length)
+{
+	struct zpipe_pool *pool = pipe->pool;
+	u32 index = zpipe_slots_after(&pool->slots, 0, offset >> pool->shift);
+	u32 at = offset & ((1ULL << pool->shift) - 1);
+	struct page **pages = pool->segment[index].pages;
+	u32 end = at + length;
+	int ret;
+
+	if (!pages)
+		return -EFAULT;
+	while (at < end) {
+		u32 i = at >> PAGE_SHIFT;
+		u32 bytes = min_t(u32, PAGE_SIZE - offset_in_page(at), end - at);
+
+		if (unlikely(page_ref_count(pages[i]) != 1)) {
+			ret = take_over(pipe, index, i, position, bytes);
+			if (ret)
+				return ret;
+		}
+		at += bytes;
+		position += bytes;
+	}
+	/* Whatever the writer has put behind the last byte is not for the readers. */
+	if (offset_in_page(end))
+		memzero_page(pages[end >> PAGE_SHIFT], offset_in_page(end),
+			     PAGE_SIZE - offset_in_page(end));
+	return 0;
+}
+
 /* One piece, unmapped: each page must be the pipe's alone, and show nothing behind its bytes. */
 static int seal_piece(struct zpipe_pipe *pipe, u64 position, const struct zpipe_span *piece)
 {
-	struct zpipe_pool *pool = pipe->pool;
+	u64 segment = 1ULL << pipe->pool->shift;
 	u64 done = 0;
 
 	while (done < piece->length) {
 		u64 offset = piece->offset + done;
-		u32 in_page = offset_in_page(offset);
-		u32 bytes = min_t(u64, PAGE_SIZE - in_page, piece->length - done);
-		u64 page = offset >> PAGE_SHIFT;
-		u32 index = zpipe_slots_after(&pool->slots, 0, page >> (pool->shift - PAGE_SHIFT));
-		u32 i = page & (zpipe_pool_segment_pages(pool) - 1);
-		int ret;
+		u64 part = min(segment - (offset & (segment - 1)), piece->length - done);
+		int ret = take_over_part(pipe, position + done, offset, part);
 
-		if (!pool->segment[index].pages)
-			return -EFAULT;
-		ret = take_over(pipe, index, i, position + done, bytes);
 		if (ret)
 			return ret;
-		done += bytes;
-		if (in_page + bytes < PAGE_SIZE)
-			memzero_page(pool->segment[index].pages[i], in_page + bytes,
-				     PAGE_SIZE - in_page - bytes);
+		done += part;
 		cond_resched();
 	}
 	return 0;

@@ -87,18 +87,6 @@ static const struct vm_operations_struct control_ops = {
 	.fault = control_fault,
 };
 
-/**
- * struct fault_range - what a fault is about to map, in pages of the window
- * @page: where it happened
- * @from: first page
- * @to: behind the last one
- */
-struct fault_range {
-	pgoff_t page;
-	pgoff_t from;
-	pgoff_t to;
-};
-
 /*
  * Insert nr pages at address; those that are there already stay. The first
  * error other than that ends it.
@@ -122,43 +110,34 @@ static int insert_pages(struct vm_area_struct *vma, unsigned long address,
 	return 0;
 }
 
+/* What insert_frame() puts next, and how. */
+struct frames {
+	struct vm_area_struct *vma;
+	struct page **pages;
+};
+
+static int insert_frame(pte_t *pte, unsigned long address, void *data)
+{
+	struct frames *frames = data;
+	pte_t entry = pfn_pte(page_to_pfn(*frames->pages++), frames->vma->vm_page_prot);
+
+	if (pte_none(*pte))
+		set_pte_at(frames->vma->vm_mm, address, pte, pte_mkspecial(entry));
+	return 0;
+}
+
 /*
  * A guarded reader's mapping knows no pages, only frame numbers: nothing can be
  * pinned through it. Before a page leaves the pool its PTEs are removed here.
+ * vmf_insert_pfn() would ask for the cache mode of every page, which for memory
+ * of ours is known, at ten times the cost.
  */
 static int insert_frames(struct vm_area_struct *vma, unsigned long address,
 			 struct page **pages, unsigned long nr)
 {
-	for (; nr; nr--, address += PAGE_SIZE, pages++) {
-		vm_fault_t fault = vmf_insert_pfn(vma, address, page_to_pfn(*pages));
+	struct frames frames = { vma, pages };
 
-		if (fault != VM_FAULT_NOPAGE)
-			return fault & VM_FAULT_OOM ? -ENOMEM : -EFAULT;
-	}
-	return 0;
-}
-
-/* Of the pages [from, to) of a segment, those that the end may map; page must be among them. */
-static int insert_marked(struct vm_area_struct *vma, unsigned long address,
-			 struct page **pages, const struct fault_range *range)
-{
-	const struct zpipe_end *end = end_of(vma);
-	DECLARE_BITMAP(mark, ZPIPE_GUARD_BATCH);
-	unsigned long nr = range->to - range->from, a, b;
-	int ret = 0;
-
-	zpipe_guard_mark(end, range->from, nr, mark);
-	if (!test_bit(range->page - range->from, mark))
-		return -EFAULT;
-	for_each_set_bitrange(a, b, mark, nr) {
-		if (end->reader)
-			ret = insert_frames(vma, address + a * PAGE_SIZE, pages + a, b - a);
-		else
-			ret = insert_pages(vma, address + a * PAGE_SIZE, pages + a, b - a);
-		if (ret)
-			break;
-	}
-	return ret;
+	return apply_to_page_range(vma->vm_mm, address, nr << PAGE_SHIFT, insert_frame, &frames);
 }
 
 /*
@@ -173,13 +152,8 @@ static vm_fault_t data_fault(struct vm_fault *vmf)
 	u32 per_segment = zpipe_pool_segment_pages(pool);
 	pgoff_t page = region_page(vmf->pgoff);
 	pgoff_t first = page & ~(pgoff_t)(per_segment - 1);
-	pgoff_t begin = region_page(vma->vm_pgoff);
-	const struct fault_range range = {
-		.page = page,
-		.from = max(first, begin),
-		.to = min(first + per_segment, begin + vma_pages(vma)),
-	};
-	unsigned long address = vma->vm_start + ((range.from - begin) << PAGE_SHIFT);
+	pgoff_t from = max(first, region_page(vma->vm_pgoff));
+	pgoff_t to = min(first + per_segment, region_page(vma->vm_pgoff) + vma_pages(vma));
 	u64 index = page >> (pool->shift - PAGE_SHIFT);
 	struct page **pages;
 	int ret = -EFAULT;
@@ -189,11 +163,10 @@ static vm_fault_t data_fault(struct vm_fault *vmf)
 	if (mutex_lock_killable(&pool->mutex))
 		return VM_FAULT_SIGBUS;
 	pages = pool->segment[index].pages;
-	if (pages && zpipe_is_guarded(end_of(vma)->pipe))
-		ret = insert_marked(vma, address, pages + (range.from - first), &range);
-	else if (pages)
-		ret = insert_pages(vma, address, pages + (range.from - first),
-				   range.to - range.from);
+	if (pages)
+		ret = insert_pages(vma, vma->vm_start +
+				   ((from - region_page(vma->vm_pgoff)) << PAGE_SHIFT),
+				   pages + (from - first), to - from);
 	mutex_unlock(&pool->mutex);
 	if (!ret)
 		return VM_FAULT_NOPAGE;
@@ -203,6 +176,72 @@ static vm_fault_t data_fault(struct vm_fault *vmf)
 static const struct vm_operations_struct data_ops = {
 	.close = map_close,
 	.fault = data_fault,
+};
+
+/* Pages [from, to) of the window, which the end may map now. */
+static int insert_run(struct vm_area_struct *vma, unsigned long address, u64 from, u64 to)
+{
+	const struct zpipe_end *end = end_of(vma);
+	struct zpipe_pool *pool = end->pipe->pool;
+	u32 per_segment = zpipe_pool_segment_pages(pool);
+
+	while (from < to) {
+		struct page **pages = pool->segment[from / per_segment].pages;
+		u32 first = from & (per_segment - 1);
+		unsigned long nr = min_t(u64, to - from, per_segment - first);
+		int ret;
+
+		if (!pages)
+			return -EFAULT;
+		if (end->reader)
+			ret = insert_frames(vma, address, pages + first, nr);
+		else
+			ret = insert_pages(vma, address, pages + first, nr);
+		if (ret)
+			return ret;
+		address += nr << PAGE_SHIFT;
+		from += nr;
+	}
+	return 0;
+}
+
+/*
+ * Map all that the end may touch from the segment of the fault on, up to a
+ * batch: a flush or an advance has taken all of it away, and it is wanted
+ * again. Under pool->mutex, so that whoever takes pages away after this finds
+ * the PTEs, and a fault after that finds that they may not be there.
+ */
+static vm_fault_t guarded_fault(struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	struct zpipe_pool *pool = end_of(vma)->pipe->pool;
+	u64 begin = region_page(vma->vm_pgoff), page = region_page(vmf->pgoff);
+	u64 from = max(begin, round_down(page, zpipe_pool_segment_pages(pool)));
+	u64 to = min(begin + vma_pages(vma), zpipe_pool_window(pool) >> PAGE_SHIFT);
+	DECLARE_BITMAP(mark, ZPIPE_GUARD_BATCH);
+	unsigned long nr = min_t(u64, to - from, ZPIPE_GUARD_BATCH), a, b;
+	int ret = -EFAULT;
+
+	if (mutex_lock_killable(&pool->mutex))
+		return VM_FAULT_SIGBUS;
+	zpipe_guard_mark(end_of(vma), from, nr, mark);
+	if (test_bit(page - from, mark)) {
+		for_each_set_bitrange(a, b, mark, nr) {
+			ret = insert_run(vma, vma->vm_start + ((from + a - begin) << PAGE_SHIFT),
+					 from + a, from + b);
+			if (ret)
+				break;
+		}
+	}
+	mutex_unlock(&pool->mutex);
+	if (!ret)
+		return VM_FAULT_NOPAGE;
+	return ret == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
+}
+
+static const struct vm_operations_struct guarded_ops = {
+	.close = map_close,
+	.fault = guarded_fault,
 };
 
 /* The permission table: a region's size, and the end that may write to it. */
@@ -287,6 +326,7 @@ int zpipe_map_mmap(struct file *file, struct vm_area_struct *vma)
 	u64 length = (u64)vma_pages(vma) << PAGE_SHIFT;
 	u64 at = (u64)region_page(vma->vm_pgoff) << PAGE_SHIFT;
 	u64 region = offset & ZPIPE_OFF_MASK;
+	unsigned long kind = VM_MIXEDMAP;
 	u64 size;
 	u32 owner;
 	int ret;
@@ -298,13 +338,19 @@ int zpipe_map_mmap(struct file *file, struct vm_area_struct *vma)
 		return -EACCES;
 	if (at >= size || length > size - at)
 		return -EINVAL;
-	ret = restrict_vma(vma, owner == end->role,
-			   region == ZPIPE_OFF_VIEW ? VM_PFNMAP | VM_IO : VM_MIXEDMAP);
+	if (region == ZPIPE_OFF_VIEW)
+		kind = VM_PFNMAP | VM_IO;
+	else if (region == ZPIPE_OFF_DATA && zpipe_is_guarded(end->pipe))
+		/* The pages are on no list of recently used ones: do not look there. */
+		kind |= VM_SEQ_READ;
+	ret = restrict_vma(vma, owner == end->role, kind);
 	if (ret)
 		return ret;
 	if (region == ZPIPE_OFF_VIEW)
 		count_view(end);
-	vma->vm_ops = region == ZPIPE_OFF_DATA || region == ZPIPE_OFF_VIEW ? &data_ops :
-									     &control_ops;
+	if (region != ZPIPE_OFF_DATA && region != ZPIPE_OFF_VIEW)
+		vma->vm_ops = &control_ops;
+	else
+		vma->vm_ops = zpipe_is_guarded(end->pipe) ? &guarded_ops : &data_ops;
 	return 0;
 }

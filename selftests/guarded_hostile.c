@@ -173,7 +173,7 @@ TEST_F(guarded_hostile, store_after_a_lifted_write_protection_sigbus)
 	if (fd < 0 || ioctl(fd, UFFDIO_API, &api))
 		SKIP(return, "no asynchronous write protection");
 	if (ioctl(fd, UFFDIO_REGISTER, &reg))
-		SKIP(return, "not for this memory");
+		SKIP(return, "not for this memory: %s", strerror(errno));
 	ASSERT_EQ(0, ioctl(fd, UFFDIO_WRITEPROTECT, &wp));
 	ASSERT_EQ(0, flush(self));
 	wp.mode = 0;
