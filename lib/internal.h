@@ -48,6 +48,7 @@ int zp_opts_put(void *to, const void *known, size_t known_size);
  * @fd: the end
  * @keep_fd: unmapping leaves it open
  * @nonblock: it had O_NONBLOCK when it was opened
+ * @guarded: positions move by ioctl only, the words are read-only
  * @state: state region
  * @writer: writer region
  * @reader: reader region
@@ -58,6 +59,7 @@ struct zp_map {
 	int fd;
 	bool keep_fd;
 	bool nonblock;
+	bool guarded;
 	unsigned char *state;
 	unsigned char *writer;
 	unsigned char *reader;

@@ -18,7 +18,7 @@
 #define MAGIC_GENERATION	0xffULL
 
 /* Pipe flags whose rules this library knows. */
-#define KNOWN_FLAGS		(ZPIPE_F_CONTIG | ZPIPE_F_NONBLOCK)
+#define KNOWN_FLAGS		(ZPIPE_F_CONTIG | ZPIPE_F_NONBLOCK | ZPIPE_F_GUARDED)
 
 /* Polls before sleeping, where another CPU may answer meanwhile. */
 #define DEFAULT_SPIN		500
@@ -155,7 +155,7 @@ static void *map_window(int fd, const struct zpipe_region *region, bool writable
 int zp_map_open(struct zp_map *map, int fd, uint32_t role, uint32_t flags)
 {
 	const struct zpipe_info_args *info = &map->info;
-	bool writer = role == ZPIPE_ROLE_WRITER;
+	bool writer = role == ZPIPE_ROLE_WRITER, guarded;
 	void *state, *cursors[2], *data;
 	int status, ret;
 
@@ -166,6 +166,7 @@ int zp_map_open(struct zp_map *map, int fd, uint32_t role, uint32_t flags)
 		return ret;
 	if (info->out_role != role)
 		return -EBADF;
+	guarded = info->out_flags & ZPIPE_F_GUARDED;
 	status = fcntl(fd, F_GETFL);
 	if (status < 0)
 		return -errno;
@@ -173,12 +174,12 @@ int zp_map_open(struct zp_map *map, int fd, uint32_t role, uint32_t flags)
 	state = map_region(fd, &info->out_state, false);
 	if (state == MAP_FAILED)
 		return -errno;
-	cursors[0] = map_region(fd, &info->out_writer, writer);
+	cursors[0] = map_region(fd, &info->out_writer, writer && !guarded);
 	if (cursors[0] == MAP_FAILED) {
 		ret = -errno;
 		goto err_unmap_state;
 	}
-	cursors[1] = map_region(fd, &info->out_reader, !writer);
+	cursors[1] = map_region(fd, &info->out_reader, !writer && !guarded);
 	if (cursors[1] == MAP_FAILED) {
 		ret = -errno;
 		goto err_unmap_writer;
@@ -192,6 +193,7 @@ int zp_map_open(struct zp_map *map, int fd, uint32_t role, uint32_t flags)
 	map->fd = fd;
 	map->keep_fd = flags & ZP_KEEP_FD;
 	map->nonblock = status & O_NONBLOCK;
+	map->guarded = guarded;
 	map->state = state;
 	map->writer = cursors[0];
 	map->reader = cursors[1];

@@ -140,6 +140,7 @@ int zp_stat(int fd, struct zp_stat *stat)
 		.writer_wakes = args.out_writer_wakes,
 		.rejects = args.out_rejects,
 		.replaced_pages = args.out_replaced_pages,
+		.copied_seal = args.out_copied_seal,
 	};
 	return zp_opts_put(stat, &out, sizeof(out));
 }

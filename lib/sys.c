@@ -25,6 +25,7 @@ _Static_assert(ZP_FLUSH_WAIT_EXAMINED == ZPIPE_FLUSH_F_WAIT_EXAMINED, "flush fla
 _Static_assert(ZP_FLUSH_WAIT_CONSUMED == ZPIPE_FLUSH_F_WAIT_CONSUMED, "flush flag");
 _Static_assert(ZP_CONTIG == ZPIPE_F_CONTIG, "pipe flag");
 _Static_assert(ZP_NONBLOCK == ZPIPE_F_NONBLOCK, "pipe flag");
+_Static_assert(ZP_GUARDED == ZPIPE_F_GUARDED, "pipe flag");
 _Static_assert(ZP_DRAIN == ZPIPE_COMPLETE_F_DRAIN, "complete flag");
 _Static_assert(ZP_CANCEL_READ == ZPIPE_CANCEL_READ, "cancel");
 _Static_assert(ZP_CANCEL_FLUSH == ZPIPE_CANCEL_FLUSH, "cancel");

@@ -19,7 +19,16 @@
  * nanoseconds, 0 for ever (zp_deadline() makes one). A handle is used by one
  * thread at a time; functions that take an fd may be called by any thread.
  * The memory is shared: the process at the other end can change published
- * bytes while they are read, so copy before you validate, unless you trust it.
+ * bytes while they are read, so copy before you validate, unless you trust it
+ * or the pipe is guarded.
+ *
+ * Guarded pipes (ZP_GUARDED) are for ends that do not trust each other: what a
+ * view shows does not change until it is consumed, whatever the writer does,
+ * and neither end sees memory that is not its turn (SIGBUS). Everything works
+ * the same, but each flush, read and advance is a system call; a flush that
+ * does not end at the border of a page wastes the rest of it; and the memory
+ * of a view cannot be handed to O_DIRECT, vmsplice or MSG_ZEROCOPY. The choice
+ * is made in zp_create(), for good; zp_query() tells it of any fd.
  *
  * A pipe and its mappings are inherited over fork(); fds are close-on-exec.
  */

@@ -51,6 +51,7 @@
 /* zp_create_opts.flags and zp_info.flags */
 #define ZP_CONTIG	1	/* every view is one span, as long as possible */
 #define ZP_NONBLOCK	2	/* both fds get O_NONBLOCK */
+#define ZP_GUARDED	4	/* published bytes cannot change; not with ZP_CONTIG */
 
 /* zp_open_opts.flags */
 #define ZP_KEEP_FD	1	/* closing the handle leaves the fd open */
@@ -69,7 +70,7 @@
 /**
  * struct zp_create_opts - what zp_create() makes
  * @sz: sizeof(struct zp_create_opts)
- * @flags: ZP_CONTIG, ZP_NONBLOCK
+ * @flags: ZP_CONTIG, ZP_NONBLOCK, ZP_GUARDED
  * @segment_size: bytes, a power of two; 0 for the kernel's choice
  * @capacity: bytes the pipe can hold; 0 for the default, 1 MiB
  * @pause: zp_flush() waits once so many bytes are unexamined; 0 for three
@@ -105,7 +106,8 @@ struct zp_open_opts {
  * struct zp_info - what zp_query() tells about an fd
  * @sz: sizeof(struct zp_info), set by the caller
  * @role: ZP_ROLE_*, of the fd
- * @flags: ZP_CONTIG, ZP_NONBLOCK: as created
+ * @flags: ZP_CONTIG, ZP_NONBLOCK, ZP_GUARDED: as created. Who has received an
+ *	fd from somebody it does not trust insists on ZP_GUARDED
  * @id: the pipe's number, as in traces
  * @features: ZPIPE_FEAT_* of linux/zpipe.h
  * @capacity: most bytes the pipe holds
@@ -167,6 +169,8 @@ struct zp_info {
  * @rejects: calls refused because of their arguments or a shared word
  * @replaced_pages: pages given fresh to a segment because somebody (a vmsplice,
  *	a zero-copy send, a disk) still referred to the old ones
+ * @copied_seal: guarded: bytes copied because the writer still referred to
+ *	their page when they were published
  */
 struct zp_stat {
 	size_t sz;
@@ -194,6 +198,7 @@ struct zp_stat {
 	uint64_t writer_wakes;
 	uint64_t rejects;
 	uint64_t replaced_pages;
+	uint64_t copied_seal;
 };
 
 /**
