@@ -16,6 +16,7 @@
 #include "idle.h"
 #include "measure.h"
 #include "report.h"
+#include "tee.h"
 
 /* What is compared with each other runs one after the other. */
 static const struct bench_system *const systems[] = {
@@ -37,6 +38,7 @@ static struct options {
 	bool alone;
 	bool idle;
 	bool flush;
+	bool tee;
 	bool no_header;
 	unsigned int reps;
 	unsigned int spins;
@@ -51,6 +53,7 @@ static const struct argp_option known[] = {
 	  "Also one process that is both ends (--icount does so anyway)", 0 },
 	{ "idle", 'd', NULL, 0, "Only weigh idle pipes", 0 },
 	{ "flush", 'f', NULL, 0, "Only what each step of a message costs, guarded or not", 0 },
+	{ "tee", 'T', NULL, 0, "Only compare tee (with --icount)", 0 },
 	{ "reps", 'r', "N", 0, "Runs of each cell, at most 5", 0 },
 	{ "target", 't', "MS", 0, "Length of a run (300; with --icount 50)", 0 },
 	{ "spins", 's', "N", 0, "Polls before sleeping, on two processors (500)", 0 },
@@ -77,6 +80,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case 'f':
 		options.flush = true;
+		break;
+	case 'T':
+		options.tee = true;
 		break;
 	case 'r':
 		options.reps = (unsigned int)strtoul(arg, NULL, 0);
@@ -204,6 +210,8 @@ int main(int argc, char **argv)
 		return idle_report() ? 1 : 0;
 	else if (options.flush)
 		return flush_report() ? 2 : 0;
+	else if (options.tee)
+		return tee_report() ? 1 : 0;
 
 	plan(&results);
 	if (run(&results))
@@ -213,6 +221,9 @@ int main(int argc, char **argv)
 	if (!options.icount && !options.only && !options.mode && !options.size &&
 	    !access("/dev/zpipe", F_OK))
 		missed += idle_report();
+	if (options.icount && !options.only && !options.mode && !options.size &&
+	    !access("/dev/zpipe", F_OK))
+		missed += tee_report();
 	if (options.csv) {
 		csv = fopen(options.csv, "w");
 		if (csv)

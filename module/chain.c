@@ -51,6 +51,8 @@ static u64 skew_of(const struct zpipe_chain *chain, u64 k)
 
 static u64 capacity_of(const struct zpipe_chain *chain, u64 k)
 {
+	if (run_of(chain, k)->fixed)
+		return run_of(chain, k)->fixed;
 	return ((u64)run_of(chain, k)->nr << chain->shift) - skew_of(chain, k);
 }
 
@@ -66,7 +68,10 @@ static u64 place_of(const struct zpipe_chain *chain, u64 k, u64 position)
 /* The position at which slot i of k's run ends. */
 static u64 slot_end(const struct zpipe_chain *chain, u64 k, u32 i)
 {
-	return start_of(chain, k) - skew_of(chain, k) + (((u64)i + 1) << chain->shift);
+	u64 end = start_of(chain, k) - skew_of(chain, k) + (((u64)i + 1) << chain->shift);
+	u64 fixed = run_of(chain, k)->fixed;
+
+	return fixed ? min(end, start_of(chain, k) + fixed) : end;
 }
 
 /* How many slots of k's run hold bytes when it ends at position. */
@@ -315,7 +320,7 @@ static bool has_entry(const struct zpipe_chain *chain, u64 keep)
  * same grant again, or in a guarded pipe a new one, on the next page of k's
  * run.
  */
-static bool go_on(const struct zpipe_chain *chain, struct zpipe_plan *plan, u64 min, u64 k)
+static bool go_on_in(const struct zpipe_chain *chain, struct zpipe_plan *plan, u64 min, u64 k)
 {
 	u64 skip = skip_of(chain, k, plan->position);
 	u64 left = start_of(chain, k) + capacity_of(chain, k) - plan->position;
@@ -330,6 +335,62 @@ static bool go_on(const struct zpipe_chain *chain, struct zpipe_plan *plan, u64 
 				     plan->length);
 	}
 	return true;
+}
+
+/* A plan that does nothing yet. Returns how many descriptors are not taken back. */
+static u64 begin_plan(const struct zpipe_chain *chain, u64 position, struct zpipe_plan *plan)
+{
+	u64 keep = chain->opened;
+
+	while (keep > chain->first && start_of(chain, keep - 1) > position)
+		keep--;
+	plan->position = position;
+	plan->keep = keep;
+	plan->nr = 0;
+	plan->fixed = 0;
+	plan->wait = 0;
+	return keep;
+}
+
+/**
+ * zpipe_chain_plan_at - the memory of an ALLOC is where somebody else says
+ * @chain: the pipe's
+ * @position: committed position, from published to granted
+ * @min: bytes needed; 0 counts as 1
+ * @go_on: the rest of the open descriptor may be granted
+ * @offset: in the window, of memory to go on in otherwise
+ * @length: of it; 0 when there is none
+ * @plan: the answer
+ *
+ * Whether that memory is free is the caller's business.
+ *
+ * Return: 0, -EAGAIN when there is none, -EMSGSIZE when it is too short.
+ */
+int zpipe_chain_plan_at(struct zpipe_chain *chain, u64 position, u64 min, bool go_on,
+			u64 offset, u64 length, struct zpipe_plan *plan)
+{
+	u64 wait = plan->wait;
+	u64 keep = begin_plan(chain, position, plan);
+
+	plan->wait = wait;
+	if (min == 0)
+		min = 1;
+	if (position > ZPIPE_POSITION_MAX)
+		return -EMSGSIZE;
+	if (go_on && keep > chain->first && go_on_in(chain, plan, min, keep - 1))
+		return 0;
+	if (!length)
+		return -EAGAIN;
+	if (length < min)
+		return -EMSGSIZE;
+	if (keep > chain->first && start_of(chain, keep - 1) == position)
+		plan->keep = keep - 1;
+	plan->first = (u32)(offset >> chain->shift);
+	plan->nr = slots_for(chain, (offset & (segment_size(chain) - 1)) + length);
+	plan->offset = offset;
+	plan->length = length;
+	plan->fixed = length;
+	return 0;
 }
 
 /**
@@ -367,14 +428,8 @@ int zpipe_chain_plan(struct zpipe_chain *chain, u64 position, u64 min, u64 want,
 	if (want > window)
 		want = window;
 
-	plan->position = position;
-	plan->nr = 0;
-	plan->wait = 0;
-	keep = chain->opened;
-	while (keep > chain->first && start_of(chain, keep - 1) > position)
-		keep--;
-	plan->keep = keep;
-	if (keep > chain->first && go_on(chain, plan, min, keep - 1))
+	keep = begin_plan(chain, position, plan);
+	if (keep > chain->first && go_on_in(chain, plan, min, keep - 1))
 		return 0;
 
 	/* What leaving the open descriptor here gives back at once. */
@@ -468,6 +523,7 @@ u32 zpipe_chain_commit(struct zpipe_chain *chain, const struct zpipe_plan *plan)
 		run = run_of(chain, chain->opened);
 		run->nr = plan->nr;
 		run->given = 0;
+		run->fixed = plan->fixed;
 		chain->opened++;
 	}
 	chain->granted = plan->position + plan->length;
@@ -495,6 +551,31 @@ void zpipe_chain_publish(struct zpipe_chain *chain, u64 position)
 		chain->granted = position;
 		WRITE_ONCE(*chain->granted_word, position);
 	}
+}
+
+/**
+ * zpipe_chain_close - take back what was granted behind a position
+ * @chain: the pipe's
+ * @position: from published to granted
+ */
+void zpipe_chain_close(struct zpipe_chain *chain, u64 position)
+{
+	while (chain->opened > chain->first && start_of(chain, chain->opened - 1) >= position) {
+		u64 k = --chain->opened;
+
+		put_slots(chain, k, run_of(chain, k)->given, run_of(chain, k)->nr);
+	}
+	if (chain->opened > chain->first) {
+		u64 k = chain->opened - 1;
+		struct zpipe_run *run = run_of(chain, k);
+		u32 used = max(slots_used(chain, k, position), run->given);
+
+		put_slots(chain, k, used, run->nr);
+		run->nr = used;
+		run->fixed = position - start_of(chain, k);
+	}
+	chain->granted = position;
+	share(chain);
 }
 
 /**

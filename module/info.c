@@ -33,7 +33,7 @@ int zpipe_info_get(struct zpipe_end *end, struct zpipe_info_args *args)
 	args->out_role = end->role;
 	args->out_magic = ZPIPE_MAGIC;
 	args->out_features = ZPIPE_FEAT_CONTIG | ZPIPE_FEAT_RW | ZPIPE_FEAT_TEE |
-			     ZPIPE_FEAT_GUARDED;
+			     ZPIPE_FEAT_GUARDED | ZPIPE_FEAT_POST;
 	args->out_id = pipe->id;
 	args->out_version = ZPIPE_UAPI_VERSION;
 	args->out_flags = pipe->flags;
@@ -61,7 +61,7 @@ int zpipe_info_get(struct zpipe_end *end, struct zpipe_info_args *args)
 	args->out_published_at = offsetof(struct zpipe_writer_page, published);
 	args->out_examined_at = offsetof(struct zpipe_reader_page, examined);
 	args->out_consumed_at = offsetof(struct zpipe_reader_page, consumed);
-	args->out_live_readers_at = offsetof(struct zpipe_state, live_readers);
+	args->out_sole_reader_at = offsetof(struct zpipe_state, sole_reader);
 	args->out_reader_index = end->reader ? end->reader->index : 0;
 
 	zpipe_wait_lock(pipe);
@@ -126,6 +126,7 @@ int zpipe_info_stat(struct zpipe_end *end, struct zpipe_stat_args *args)
 	args->out_writer_wakes = stats->writer_wakes;
 	args->out_rejects = stats->rejects;
 	args->out_readers = pipe->nr_readers;
+	args->out_posts = pipe->nr_posts;
 	zpipe_wait_unlock(pipe);
 	return 0;
 }

@@ -18,6 +18,7 @@
 #include "info.h"
 #include "ioctl.h"
 #include "pipe.h"
+#include "post.h"
 #include "reader.h"
 #include "types.h"
 #include "wait.h"
@@ -37,6 +38,8 @@ union verb_args {
 	struct zpipe_set_args set;
 	struct zpipe_reset_args reset;
 	struct zpipe_tee_args tee;
+	struct zpipe_post_args post;
+	struct zpipe_unpost_args unpost;
 };
 
 /**
@@ -192,6 +195,16 @@ static int do_tee(struct file *file, union verb_args *args)
 	return min(fd, 0);
 }
 
+static int do_post(struct file *file, union verb_args *args)
+{
+	return zpipe_post_add(file->private_data, &args->post);
+}
+
+static int do_unpost(struct file *file, union verb_args *args)
+{
+	return zpipe_post_take(file->private_data, &args->unpost);
+}
+
 #define VERB(nr, who, type, last, fn, back)					\
 	{									\
 		.number = ZPIPE_NR_##nr,					\
@@ -216,6 +229,9 @@ static const struct verb verbs[] = {
 	VERB(RESET, 0, reset, flags, do_reset, NULL),
 	/* Without room for the fd in the answer it would be lost. */
 	VERB(TEE, ZPIPE_ROLE_READER, tee, out_fd, do_tee, NULL),
+	VERB(POST, ZPIPE_ROLE_READER, post, length, do_post, NULL),
+	/* What comes back is known by the answer only: there must be room for it. */
+	VERB(UNPOST, ZPIPE_ROLE_READER, unpost, out_status, do_unpost, NULL),
 };
 
 static const struct verb *find_verb(unsigned int command)

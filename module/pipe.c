@@ -210,6 +210,7 @@ struct zpipe_pipe *zpipe_pipe_create(const struct zpipe_create_args *args)
 	pipe->resume = geometry.resume;
 	mutex_init(&pipe->write_mutex);
 	INIT_LIST_HEAD(&pipe->readers);
+	INIT_LIST_HEAD(&pipe->posts);
 	zpipe_wait_init(pipe);
 	zpipe_pipe_init_reader(pipe, &pipe->reader);
 

@@ -84,7 +84,7 @@ struct zpipe_reader_words {
  * @generation: S, times RESET
  * @reader_wake_at: S, the writer calls FLUSH when published reaches it
  * @pause: S, present threshold
- * @live_readers: S, readers that have not ended
+ * @sole_reader: S, 1 while @reader is the only one that has not ended
  * @reader: S, the words of the reader that CREATE made
  * @writer_ended: S, 1 when the writer has finished
  * @writer_error: S, and how
@@ -104,7 +104,7 @@ struct zpipe_state {
 	u64 generation;
 	u64 reader_wake_at __aligned(128);
 	u64 pause;
-	u32 live_readers;
+	u32 sole_reader;
 	struct zpipe_reader_words reader __aligned(128);
 	u32 writer_ended __aligned(128);
 	s32 writer_error;
@@ -309,6 +309,10 @@ struct zpipe_reader {
  * @memory_wait: L, consumed position that an ALLOC without memory waits for,
  *	asleep or after EAGAIN; ZPIPE_UNARMED when none does (rule R2)
  * @sealer: L, guarded: the task that is sealing
+ * @posts: L, ZPIPE_F_POSTED: what the reader has posted, in order
+ * @nr_posts: L, how many
+ * @posts_held: L, the window's slots are held for the reader
+ * @post_wanted: L, an ALLOC waits for a post, asleep or after EAGAIN
  * @wakes: L, enum zpipe_wakes, to be sent when the lock is dropped
  * @alloc_sleeper: L, in ALLOC or write(2), for memory
  * @flush_sleeper: L, in FLUSH or write(2), paused or waiting for the reader
@@ -349,6 +353,10 @@ struct zpipe_pipe {
 	u64 alloc_at;
 	u64 alloc_want;
 	u64 memory_wait;
+	struct list_head posts;
+	u32 nr_posts;
+	bool posts_held;
+	bool post_wanted;
 	u64 generation;
 	struct zpipe_wake wake_examined;
 	struct zpipe_wake wake_consumed;

@@ -90,6 +90,10 @@ ZPIPE_EVENT(reset);
 ZPIPE_EVENT(reject);
 /* Another reader: where it begins; length is its index. */
 ZPIPE_EVENT(tee);
+/* A buffer was posted: position is its cookie, its length. */
+ZPIPE_EVENT(post);
+/* A buffer came back: position is its cookie, length the bytes placed in it. */
+ZPIPE_EVENT(unpost);
 
 #endif /* ZPIPE_TRACE_H */
 

@@ -56,12 +56,14 @@ TEST_F(guarded, flag_is_told_by_both_fds)
 	EXPECT_EQ(ZPIPE_OFF_VIEW, self->p.r.info.out_data.offset);
 }
 
-TEST_F(guarded, contig_does_not_go_with_it_einval)
+TEST_F(guarded, contig_and_posted_do_not_go_with_it_einval)
 {
 	struct zt_pipe p;
 
 	EXPECT_EQ(-EINVAL, zt_pipe_open(&p, ZT_ARGS(0, 0, .flags = ZPIPE_F_GUARDED |
 								   ZPIPE_F_CONTIG)));
+	EXPECT_EQ(-EINVAL, zt_pipe_open(&p, ZT_ARGS(0, 0, .flags = ZPIPE_F_GUARDED |
+								   ZPIPE_F_POSTED)));
 }
 
 static int try_map(int fd, __u64 offset, int prot)

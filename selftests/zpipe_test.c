@@ -65,6 +65,8 @@ static size_t first_output(unsigned int nr, size_t size)
 		return offsetof(struct zpipe_advance_args, out_flags);
 	case ZPIPE_NR_RESET:
 		return offsetof(struct zpipe_reset_args, out_generation);
+	case ZPIPE_NR_UNPOST:
+		return offsetof(struct zpipe_unpost_args, out_cookie);
 	case ZPIPE_NR_TEE:
 		return offsetof(struct zpipe_tee_args, out_fd);
 	default:
