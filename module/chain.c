@@ -333,6 +333,7 @@ static bool go_on_in(const struct zpipe_chain *chain, struct zpipe_plan *plan, u
 		plan->first = (u32)(plan->offset >> chain->shift);
 		plan->nr = slots_for(chain, (plan->offset & (segment_size(chain) - 1)) +
 				     plan->length);
+		plan->again = plan->nr;
 	}
 	return true;
 }
@@ -347,6 +348,7 @@ static u64 begin_plan(const struct zpipe_chain *chain, u64 position, struct zpip
 	plan->position = position;
 	plan->keep = keep;
 	plan->nr = 0;
+	plan->again = 0;
 	plan->fixed = 0;
 	plan->wait = 0;
 	return keep;

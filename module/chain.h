@@ -93,6 +93,7 @@ struct zpipe_chain {
  * @keep: descriptors before this one stay; those from it on are taken back
  * @first: first slot of a new run
  * @nr: its length; 0 when the grant is what the open descriptor still has
+ * @again: its first slots that the descriptor before it holds already
  * @fixed: bytes of the new run when it has not all of its slots; else 0
  * @wait: the consumed position to wait for, when there is no memory now
  */
@@ -103,6 +104,7 @@ struct zpipe_plan {
 	u64 keep;
 	u32 first;
 	u32 nr;
+	u32 again;
 	u64 fixed;
 	u64 wait;
 };

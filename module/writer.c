@@ -170,8 +170,10 @@ static int commit_grant(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
 		ret = -EINVAL;
 	if (!ret) {
 		if (plan->nr) {
-			pipe->stats.segments_opened += plan->nr;
-			trace_zpipe_segment_open(pipe->id, plan->position, plan->length, 0);
+			pipe->stats.segments_opened += plan->nr - plan->again;
+			if (plan->again < plan->nr)
+				trace_zpipe_segment_open(pipe->id, plan->position,
+							 plan->length, 0);
 		}
 		if (zpipe_post_is_on(pipe))
 			zpipe_post_granted_locked(pipe, plan);

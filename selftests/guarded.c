@@ -128,6 +128,7 @@ TEST_F(guarded, flush_inside_a_page_ends_the_grant)
 	ASSERT_EQ(0, zt_alloc(&self->p.w, 100, 1, 1, &self->grant));
 	EXPECT_EQ(ZT_PAGE, self->grant.out_offset);
 	EXPECT_EQ(3 * ZT_PAGE, self->grant.out_length);
+	EXPECT_EQ(1, zt_stat(&self->p.w).out_segments_opened);
 }
 
 TEST_F(guarded, flush_at_a_border_leaves_the_grant)
@@ -410,6 +411,11 @@ TEST_F(guarded, random_stream_arrives)
 			ASSERT_EQ(0, zt_advance(&self->p.r, taken, ZPIPE_KEEP));
 		}
 	}
+	ASSERT_EQ(0, zt_take(&self->p.r, zt_published(&self->p.w) - taken));
+	ASSERT_EQ(0, zt_complete(&self->p.w, 0, 0, 0));
+	ASSERT_EQ(0, zt_complete(&self->p.r, 0, 0, 0));
+	ASSERT_EQ(0, zt_reset(&self->p.r, NULL));
+	EXPECT_EQ(zt_stat(&self->p.w).out_segments_opened, zt_stat(&self->p.w).out_segments_freed);
 	EXPECT_EQ(0, zt_stat(&self->p.w).out_copied_seal);
 	EXPECT_GE(CAPACITY / ZT_PAGE, zt_stat(&self->p.w).out_data_pages);
 }

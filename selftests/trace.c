@@ -21,6 +21,7 @@ static const char * const events[] = {
 	"zpipe_reject", "zpipe_tee", "zpipe_post", "zpipe_unpost",
 	"zpipe_segment_open", "zpipe_segment_free", "zpipe_pause",
 	"zpipe_resume", "zpipe_wait_begin", "zpipe_wait_end", "zpipe_wake", "zpipe_copy",
+	"zpipe_seal",
 };
 
 #define NR_EVENTS	(sizeof(events) / sizeof(*events))
@@ -370,6 +371,23 @@ TEST_F(trace, copies_are_counted_in_bytes)
 	EXPECT_EQ(1, counted(self, "zpipe_copy"));
 	ASSERT_EQ(77, read(self->p.r.fd, buffer, 100));
 	EXPECT_EQ(2, counted(self, "zpipe_copy"));
+}
+
+TEST_F(trace, seal_once_with_what_is_published)
+{
+	struct zpipe_alloc_args grant;
+	struct zt_pipe g;
+
+	ASSERT_EQ(0, zt_pipe_open(&g, ZT_ARGS(ZT_PAGE, 4 * ZT_PAGE, .flags = ZPIPE_F_GUARDED)));
+	ASSERT_EQ(0, watch(self, "zpipe_seal", "pipe == %llu && position == 100 && length == 50",
+			   (unsigned long long)g.id));
+	ASSERT_EQ(0, zt_put(&g.w, 100));
+	EXPECT_EQ(0, counted(self, "zpipe_seal"));
+	ASSERT_EQ(0, zt_alloc(&g.w, 100, 50, 50, &grant));
+	ASSERT_EQ(0, zt_flush(&g.w, 150, 0, NULL));
+	ASSERT_EQ(0, zt_flush(&g.w, 150, 0, NULL));
+	EXPECT_EQ(1, counted(self, "zpipe_seal"));
+	zt_pipe_close(&g);
 }
 
 TEST_F(trace, mapped_bytes_are_no_copy)
