@@ -191,7 +191,7 @@ static int create(struct zpipe_create_args *args, struct ends *ends)
 		return -EINVAL;
 	if (args->__reserved)
 		return -EOPNOTSUPP;
-	/* Its views have a seam wherever a page was flushed half full; and pages are the kernel's. */
+	/* Its views have a seam wherever a page was flushed half full, and it owns no buffers. */
 	if ((args->flags & ZPIPE_F_GUARDED) && (args->flags & (ZPIPE_F_CONTIG | ZPIPE_F_POSTED)))
 		return -EINVAL;
 	/* No fd is a pool yet. */
