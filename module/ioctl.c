@@ -129,7 +129,7 @@ static void undo_read(struct file *file, union verb_args *args)
 	zpipe_reader_unread(file->private_data, &args->read);
 }
 
-static noinline_for_stack int do_read(struct file *file, union verb_args *args)
+static int do_read(struct file *file, union verb_args *args)
 {
 	struct zpipe_end *end = file->private_data;
 	u32 room = args->read.nr_spans;
