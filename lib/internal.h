@@ -38,6 +38,8 @@ int zp_sys_complete(int fd, struct zpipe_complete_args *args);
 int zp_sys_cancel(int fd, struct zpipe_cancel_args *args);
 int zp_sys_set(int fd, struct zpipe_set_args *args);
 int zp_sys_tee(int fd, struct zpipe_tee_args *args);
+int zp_sys_post(int fd, struct zpipe_post_args *args);
+int zp_sys_unpost(int fd, struct zpipe_unpost_args *args);
 int zp_sys_reset(int fd, struct zpipe_reset_args *args);
 
 /* opts.c: structs that begin with their size */

@@ -142,6 +142,8 @@ int zp_stat(int fd, struct zp_stat *stat)
 		.replaced_pages = args.out_replaced_pages,
 		.copied_seal = args.out_copied_seal,
 		.readers = args.out_readers,
+		.spliced_out = args.out_spliced_out,
+		.spliced_in = args.out_spliced_in,
 	};
 	return zp_opts_put(stat, &out, sizeof(out));
 }

@@ -20,6 +20,9 @@
 
 #define ZPIPE_SUPER_MAGIC	0x7a706970	/* "zpip" */
 
+/* page_private() of a page that was lent since it was last known not to be. */
+#define LENT			1
+
 static int init_fs_context(struct fs_context *fc)
 {
 	return init_pseudo(fc, ZPIPE_SUPER_MAGIC) ? 0 : -ENOMEM;
@@ -201,16 +204,21 @@ static int first_pages(struct zpipe_pool *pool, u32 index)
 
 /*
  * Does anybody besides the pool and the page tables refer to it? Then it was
- * lent: to a pipe by vmsplice(2), or to a socket. The reader took that
- * reference before it consumed the bytes, and consumed was read before this.
- * A pin is not a loan but a claim on the place: buffers registered with
- * io_uring mean whatever the window holds there; in guarded mode nobody has
- * such a claim.
+ * lent: to a pipe by splice(2) or vmsplice(2), or to a socket. The reader took
+ * that reference before it consumed the bytes, and consumed was read before
+ * this. A pin is not a loan but a claim on the place: buffers registered with
+ * io_uring mean whatever the window holds there. Pins and many references look
+ * the same, so a page that zpipe_pool_lend() has marked counts as lent while
+ * there are any. In guarded mode nobody has such a claim.
  */
 static bool is_lent(const struct zpipe_pool *pool, struct page *page)
 {
-	return page_ref_count(page) > 1 + atomic_read(&page->_mapcount) + 1 &&
-	       (atomic_read(&pool->views) || !folio_maybe_dma_pinned(page_folio(page)));
+	if (page_ref_count(page) <= 1 + atomic_read(&page->_mapcount) + 1) {
+		set_page_private(page, 0);
+		return false;
+	}
+	return page_private(page) == LENT || atomic_read(&pool->views) ||
+	       !folio_maybe_dma_pinned(page_folio(page));
 }
 
 /* Remove every PTE of a part of the window, the readers' own views included. */
@@ -372,6 +380,25 @@ struct page *zpipe_pool_page(struct zpipe_pool *pool, u64 offset)
 	if (!pages)
 		return NULL;
 	return pages[(offset & ((1ULL << pool->shift) - 1)) >> PAGE_SHIFT];
+}
+
+/**
+ * zpipe_pool_lend - take a reference for somebody who reads the page later
+ * @page: of a slot that the caller holds a reference on
+ *
+ * What is published in it stays as it is until the reference is dropped, also
+ * when its slot is used again. A page that may be pinned is not lent: replacing
+ * it would take the place away from who has pinned it.
+ *
+ * Return: whether the page was lent; if not, copy it.
+ */
+bool zpipe_pool_lend(struct page *page)
+{
+	if (folio_maybe_dma_pinned(page_folio(page)))
+		return false;
+	set_page_private(page, LENT);
+	get_page(page);
+	return true;
 }
 
 /**

@@ -19,6 +19,7 @@ int zpipe_pool_populate(struct zpipe_pool *pool, u32 first, u32 nr);
 void zpipe_pool_trim(struct zpipe_pool *pool);
 int zpipe_pool_replace(struct zpipe_pool *pool, u32 index, u32 i, struct page *new);
 struct page *zpipe_pool_page(struct zpipe_pool *pool, u64 offset);
+bool zpipe_pool_lend(struct page *page);
 struct file *zpipe_pool_file(struct zpipe_pool *pool, const char *name, int flags,
 			     const struct file_operations *fops);
 

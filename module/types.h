@@ -15,9 +15,10 @@
  * Locks, outermost first:
  *
  *	reader->mutex, pipe->write_mutex
- *		one caller of read(2), or write(2), at a time; taken killably, and
- *		with O_NONBLOCK only tried. The one lock that is held across user
- *		memory; the peer never takes it.
+ *		one caller of read(2) or splice(2) out, or of write(2) or splice(2)
+ *		in, at a time; taken killably, and with O_NONBLOCK only tried. The
+ *		one lock that is held across user memory, and outside of the lock
+ *		of a kernel's pipe; the peer never takes it.
  *	pool->mutex
  *		which page is where: segment[].pages; and, in guarded mode, what a
  *		fault may map: hiding something moves the limit under it and then
@@ -175,6 +176,8 @@ struct zpipe_pool {
 struct zpipe_stats {
 	u64 copied_write;
 	u64 copied_read;
+	u64 spliced_out;
+	u64 spliced_in;
 	u64 copied_seal;
 	u64 segments_opened;
 	u64 segments_freed;
@@ -201,8 +204,8 @@ enum zpipe_busy {
 	ZPIPE_BUSY_ALLOC	= 1,
 	ZPIPE_BUSY_FLUSH	= 2,
 	ZPIPE_BUSY_READ		= 4,
-	ZPIPE_BUSY_WRITE2	= 8,	/* write(2): excludes ALLOC and FLUSH */
-	ZPIPE_BUSY_READ2	= 16,	/* read(2): excludes READ and ADVANCE */
+	ZPIPE_BUSY_WRITE2	= 8,	/* write(2), splice(2): excludes ALLOC and FLUSH */
+	ZPIPE_BUSY_READ2	= 16,	/* read(2), splice(2): excludes READ and ADVANCE */
 	ZPIPE_BUSY_SEAL		= 32,	/* guarded: bytes are about to be published */
 	ZPIPE_BUSY_HIDE		= 64,	/* guarded: ... to be consumed */
 

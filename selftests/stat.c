@@ -25,7 +25,7 @@ FIXTURE_TEARDOWN(stat)
 
 TEST_F(stat, new_pipe_has_counted_nothing)
 {
-	struct zpipe_stat_args s = zt_stat(&self->p.w), zero = { .flags = 0 };
+	struct zpipe_stat_args s = zt_stat(&self->p.w), zero = { .out_readers = 1 };
 
 	EXPECT_NE(0, s.out_control_bytes);
 	s.out_control_bytes = 0;

@@ -236,6 +236,20 @@ int zp_sys_create(int fd, struct zpipe_create_args *args)
 	return -ENODEV;
 }
 
+int zp_sys_post(int fd, struct zpipe_post_args *args)
+{
+	(void)fd;
+	(void)args;
+	return -ENODEV;
+}
+
+int zp_sys_unpost(int fd, struct zpipe_unpost_args *args)
+{
+	(void)fd;
+	(void)args;
+	return -ENODEV;
+}
+
 int zp_sys_tee(int fd, struct zpipe_tee_args *args)
 {
 	(void)fd;

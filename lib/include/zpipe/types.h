@@ -52,6 +52,7 @@
 #define ZP_CONTIG	1	/* every view is one span, as long as possible */
 #define ZP_NONBLOCK	2	/* both fds get O_NONBLOCK */
 #define ZP_GUARDED	4	/* published bytes cannot change; not with ZP_CONTIG */
+#define ZP_POSTED	8	/* the reader supplies the memory: zp_stream_create() */
 
 /* zp_open_opts.flags */
 #define ZP_KEEP_FD	1	/* closing the handle leaves the fd open */
@@ -171,11 +172,13 @@ struct zp_info {
  * @reader_wakes: wake-ups sent to the reader side
  * @writer_wakes: wake-ups sent to the writer side
  * @rejects: calls refused because of their arguments or a shared word
- * @replaced_pages: pages given fresh to a segment because somebody (a vmsplice,
+ * @replaced_pages: pages given fresh to a segment because somebody (a splice,
  *	a zero-copy send, a disk) still referred to the old ones
  * @readers: readers that have an fd
  * @copied_seal: guarded: bytes copied because the writer still referred to
  *	their page when they were published
+ * @spliced_out: bytes that splice(2) took out by page reference
+ * @spliced_in: bytes that splice(2) and sendfile(2) brought in, by a copy
  */
 struct zp_stat {
 	size_t sz;
@@ -205,6 +208,8 @@ struct zp_stat {
 	uint64_t replaced_pages;
 	uint64_t readers;
 	uint64_t copied_seal;
+	uint64_t spliced_out;
+	uint64_t spliced_in;
 };
 
 /**
