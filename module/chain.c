@@ -54,13 +54,19 @@ static u64 capacity_of(const struct zpipe_chain *chain, u64 k)
 	return ((u64)run_of(chain, k)->nr << chain->shift) - skew_of(chain, k);
 }
 
+/* Spare slots lie behind the two turns of the window. */
+static bool is_spare(const struct zpipe_chain *chain, u64 offset)
+{
+	return offset >= 2 * zpipe_chain_window(chain);
+}
+
 /* Where in the window a position of descriptor k lies. */
 static u64 place_of(const struct zpipe_chain *chain, u64 k, u64 position)
 {
 	u64 offset = offset_of(chain, k) + (position - start_of(chain, k));
 	u64 window = zpipe_chain_window(chain);
 
-	return offset < window ? offset : offset - window;
+	return offset < window || is_spare(chain, offset_of(chain, k)) ? offset : offset - window;
 }
 
 /* The position at which slot i of k's run ends. */
@@ -79,7 +85,10 @@ static u32 slots_used(const struct zpipe_chain *chain, u64 k, u64 position)
 
 static u32 slot_of(const struct zpipe_chain *chain, u64 k, u32 i)
 {
-	return zpipe_slots_after(chain->slots, (u32)(offset_of(chain, k) >> chain->shift), i);
+	const struct zpipe_slots *slots = chain->slots;
+
+	return zpipe_slots_after(slots, zpipe_slots_index(slots, offset_of(chain, k),
+							  chain->shift), i);
 }
 
 /* Drop k's references on the slots [from, to) of its run. */
@@ -179,6 +188,8 @@ static void extend_run(const struct zpipe_chain *chain, struct zpipe_plan *plan,
 {
 	const struct zpipe_slots *slots = chain->slots;
 
+	if (zpipe_slots_is_spare(slots, plan->first))
+		return;
 	while (plan->nr < want &&
 	       zpipe_slots_fits(slots, zpipe_slots_after(slots, plan->first, plan->nr), 1))
 		plan->nr++;
@@ -213,14 +224,21 @@ static bool place_anywhere(const struct zpipe_chain *chain, struct zpipe_plan *p
 	if (plan->first == ZPIPE_NO_SLOT)
 		return false;
 	extend_run(chain, plan, slots_for(chain, want));
-	plan->offset = (u64)plan->first << chain->shift;
+	plan->offset = zpipe_slots_offset(slots, plan->first, chain->shift);
 	plan->length = (u64)plan->nr << chain->shift;
 	return true;
 }
 
+/* Does a preserved slot stand in the way, which no consuming removes? */
+static bool is_held(const struct zpipe_slots *slots, u32 first, u32 nr)
+{
+	return nr <= slots->nr && zpipe_slots_unheld(slots, first, nr) < nr;
+}
+
 /*
  * ZPIPE_F_CONTIG: go on exactly where the last descriptor, k, stops, perhaps
- * inside its last slot, so that a view never has a seam.
+ * inside its last slot, so that a view never has a seam; unless a preserved
+ * slot makes one.
  */
 static bool place_after(const struct zpipe_chain *chain, struct zpipe_plan *plan,
 			u64 min, u64 want, u64 k)
@@ -229,12 +247,16 @@ static bool place_after(const struct zpipe_chain *chain, struct zpipe_plan *plan
 	u64 offset = place_of(chain, k, plan->position);
 	u64 skew = offset & (segment_size(chain) - 1);
 	u32 shared = skew ? 1 : 0;
+	u32 next;
 
+	if (is_spare(chain, offset_of(chain, k)))
+		return place_anywhere(chain, plan, min, want, 0);
 	plan->first = (u32)(offset >> chain->shift);
 	plan->nr = slots_for(chain, skew + min);
-	if (plan->nr > slots->nr ||
-	    !zpipe_slots_fits(slots, zpipe_slots_after(slots, plan->first, shared),
-			      plan->nr - shared))
+	next = zpipe_slots_after(slots, plan->first, shared);
+	if (is_held(slots, next, plan->nr - shared))
+		return place_anywhere(chain, plan, min, want, next);
+	if (plan->nr > slots->nr || !zpipe_slots_fits(slots, next, plan->nr - shared))
 		return false;
 	extend_run(chain, plan, min_t(u32, slots_for(chain, skew + want), slots->nr));
 	plan->offset = offset;
@@ -246,14 +268,19 @@ static bool place_after(const struct zpipe_chain *chain, struct zpipe_plan *plan
 static bool place(const struct zpipe_chain *chain, struct zpipe_plan *plan,
 		  u64 min, u64 want, u64 keep, u64 floor)
 {
+	bool go_on = chain->contig && keep > chain->first;
 	u32 from = 0;
 
-	if (chain->contig && keep > chain->first && floor != plan->position)
+	if (go_on && floor != plan->position)
 		return place_after(chain, plan, min, want, keep - 1);
 	/* Where the last descriptor stops; its entry outlives its memory. */
 	if (keep > 0)
-		from = (u32)(place_of(chain, keep - 1, plan->position) >> chain->shift);
-	return place_anywhere(chain, plan, min, want, from);
+		from = zpipe_slots_index(chain->slots, place_of(chain, keep - 1, plan->position),
+					 chain->shift);
+	if (place_anywhere(chain, plan, min, want, from))
+		return true;
+	/* The rest of a slot that is preserved in front may help. */
+	return go_on && place_after(chain, plan, min, want, keep - 1);
 }
 
 /* Where the next slot, or descriptor, would come free. */
@@ -289,6 +316,20 @@ static void give_published(struct zpipe_chain *chain, u64 keep, u64 position)
 	}
 }
 
+/*
+ * Spare slots do not add to the capacity: there is memory, but past it. Is it
+ * the reader who can help?
+ */
+static int wait_for_limit(const struct zpipe_chain *chain, u64 min, struct zpipe_plan *plan)
+{
+	u64 window = zpipe_chain_window(chain);
+
+	if (plan->position + min > chain->published + window)
+		return -ENOBUFS;
+	plan->wait = plan->position + min - window;
+	return -EAGAIN;
+}
+
 /**
  * zpipe_chain_plan - find memory for an ALLOC
  * @chain: the pipe's, after zpipe_chain_reclaim()
@@ -299,7 +340,8 @@ static void give_published(struct zpipe_chain *chain, u64 keep, u64 position)
  *
  * Changes nothing. Whether waiting can help is judged by descriptors (rule
  * R3): if consuming all that is published would not make a fitting run, only
- * the writer itself can.
+ * the writer itself can, or the end of a preserve. Never grants more than a
+ * window beyond consumed, however many spare slots are in service.
  *
  * Return: 0, -EAGAIN to wait for @plan->wait, -ENOBUFS, -EMSGSIZE, -EINVAL.
  */
@@ -307,6 +349,7 @@ int zpipe_chain_plan(struct zpipe_chain *chain, u64 position, u64 min, u64 want,
 		     struct zpipe_plan *plan)
 {
 	u64 window = zpipe_chain_window(chain);
+	u64 limit = chain->consumed + window;
 	u64 keep, k;
 	u32 used;
 	int ret;
@@ -317,10 +360,7 @@ int zpipe_chain_plan(struct zpipe_chain *chain, u64 position, u64 min, u64 want,
 		min = 1;
 	if (min > window || position > ZPIPE_POSITION_MAX)
 		return -EMSGSIZE;
-	if (want < min)
-		want = min;
-	if (want > window)
-		want = window;
+	want = max(min, min(want, limit - position));
 
 	plan->position = position;
 	plan->nr = 0;
@@ -334,8 +374,10 @@ int zpipe_chain_plan(struct zpipe_chain *chain, u64 position, u64 min, u64 want,
 
 		if (end - position >= min) {
 			plan->offset = place_of(chain, keep - 1, position);
-			plan->length = end - position;
-			return 0;
+			plan->length = min(end, limit) - position;
+			if (plan->length >= min)
+				return 0;
+			return wait_for_limit(chain, min, plan);
 		}
 	}
 
@@ -352,15 +394,16 @@ int zpipe_chain_plan(struct zpipe_chain *chain, u64 position, u64 min, u64 want,
 			plan->keep = keep - 1;
 	}
 	if (place(chain, plan, min, want, keep, chain->consumed)) {
-		ret = 0;
+		plan->length = min(plan->length, limit - position);
+		ret = plan->length >= min ? 0 : wait_for_limit(chain, min, plan);
 	} else {
 		if (position != chain->consumed)
 			give_published(chain, keep, position);
-		if (place(chain, plan, min, want, keep, chain->published)) {
+		ret = -ENOBUFS;
+		if (place(chain, plan, min, want, keep, chain->published) &&
+		    position + min <= chain->published + window) {
 			plan->wait = next_boundary(chain, keep, position);
 			ret = -EAGAIN;
-		} else {
-			ret = -ENOBUFS;
 		}
 	}
 	zpipe_slots_take_back(chain->slots);
@@ -496,7 +539,8 @@ u64 zpipe_chain_index(const struct zpipe_chain *chain, u64 position)
  * @spans: filled from the front
  * @max: room there, in entries
  *
- * Neighbours in the window are one span, also across its end.
+ * Neighbours in the window are one span, also across its end. A spare slot is
+ * a span of its own.
  *
  * Return: how many spans the range makes, which may be more than @max.
  */
@@ -515,7 +559,8 @@ u32 zpipe_chain_spans(const struct zpipe_chain *chain, u64 from, u64 to,
 
 		if (next >= window)
 			next -= window;
-		if (nr && next == offset && last.length + (end - from) <= window) {
+		if (nr && next == offset && !is_spare(chain, last.offset) &&
+		    last.length + (end - from) <= window) {
 			last.length += end - from;
 		} else {
 			nr++;

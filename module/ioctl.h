@@ -9,5 +9,6 @@
 
 bool zpipe_ioctl_is_ours(unsigned int command);
 long zpipe_ioctl_end(struct file *file, unsigned int command, unsigned long address);
+long zpipe_ioctl_buffer(struct file *file, unsigned int command, unsigned long address);
 
 #endif /* ZPIPE_IOCTL_H */

@@ -113,6 +113,7 @@ static vm_fault_t data_fault(struct vm_fault *vmf)
 	struct vm_area_struct *vma = vmf->vma;
 	struct zpipe_pool *pool = end_of(vma)->pipe->pool;
 	u32 per_segment = zpipe_pool_segment_pages(pool);
+	bool spare = ((u64)vmf->pgoff << PAGE_SHIFT & ZPIPE_OFF_MASK) == ZPIPE_OFF_SPARE;
 	pgoff_t page = region_page(vmf->pgoff);
 	pgoff_t first = page & ~(pgoff_t)(per_segment - 1);
 	pgoff_t from = max(first, region_page(vma->vm_pgoff));
@@ -123,6 +124,8 @@ static vm_fault_t data_fault(struct vm_fault *vmf)
 
 	if (index >= pool->slots.nr)
 		return VM_FAULT_SIGBUS;
+	if (spare)
+		index += pool->slots.nr;
 	if (mutex_lock_killable(&pool->mutex))
 		return VM_FAULT_SIGBUS;
 	pages = pool->segment[index].pages;
@@ -160,6 +163,7 @@ static int find_region(const struct zpipe_end *end, u64 region, u64 *size, u32 *
 		*owner = ZPIPE_ROLE_READER;
 		return 0;
 	case ZPIPE_OFF_DATA:
+	case ZPIPE_OFF_SPARE:
 		*size = zpipe_pool_window(pipe->pool);
 		*owner = ZPIPE_ROLE_WRITER;
 		return 0;
@@ -167,8 +171,17 @@ static int find_region(const struct zpipe_end *end, u64 region, u64 *size, u32 *
 	return -EINVAL;
 }
 
-/* Refuse what is asked for now, and drop what might be asked for later. */
-static int restrict_vma(struct vm_area_struct *vma, bool may_write)
+/**
+ * zpipe_map_restrict - what holds for every mapping
+ * @vma: to set up
+ * @may_write: now or later
+ *
+ * Refuses what is asked for now, and drops what might be asked for later.
+ *
+ * Context: under the mm lock.
+ * Return: 0, -EINVAL for a private mapping, -EACCES.
+ */
+int zpipe_map_restrict(struct vm_area_struct *vma, bool may_write)
 {
 	unsigned long clear = VM_MAYEXEC;
 
@@ -209,9 +222,12 @@ int zpipe_map_mmap(struct file *file, struct vm_area_struct *vma)
 		return ret;
 	if (at >= size || length > size - at)
 		return -EINVAL;
-	ret = restrict_vma(vma, owner == end->role);
+	ret = zpipe_map_restrict(vma, owner == end->role);
 	if (ret)
 		return ret;
-	vma->vm_ops = (offset & ZPIPE_OFF_MASK) == ZPIPE_OFF_DATA ? &data_ops : &control_ops;
+	if ((offset & ZPIPE_OFF_MASK) < ZPIPE_OFF_DATA)
+		vma->vm_ops = &control_ops;
+	else
+		vma->vm_ops = &data_ops;
 	return 0;
 }

@@ -15,6 +15,7 @@
 #include "limits.h"
 #include "pipe.h"
 #include "pool.h"
+#include "preserve.h"
 #include "wait.h"
 #include "zpipe_trace.h"
 
@@ -122,6 +123,7 @@ static int init_chain(struct zpipe_pipe *pipe, struct zpipe_pool *pool, u32 entr
 static void free_control(struct zpipe_pipe *pipe)
 {
 	kvfree(pipe->chain.run);
+	zpipe_preserve_exit(&pipe->reader);
 	free_page((unsigned long)pipe->reader.page);
 	free_page((unsigned long)pipe->writer_page);
 	if (pipe->state)
@@ -131,8 +133,8 @@ static void free_control(struct zpipe_pipe *pipe)
 /* The pages both processes see besides the data: three, unless segments are many. */
 static int alloc_control(struct zpipe_pipe *pipe, struct zpipe_pool *pool)
 {
-	/* Room for an entry more than there are segments, see chain.c. */
-	u32 entries = roundup_pow_of_two(pool->slots.nr + 1);
+	/* Room for an entry more than there are segments, spare ones too, see chain.c. */
+	u32 entries = roundup_pow_of_two(zpipe_slots_total(&pool->slots) + 1);
 	struct zpipe_state *state;
 
 	pipe->state_size = PAGE_ALIGN(struct_size(state, table, entries));

@@ -87,6 +87,12 @@ ZPIPE_EVENT(reset);
 ZPIPE_EVENT(reject);
 /* Another reader: where it begins; length is its index. */
 ZPIPE_EVENT(tee);
+/* PRESERVE: the range. */
+ZPIPE_EVENT(preserve);
+/* A handle was given up, by RELEASE or the reader's end: its range. */
+ZPIPE_EVENT(release);
+/* EXPORT of a handle: its range. */
+ZPIPE_EVENT(export);
 
 #endif /* ZPIPE_TRACE_H */
 
