@@ -59,6 +59,19 @@ static void put_inode(struct inode *inode)
 	simple_release_fs(&zpipe_mnt, &zpipe_mnt_count);
 }
 
+/* Who pays for a segment, besides the pool's user; NULL for nobody. */
+static struct zpipe_user *payer_of(const struct zpipe_pool *pool, u32 index)
+{
+	return zpipe_slots_is_spare(&pool->slots, index) ? pool->payer[index - pool->slots.nr] :
+							   NULL;
+}
+
+static void set_payer(struct zpipe_pool *pool, u32 index, struct zpipe_user *user)
+{
+	if (zpipe_slots_is_spare(&pool->slots, index))
+		pool->payer[index - pool->slots.nr] = user;
+}
+
 static void count_pages(struct zpipe_pool *pool, u32 index, long nr)
 {
 	atomic_long_add(nr, &pool->pages);
@@ -142,9 +155,12 @@ struct zpipe_pool *zpipe_pool_create(u32 nr, u32 shift, bool exempt)
 	pool->segment = kvcalloc(2 * nr, sizeof(*pool->segment), GFP_KERNEL_ACCOUNT);
 	if (!pool->segment)
 		goto err_free_slots;
+	pool->payer = kvcalloc(nr, sizeof(*pool->payer), GFP_KERNEL_ACCOUNT);
+	if (!pool->payer)
+		goto err_free_segments;
 	pool->user = zpipe_user_get();
 	if (!pool->user)
-		goto err_free_segments;
+		goto err_free_payers;
 	pool->inode = get_inode();
 	if (IS_ERR(pool->inode)) {
 		ret = PTR_ERR(pool->inode);
@@ -154,6 +170,8 @@ struct zpipe_pool *zpipe_pool_create(u32 nr, u32 shift, bool exempt)
 
 err_put_user:
 	zpipe_user_put(pool->user);
+err_free_payers:
+	kvfree(pool->payer);
 err_free_segments:
 	kvfree(pool->segment);
 err_free_slots:
@@ -173,11 +191,11 @@ static void pool_free(struct kref *kref)
 
 	for (i = 0; i < zpipe_slots_total(&pool->slots); i++) {
 		if (pool->segment[i].pages)
-			free_segment_pages(pool, i, pool->segment[i].pages,
-					   pool->segment[i].user);
+			free_segment_pages(pool, i, pool->segment[i].pages, payer_of(pool, i));
 	}
 	put_inode(pool->inode);
 	zpipe_user_put(pool->user);
+	kvfree(pool->payer);
 	kvfree(pool->segment);
 	kvfree(pool->slots.slot);
 	kfree(pool);
@@ -210,7 +228,7 @@ static int first_pages(struct zpipe_pool *pool, u32 index, struct zpipe_user *us
 	}
 	/* Only who holds the slot gives it pages, and the caller does. */
 	WRITE_ONCE(pool->segment[index].pages, pages);
-	pool->segment[index].user = user;
+	set_payer(pool, index, user);
 	mutex_unlock(&pool->mutex);
 	return 0;
 }
@@ -312,15 +330,14 @@ static u64 file_offset(const struct zpipe_pool *pool, u32 index)
  */
 static void take_pages(struct zpipe_pool *pool, u32 index)
 {
-	struct zpipe_segment *segment = &pool->segment[index];
 	struct zpipe_user *user;
 	struct page **pages;
 
 	mutex_lock(&pool->mutex);
-	pages = segment->pages;
-	user = segment->user;
-	WRITE_ONCE(segment->pages, NULL);
-	segment->user = NULL;
+	pages = pool->segment[index].pages;
+	user = payer_of(pool, index);
+	WRITE_ONCE(pool->segment[index].pages, NULL);
+	set_payer(pool, index, NULL);
 	mutex_unlock(&pool->mutex);
 	if (!pages)
 		return;
@@ -341,7 +358,7 @@ static void take_pages(struct zpipe_pool *pool, u32 index)
  */
 int zpipe_pool_provide(struct zpipe_pool *pool, u32 index, struct zpipe_user *user, bool exempt)
 {
-	if (pool->segment[index].pages && pool->segment[index].user != user)
+	if (pool->segment[index].pages && payer_of(pool, index) != user)
 		take_pages(pool, index);
 	if (pool->segment[index].pages)
 		return 0;

@@ -38,8 +38,8 @@ struct zpipe_slot {
 	u32 prev;
 	u32 refs;
 	u32 give;
-	u32 holds;
-	bool parked;
+	u32 holds : 31;
+	u32 parked : 1;
 };
 
 /**

@@ -137,12 +137,9 @@ struct zpipe_reader_page {
 /**
  * struct zpipe_segment - the memory of one slot
  * @pages: M, its pages, or NULL while it has none
- * @user: M, who pays, when that is not the pool's user: it preserved a range,
- *	and this is the replacement
  */
 struct zpipe_segment {
 	struct page **pages;
-	struct zpipe_user *user;
 };
 
 /**
@@ -154,6 +151,8 @@ struct zpipe_segment {
  * @mutex: see above
  * @lock: see above
  * @segment: I, one for each slot, spare ones too
+ * @payer: M, one for each spare slot: who pays for its pages, because it has
+ *	preserved a range that they replace; or NULL for @user
  * @slots: L
  * @shift: I, log2 of the segment size
  * @trimmed: its free segments were trimmed, and none was taken since; a hint
@@ -169,6 +168,7 @@ struct zpipe_pool {
 	struct mutex mutex;
 	spinlock_t lock;
 	struct zpipe_segment *segment;
+	struct zpipe_user **payer;
 	struct zpipe_slots slots;
 	u32 shift;
 	bool trimmed;
