@@ -15,6 +15,7 @@
 #include "idle.h"
 #include "measure.h"
 #include "report.h"
+#include "tee.h"
 
 /* What is compared with each other runs one after the other. */
 static const struct bench_system *const systems[] = {
@@ -35,6 +36,7 @@ static struct options {
 	bool icount;
 	bool alone;
 	bool idle;
+	bool tee;
 	bool no_header;
 	unsigned int reps;
 	unsigned int spins;
@@ -48,6 +50,7 @@ static const struct argp_option known[] = {
 	{ "alone", 'a', NULL, 0,
 	  "Also one process that is both ends (--icount does so anyway)", 0 },
 	{ "idle", 'd', NULL, 0, "Only weigh idle pipes", 0 },
+	{ "tee", 'T', NULL, 0, "Only compare tee (with --icount)", 0 },
 	{ "reps", 'r', "N", 0, "Runs of each cell, at most 5", 0 },
 	{ "target", 't', "MS", 0, "Length of a run (300; with --icount 50)", 0 },
 	{ "spins", 's', "N", 0, "Polls before sleeping, on two processors (500)", 0 },
@@ -71,6 +74,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case 'd':
 		options.idle = true;
+		break;
+	case 'T':
+		options.tee = true;
 		break;
 	case 'r':
 		options.reps = (unsigned int)strtoul(arg, NULL, 0);
@@ -196,6 +202,8 @@ int main(int argc, char **argv)
 		fputs("bench: no /dev/zpipe: peers only\n", stderr);
 	else if (options.idle)
 		return idle_report() ? 1 : 0;
+	else if (options.tee)
+		return tee_report() ? 1 : 0;
 
 	plan(&results);
 	if (run(&results))
@@ -205,6 +213,9 @@ int main(int argc, char **argv)
 	if (!options.icount && !options.only && !options.mode && !options.size &&
 	    !access("/dev/zpipe", F_OK))
 		missed += idle_report();
+	if (options.icount && !options.only && !options.mode && !options.size &&
+	    !access("/dev/zpipe", F_OK))
+		missed += tee_report();
 	if (options.csv) {
 		csv = fopen(options.csv, "w");
 		if (csv)

@@ -37,6 +37,7 @@ int zp_sys_advance(int fd, struct zpipe_advance_args *args);
 int zp_sys_complete(int fd, struct zpipe_complete_args *args);
 int zp_sys_cancel(int fd, struct zpipe_cancel_args *args);
 int zp_sys_set(int fd, struct zpipe_set_args *args);
+int zp_sys_tee(int fd, struct zpipe_tee_args *args);
 int zp_sys_reset(int fd, struct zpipe_reset_args *args);
 
 /* opts.c: structs that begin with their size */

@@ -61,6 +61,7 @@ static bool words_ok(const struct zpipe_info_args *info)
 	       word_ok(state, info->out_writer_wake_examined_at, 8) &&
 	       word_ok(state, info->out_writer_wake_consumed_at, 8) &&
 	       word_ok(state, info->out_reader_events_at, 4) &&
+	       word_ok(state, info->out_sole_reader_at, 4) &&
 	       word_ok(&info->out_writer, info->out_published_at, 8) &&
 	       word_ok(&info->out_reader, info->out_examined_at, 8) &&
 	       word_ok(&info->out_reader, info->out_consumed_at, 8) &&

@@ -140,6 +140,7 @@ int zp_stat(int fd, struct zp_stat *stat)
 		.writer_wakes = args.out_writer_wakes,
 		.rejects = args.out_rejects,
 		.replaced_pages = args.out_replaced_pages,
+		.readers = args.out_readers,
 	};
 	return zp_opts_put(stat, &out, sizeof(out));
 }
@@ -159,6 +160,18 @@ int zp_set_thresholds(int fd, uint64_t pause, uint64_t resume)
 	};
 
 	return not_ours(zp_sys_set(fd, &args));
+}
+
+int zp_tee(int reader_fd, unsigned int flags, int *fd)
+{
+	struct zpipe_tee_args args = { .flags = flags };
+	int ret;
+
+	ret = not_ours(zp_sys_tee(reader_fd, &args));
+	if (ret)
+		return ret;
+	*fd = args.out_fd;
+	return 0;
 }
 
 int zp_reset(int fd)

@@ -89,6 +89,11 @@ int zp_sys_set(int fd, struct zpipe_set_args *args)
 	return call(fd, ZPIPE_IOC_SET, args);
 }
 
+int zp_sys_tee(int fd, struct zpipe_tee_args *args)
+{
+	return call(fd, ZPIPE_IOC_TEE, args);
+}
+
 int zp_sys_reset(int fd, struct zpipe_reset_args *args)
 {
 	return call(fd, ZPIPE_IOC_RESET, args);

@@ -25,6 +25,8 @@
  * @pause: the shared word (kernel)
  * @examined: the shared word (reader)
  * @consumed: the shared word (reader)
+ * @sole_reader: the shared word (kernel)
+ * @slowest: examined, as the kernel said last
  * @grant_start: committed position when the grant was taken
  * @grant_length: bytes of it; 0 once its use was judged
  * @open_start: start of the open descriptor: above it, memory goes on
@@ -42,6 +44,8 @@ struct writer {
 	const uint64_t *pause;
 	const uint64_t *examined;
 	const uint64_t *consumed;
+	const uint32_t *sole_reader;
+	uint64_t slowest;
 	uint64_t grant_start;
 	uint64_t grant_length;
 	uint64_t open_start;
@@ -55,6 +59,14 @@ struct writer {
 static struct writer *writer_of(struct zp_writer *w)
 {
 	return (struct writer *)(void *)w;
+}
+
+/* What the slowest reader has examined; with several, only the kernel knows. */
+static uint64_t examined_hint(const struct writer *wr)
+{
+	if (__atomic_load_n(wr->sole_reader, __ATOMIC_RELAXED))
+		return zp_load(wr->examined);
+	return wr->slowest;
 }
 
 /*
@@ -109,6 +121,8 @@ int zp_writer_open(struct zp_writer **w, int fd, const struct zp_open_opts *opts
 	wr->pause = zp_map_word(wr->map.state, info->out_pause_at);
 	wr->examined = zp_map_word(wr->map.reader, info->out_examined_at);
 	wr->consumed = zp_map_word(wr->map.reader, info->out_consumed_at);
+	wr->sole_reader = (const void *)(wr->map.state + info->out_sole_reader_at);
+	wr->slowest = info->out_examined;
 	wr->hot.published = zp_map_word(wr->map.writer, info->out_published_at);
 	wr->hot.reader_wake_at = zp_map_word(wr->map.state, info->out_reader_wake_at);
 	wr->hot.position = info->out_published;
@@ -117,7 +131,7 @@ int zp_writer_open(struct zp_writer **w, int fd, const struct zp_open_opts *opts
 	wr->want = info->out_segment_size;
 	wr->spin = zp_map_spin(&wr->map, o.spin);
 	drop_grant(wr);
-	set_pause_limit(wr, zp_load(wr->examined));
+	set_pause_limit(wr, examined_hint(wr));
 	*w = &wr->hot;
 	return 0;
 
@@ -228,7 +242,7 @@ int zp_inline_alloc(struct zp_writer *w, size_t min, unsigned int flags, uint64_
 	wr->grant_start = w->position;
 	wr->grant_length = args.out_length;
 	wr->open_start = zp_chain_open_start(&wr->chain);
-	set_pause_limit(wr, zp_load(wr->examined));
+	set_pause_limit(wr, examined_hint(wr));
 	return (int)(args.out_flags & ZPIPE_RES_COMPLETED);
 }
 
@@ -247,13 +261,15 @@ int zp_inline_flush(struct zp_writer *w, unsigned int flags, uint64_t deadline)
 	int ret;
 
 	if (!(flags & ~(unsigned int)ZP_NOWAIT)) {
-		set_pause_limit(wr, zp_load(wr->examined));
+		set_pause_limit(wr, examined_hint(wr));
 		if (w->position < zp_load(w->reader_wake_at) && w->position < w->pause_limit)
 			return 0;
 	}
 	ret = zp_sys_flush(wr->map.fd, &args);
 	wr->paused = ret == -EAGAIN || ret == -ETIMEDOUT || ret == -EINTR;
-	set_pause_limit(wr, ret < 0 ? zp_load(wr->examined) : args.out_examined);
+	if (ret >= 0)
+		wr->slowest = args.out_examined;
+	set_pause_limit(wr, ret < 0 ? examined_hint(wr) : args.out_examined);
 	if (ret < 0)
 		return ret;
 	return (int)(args.out_flags & (ZPIPE_RES_COMPLETED | ZPIPE_RES_CANCELED));

@@ -63,7 +63,7 @@ int zpipe_info_get(struct zpipe_end *end, struct zpipe_info_args *args)
 	args->out_published_at = offsetof(struct zpipe_writer_page, published);
 	args->out_examined_at = offsetof(struct zpipe_reader_page, examined);
 	args->out_consumed_at = offsetof(struct zpipe_reader_page, consumed);
-	args->out_live_readers_at = offsetof(struct zpipe_state, live_readers);
+	args->out_sole_reader_at = offsetof(struct zpipe_state, sole_reader);
 	args->out_reader_index = end->reader ? end->reader->index : 0;
 
 	zpipe_wait_lock(pipe);

@@ -86,7 +86,7 @@ struct zpipe_reader_words {
  * @generation: S, times RESET
  * @reader_wake_at: S, the writer calls FLUSH when published reaches it
  * @pause: S, present threshold
- * @live_readers: S, readers that have not ended
+ * @sole_reader: S, 1 while @reader is the only one that has not ended
  * @reader: S, the words of the reader that CREATE made
  * @writer_ended: S, 1 when the writer has finished
  * @writer_error: S, and how
@@ -106,7 +106,7 @@ struct zpipe_state {
 	u64 generation;
 	u64 reader_wake_at __aligned(128);
 	u64 pause;
-	u32 live_readers;
+	u32 sole_reader;
 	struct zpipe_reader_words reader __aligned(128);
 	u32 writer_ended __aligned(128);
 	s32 writer_error;

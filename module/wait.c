@@ -65,7 +65,7 @@ void zpipe_wait_share_locked(struct zpipe_pipe *pipe)
 {
 	struct zpipe_reader *reader;
 	u64 at = ZPIPE_UNARMED;
-	u32 live = 0;
+	bool sole = !pipe->reader.ended;
 
 	lockdep_assert_held(&pipe->pool->lock);
 	list_for_each_entry(reader, &pipe->readers, entry) {
@@ -73,7 +73,7 @@ void zpipe_wait_share_locked(struct zpipe_pipe *pipe)
 		bool event = reader->cancel || reader->error || pipe->guilty ||
 			     (pipe->writer_error && !pipe->drain);
 
-		live += !reader->ended;
+		sole &= reader == &pipe->reader || reader->ended;
 		at = min(at, zpipe_wake_at(&reader->wake));
 		WRITE_ONCE(words->writer_wake_examined, reader->error ? 0 :
 			   word_for(reader->cursor.examined, &pipe->wake_examined));
@@ -84,7 +84,7 @@ void zpipe_wait_share_locked(struct zpipe_pipe *pipe)
 	if (pipe->reader_ended || pipe->cancel_flush || pipe->guilty)
 		at = 0;
 	WRITE_ONCE(pipe->state->reader_wake_at, at);
-	WRITE_ONCE(pipe->state->live_readers, live);
+	WRITE_ONCE(pipe->state->sole_reader, sole);
 }
 
 /**

@@ -109,6 +109,31 @@ ZP_API int zp_cancel(int fd, unsigned int what);
 ZP_API int zp_set_thresholds(int fd, uint64_t pause, uint64_t resume);
 
 /**
+ * zp_tee() - another reader of the same stream
+ * @reader_fd: a reader end, also one that a zp_tee() made
+ * @flags: ZP_TEE_DETACH: never slow the writer down, see below. ZP_TEE_NONBLOCK:
+ *	the new fd gets O_NONBLOCK
+ * @fd: out: a reader end, close-on-exec; the caller's
+ *
+ * It begins where @reader_fd is (its consumed position) and from there on is a
+ * reader like any other: open it with zp_reader_open(), in this process or in
+ * another one. Nothing is copied; all readers see the same memory. The slowest
+ * one holds it and is who the writer pauses for; closing a reader frees what
+ * only that one held. The writer hears of the end of the last one.
+ *
+ * With ZP_TEE_DETACH this reader is detached when the writer needs memory that
+ * it holds: its reads and advances fail with -ENOBUFS, and what it looked at
+ * since its last successful advance may have been overwritten. The last reader
+ * is never detached. May be called from any thread or process.
+ * Source: publisher and subscribers of the shared-memory streams; tee(2).
+ *
+ * Return: 0; -EBADF: not a reader end of zpipe; -ESHUTDOWN: it has completed;
+ * -EDQUOT: 256 readers, or the caller's limit of pages; -ENOMEM; -EOPNOTSUPP:
+ * an unknown flag.
+ */
+ZP_API int zp_tee(int reader_fd, unsigned int flags, int *fd);
+
+/**
  * zp_reset() - use a pipe again whose ends have both completed
  * @fd: either end; handles opened before must be closed (ZP_KEEP_FD) first
  *

@@ -168,6 +168,7 @@ void fake_start(const struct fake_opts *opts, int *writer_fd, int *reader_fd)
 	fake.nr_free = opts->nr_segments;
 	for (i = 0; i < fake.nr_free; i++)
 		fake.lifo[i] = fake.nr_free - 1 - i;
+	*(uint32_t *)(void *)(fake.state + AT_SOLE_READER) = 1;
 	set(fake_reader_wake_at(), ZPIPE_UNARMED);
 	set(fake_wake_examined(), ZPIPE_UNARMED);
 	set(fake_wake_consumed(), ZPIPE_UNARMED);
@@ -207,6 +208,7 @@ void fake_info(struct zpipe_info_args *info)
 	info->out_writer_wake_examined_at = AT_WAKE_EXAMINED;
 	info->out_writer_wake_consumed_at = AT_WAKE_CONSUMED;
 	info->out_reader_events_at = AT_EVENTS;
+	info->out_sole_reader_at = AT_SOLE_READER;
 	info->out_table_at = AT_TABLE;
 	info->out_table_entries = fake.opts.table_entries;
 	info->out_published_at = AT_PUBLISHED;
@@ -228,6 +230,13 @@ int fake_take_failure(void)
 }
 
 int zp_sys_create(int fd, struct zpipe_create_args *args)
+{
+	(void)fd;
+	(void)args;
+	return -ENODEV;
+}
+
+int zp_sys_tee(int fd, struct zpipe_tee_args *args)
 {
 	(void)fd;
 	(void)args;

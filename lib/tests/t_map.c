@@ -69,6 +69,7 @@ REFUSED(word_outside, info.out_opened_at = (uint32_t)info.out_state.size, -EPROT
 REFUSED(word_at_end, info.out_granted_at = (uint32_t)info.out_state.size - 4, -EPROTO)
 REFUSED(word_far, info.out_reader_wake_at = UINT32_MAX - 7, -EPROTO)
 REFUSED(word_unaligned, info.out_pause_at += 4, -EPROTO)
+REFUSED(sole_reader_outside, info.out_sole_reader_at = 1 << 30, -EPROTO)
 REFUSED(events_unaligned, info.out_reader_events_at += 2, -EPROTO)
 REFUSED(published_outside, info.out_published_at = 4096, -EPROTO)
 REFUSED(examined_outside, info.out_examined_at = 8192, -EPROTO)
@@ -289,6 +290,7 @@ static const struct tap_test tests[] = {
 	{ "open.word_across_the_end_eproto", word_at_end },
 	{ "open.word_offset_overflows_eproto", word_far },
 	{ "open.word_unaligned_eproto", word_unaligned },
+	{ "open.sole_reader_outside_eproto", sole_reader_outside },
 	{ "open.events_unaligned_eproto", events_unaligned },
 	{ "open.published_outside_eproto", published_outside },
 	{ "open.examined_outside_eproto", examined_outside },

@@ -247,9 +247,9 @@ struct zpipe_region {
  * @out_consumed: ditto
  * @out_index: the entry of the chain that holds @out_consumed; equal to
  *	`opened` when no entry does yet. A new reader starts here.
- * @out_live_readers_at: byte in the state region of the number of readers that
- *	have not ended (u32). While it is not 1, the reader region that the writer
- *	sees is not the whole truth: FLUSH answers with the slowest reader's
+ * @out_sole_reader_at: byte in the state region of a word (u32) that is 1 while
+ *	the reader region that the writer sees belongs to the only reader that has
+ *	not ended, and 0 otherwise: then FLUSH answers with the slowest reader's
  * @out_reader_index: which of the pipe's readers this fd is; 0 is that of CREATE
  * @out_spare: spare region: as @out_data, but map it once, behind the two
  *	turns of the window. Its size is 0 where nothing can be preserved
@@ -292,7 +292,7 @@ struct zpipe_info_args {
 	__u64 out_examined;
 	__u64 out_consumed;
 	__u64 out_index;
-	__u32 out_live_readers_at;
+	__u32 out_sole_reader_at;
 	__u32 out_reader_index;
 	struct zpipe_region out_spare;
 	__u32 out_data_at;
@@ -671,7 +671,7 @@ struct zpipe_export_args {
  * No byte is copied: both read the same memory, each with cursors, wake words,
  * cancel and completion of its own (INFO on the new fd tells where they are).
  * Memory comes free when the slowest has consumed it, backpressure counts what
- * the slowest has not examined, a FLUSH that waits waits for all, and the
+ * the slowest has not examined, a FLUSH with a wait flag waits for all, and the
  * writer hears of the end of the last one only. One whose shared word lies is
  * detached with EPROTO as long as there are others.
  *

@@ -59,6 +59,10 @@
 #define ZP_DRAIN	1	/* with an error: what is published is read first */
 
 /* zp_cancel(): whom to interrupt */
+/* zp_tee() */
+#define ZP_TEE_DETACH	1	/* detach this reader rather than slow the writer down */
+#define ZP_TEE_NONBLOCK	2	/* O_NONBLOCK on the new fd */
+
 #define ZP_CANCEL_READ	1
 #define ZP_CANCEL_FLUSH	2
 
@@ -167,6 +171,7 @@ struct zp_info {
  * @rejects: calls refused because of their arguments or a shared word
  * @replaced_pages: pages given fresh to a segment because somebody (a vmsplice,
  *	a zero-copy send, a disk) still referred to the old ones
+ * @readers: readers that have an fd
  */
 struct zp_stat {
 	size_t sz;
@@ -194,6 +199,7 @@ struct zp_stat {
 	uint64_t writer_wakes;
 	uint64_t rejects;
 	uint64_t replaced_pages;
+	uint64_t readers;
 };
 
 /**
