@@ -47,7 +47,8 @@ static vm_fault_t buffer_fault(struct vm_fault *vmf)
 		at -= pages_of(&hold->spans[i]);
 	if (i == hold->nr_spans)
 		return VM_FAULT_SIGBUS;
-	page = zpipe_pool_page(hold->pool, (hold->spans[i].offset & PAGE_MASK) + (at << PAGE_SHIFT));
+	at = (hold->spans[i].offset & PAGE_MASK) + (at << PAGE_SHIFT);
+	page = zpipe_pool_page(hold->pool, at);
 	if (!page)
 		return VM_FAULT_SIGBUS;
 	get_page(page);

@@ -39,8 +39,8 @@
 				      .pool_fd = -1, ##__VA_ARGS__ })
 
 /*
- * One end: its fd and, where mapped, its regions (the data window twice, and the spare region behind
- * it).
+ * One end: its fd and, where mapped, its regions (the data window twice, and the spare region
+ * behind it).
  */
 struct zt_end {
 	int fd;

@@ -52,7 +52,8 @@ static void random_programs(uint64_t seed)
 	       counts.bytes);
 	printf("# preserved %lu, over budget %lu\n", counts.preserved, counts.budget);
 	result(counts.grants && counts.again && counts.nobufs && counts.rollbacks &&
-	       counts.refused && counts.bytes && counts.preserved && counts.budget, "random programs agree with the reference");
+	       counts.refused && counts.bytes && counts.preserved && counts.budget,
+	       "random programs agree with the reference");
 }
 
 /* A chain of four segments of 16 bytes. */

@@ -339,6 +339,10 @@ struct zpipe_descriptor {
  * @out_replaced_pages: pages given fresh to a segment because somebody (a
  *	vmsplice, a zero-copy send, a disk) still referred to the old ones
  * @out_readers: readers that have an fd
+ * @out_preserved_bytes: what this reader, or of a writer all readers, preserve;
+ *	a byte counts for each handle
+ * @out_preserved_handles: in so many handles
+ * @out_spare_pages: pages of @out_data_pages in spare segments
  */
 struct zpipe_stat_args {
 	__u32 flags;
@@ -367,10 +371,10 @@ struct zpipe_stat_args {
 	__u64 out_writer_wakes;
 	__u64 out_rejects;
 	__u64 out_replaced_pages;
+	__u64 out_readers;
 	__u64 out_preserved_bytes;
 	__u64 out_preserved_handles;
 	__u64 out_spare_pages;
-	__u64 out_readers;
 };
 
 #define ZPIPE_ALLOC_F_NOWAIT	(1U << 0)	/* EAGAIN instead of waiting */
