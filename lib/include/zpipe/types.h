@@ -69,6 +69,7 @@
 /* zp_info.role */
 #define ZP_ROLE_WRITER	1
 #define ZP_ROLE_READER	2
+#define ZP_ROLE_BUFFER	3
 
 /**
  * struct zp_create_opts - what zp_create() makes
@@ -172,6 +173,9 @@ struct zp_info {
  * @replaced_pages: pages given fresh to a segment because somebody (a vmsplice,
  *	a zero-copy send, a disk) still referred to the old ones
  * @readers: readers that have an fd
+ * @preserved_bytes: what this reader, or of a writer all readers, preserve
+ * @preserved_handles: in so many calls of zp_preserve()
+ * @spare_pages: pages of @data_pages in segments that replace preserved ones
  */
 struct zp_stat {
 	size_t sz;
@@ -200,6 +204,9 @@ struct zp_stat {
 	uint64_t rejects;
 	uint64_t replaced_pages;
 	uint64_t readers;
+	uint64_t preserved_bytes;
+	uint64_t preserved_handles;
+	uint64_t spare_pages;
 };
 
 /**
