@@ -51,6 +51,8 @@ static u64 skew_of(const struct zpipe_chain *chain, u64 k)
 
 static u64 capacity_of(const struct zpipe_chain *chain, u64 k)
 {
+	if (run_of(chain, k)->fixed)
+		return run_of(chain, k)->fixed;
 	return ((u64)run_of(chain, k)->nr << chain->shift) - skew_of(chain, k);
 }
 
@@ -72,7 +74,10 @@ static u64 place_of(const struct zpipe_chain *chain, u64 k, u64 position)
 /* The position at which slot i of k's run ends. */
 static u64 slot_end(const struct zpipe_chain *chain, u64 k, u32 i)
 {
-	return start_of(chain, k) - skew_of(chain, k) + (((u64)i + 1) << chain->shift);
+	u64 end = start_of(chain, k) - skew_of(chain, k) + (((u64)i + 1) << chain->shift);
+	u64 fixed = run_of(chain, k)->fixed;
+
+	return fixed ? min(end, start_of(chain, k) + fixed) : end;
 }
 
 /* How many slots of k's run hold bytes when it ends at position. */
@@ -317,17 +322,82 @@ static void give_published(struct zpipe_chain *chain, u64 keep, u64 position)
 }
 
 /*
- * Spare slots do not add to the capacity: there is memory, but past it. Is it
- * the reader who can help?
+ * Spare slots add neither to the capacity nor to the table: there may be memory
+ * where there is no room for bytes, or for an entry. Is it the reader who makes
+ * room? Then *wait says where, if not at once.
  */
-static int wait_for_limit(const struct zpipe_chain *chain, u64 min, struct zpipe_plan *plan)
+static int wait_for_room(const struct zpipe_chain *chain, u64 min, bool full,
+			 struct zpipe_plan *plan)
 {
-	u64 window = zpipe_chain_window(chain);
+	u64 need = plan->position + min, window = zpipe_chain_window(chain);
 
-	if (plan->position + min > chain->published + window)
-		return -ENOBUFS;
-	plan->wait = plan->position + min - window;
-	return -EAGAIN;
+	plan->wait = full ? start_of(chain, chain->first + 1) : 0;
+	if (need > chain->consumed + window)
+		plan->wait = max(plan->wait, need - window);
+	return plan->wait <= chain->published ? -EAGAIN : -ENOBUFS;
+}
+
+/* A plan that does nothing yet. Returns how many descriptors are not taken back. */
+static u64 begin_plan(const struct zpipe_chain *chain, u64 position, struct zpipe_plan *plan)
+{
+	u64 keep = chain->opened;
+
+	while (keep > chain->first && start_of(chain, keep - 1) > position)
+		keep--;
+	plan->position = position;
+	plan->keep = keep;
+	plan->nr = 0;
+	plan->fixed = 0;
+	plan->wait = 0;
+	return keep;
+}
+
+/**
+ * zpipe_chain_plan_at - the memory of an ALLOC is where somebody else says
+ * @chain: the pipe's
+ * @position: committed position, from published to granted
+ * @min: bytes needed; 0 counts as 1
+ * @go_on: the rest of the open descriptor may be granted
+ * @offset: in the window, of memory to go on in otherwise
+ * @length: of it; 0 when there is none
+ * @plan: the answer
+ *
+ * Whether that memory is free is the caller's business.
+ *
+ * Return: 0, -EAGAIN when there is none, -EMSGSIZE when it is too short.
+ */
+int zpipe_chain_plan_at(struct zpipe_chain *chain, u64 position, u64 min, bool go_on,
+			u64 offset, u64 length, struct zpipe_plan *plan)
+{
+	u64 wait = plan->wait;
+	u64 keep = begin_plan(chain, position, plan);
+
+	plan->wait = wait;
+	if (min == 0)
+		min = 1;
+	if (position > ZPIPE_POSITION_MAX)
+		return -EMSGSIZE;
+	if (go_on && keep > chain->first) {
+		u64 end = start_of(chain, keep - 1) + capacity_of(chain, keep - 1);
+
+		if (end - position >= min) {
+			plan->offset = place_of(chain, keep - 1, position);
+			plan->length = end - position;
+			return 0;
+		}
+	}
+	if (!length)
+		return -EAGAIN;
+	if (length < min)
+		return -EMSGSIZE;
+	if (keep > chain->first && start_of(chain, keep - 1) == position)
+		plan->keep = keep - 1;
+	plan->first = (u32)(offset >> chain->shift);
+	plan->nr = slots_for(chain, (offset & (segment_size(chain) - 1)) + length);
+	plan->offset = offset;
+	plan->length = length;
+	plan->fixed = length;
+	return 0;
 }
 
 /**
@@ -351,6 +421,7 @@ int zpipe_chain_plan(struct zpipe_chain *chain, u64 position, u64 min, u64 want,
 	u64 window = zpipe_chain_window(chain);
 	u64 limit = chain->consumed + window;
 	u64 keep, k;
+	bool full;
 	u32 used;
 	int ret;
 
@@ -362,13 +433,7 @@ int zpipe_chain_plan(struct zpipe_chain *chain, u64 position, u64 min, u64 want,
 		return -EMSGSIZE;
 	want = max(min, min(want, limit - position));
 
-	plan->position = position;
-	plan->nr = 0;
-	plan->wait = 0;
-	keep = chain->opened;
-	while (keep > chain->first && start_of(chain, keep - 1) > position)
-		keep--;
-	plan->keep = keep;
+	keep = begin_plan(chain, position, plan);
 	if (keep > chain->first) {
 		u64 end = start_of(chain, keep - 1) + capacity_of(chain, keep - 1);
 
@@ -377,7 +442,7 @@ int zpipe_chain_plan(struct zpipe_chain *chain, u64 position, u64 min, u64 want,
 			plan->length = min(end, limit) - position;
 			if (plan->length >= min)
 				return 0;
-			return wait_for_limit(chain, min, plan);
+			return wait_for_room(chain, min, false, plan);
 		}
 	}
 
@@ -393,18 +458,20 @@ int zpipe_chain_plan(struct zpipe_chain *chain, u64 position, u64 min, u64 want,
 		if (start_of(chain, keep - 1) == position)
 			plan->keep = keep - 1;
 	}
+	full = plan->keep - chain->first > chain->mask;
 	if (place(chain, plan, min, want, keep, chain->consumed)) {
 		plan->length = min(plan->length, limit - position);
-		ret = plan->length >= min ? 0 : wait_for_limit(chain, min, plan);
+		ret = 0;
+		if (full || plan->length < min)
+			ret = wait_for_room(chain, min, full, plan);
 	} else {
 		if (position != chain->consumed)
 			give_published(chain, keep, position);
-		ret = -ENOBUFS;
-		if (place(chain, plan, min, want, keep, chain->published) &&
-		    position + min <= chain->published + window) {
+		ret = wait_for_room(chain, min, full, plan);
+		if (!place(chain, plan, min, want, keep, chain->published))
+			ret = -ENOBUFS;
+		if (ret == -EAGAIN)
 			plan->wait = next_boundary(chain, keep, position);
-			ret = -EAGAIN;
-		}
 	}
 	zpipe_slots_take_back(chain->slots);
 	return ret;
@@ -473,11 +540,37 @@ u32 zpipe_chain_commit(struct zpipe_chain *chain, const struct zpipe_plan *plan)
 		run = run_of(chain, chain->opened);
 		run->nr = plan->nr;
 		run->given = 0;
+		run->fixed = plan->fixed;
 		chain->opened++;
 	}
 	chain->granted = plan->position + plan->length;
 	share(chain);
 	return freed + zpipe_chain_reclaim(chain);
+}
+
+/**
+ * zpipe_chain_close - take back what was granted behind a position
+ * @chain: the pipe's
+ * @position: from published to granted
+ */
+void zpipe_chain_close(struct zpipe_chain *chain, u64 position)
+{
+	while (chain->opened > chain->first && start_of(chain, chain->opened - 1) >= position) {
+		u64 k = --chain->opened;
+
+		put_slots(chain, k, run_of(chain, k)->given, run_of(chain, k)->nr);
+	}
+	if (chain->opened > chain->first) {
+		u64 k = chain->opened - 1;
+		struct zpipe_run *run = run_of(chain, k);
+		u32 used = max(slots_used(chain, k, position), run->given);
+
+		put_slots(chain, k, used, run->nr);
+		run->nr = used;
+		run->fixed = position - start_of(chain, k);
+	}
+	chain->granted = position;
+	share(chain);
 }
 
 /**

@@ -25,10 +25,12 @@
  * struct zpipe_run - the slots a descriptor holds
  * @nr: slots of its run, from the one its offset is in
  * @given: of these, from the front, already given back
+ * @fixed: bytes of the descriptor when it has not all of these slots; else 0
  */
 struct zpipe_run {
 	u32 nr;
 	u32 given;
+	u64 fixed;
 };
 
 /**
@@ -83,6 +85,7 @@ struct zpipe_chain {
  * @keep: descriptors before this one stay; those from it on are taken back
  * @first: first slot of a new run
  * @nr: its length; 0 when the grant is what the open descriptor still has
+ * @fixed: bytes of the new run when it has not all of its slots; else 0
  * @wait: the consumed position to wait for, when there is no memory now
  */
 struct zpipe_plan {
@@ -92,6 +95,7 @@ struct zpipe_plan {
 	u64 keep;
 	u32 first;
 	u32 nr;
+	u64 fixed;
 	u64 wait;
 };
 
@@ -102,6 +106,9 @@ void zpipe_chain_settle(struct zpipe_chain *chain, const struct zpipe_cursor *sl
 u32 zpipe_chain_reclaim(struct zpipe_chain *chain);
 int zpipe_chain_plan(struct zpipe_chain *chain, u64 position, u64 min, u64 want,
 		     struct zpipe_plan *plan);
+int zpipe_chain_plan_at(struct zpipe_chain *chain, u64 position, u64 min, bool go_on,
+			u64 offset, u64 length, struct zpipe_plan *plan);
+void zpipe_chain_close(struct zpipe_chain *chain, u64 position);
 void zpipe_chain_reserve(struct zpipe_chain *chain, const struct zpipe_plan *plan);
 void zpipe_chain_unreserve(struct zpipe_chain *chain, const struct zpipe_plan *plan);
 u32 zpipe_chain_commit(struct zpipe_chain *chain, const struct zpipe_plan *plan);

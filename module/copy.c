@@ -14,6 +14,7 @@
 #include "copy.h"
 #include "pipe.h"
 #include "pool.h"
+#include "post.h"
 #include "reader.h"
 #include "wait.h"
 #include "writer.h"
@@ -140,6 +141,8 @@ static ssize_t write_some(struct zpipe_pipe *pipe, struct iov_iter *from, bool n
 	ret = zpipe_writer_check_locked(pipe);
 	if (!ret) {
 		zpipe_pipe_publish_locked(pipe, plan.position + count);
+		if (zpipe_post_is_on(pipe))
+			zpipe_post_flushed_locked(pipe, false);
 		pipe->stats.copied_write += count;
 		/* Each write is an edge for epoll, as it is with pipe(2). */
 		zpipe_wait_wake_readers_locked(pipe, ZPIPE_UNARMED);

@@ -9,6 +9,7 @@
 #include "ends.h"
 #include "pipe.h"
 #include "pool.h"
+#include "post.h"
 #include "preserve.h"
 #include "wait.h"
 #include "zpipe_trace.h"
@@ -32,6 +33,8 @@ static void end_writer_locked(struct zpipe_pipe *pipe, int error, bool drain)
 	pipe->writer_error = error;
 	pipe->drain = drain;
 	pipe->memory_wait = ZPIPE_UNARMED;
+	pipe->post_wanted = false;
+	zpipe_post_ended_locked(pipe);
 	WRITE_ONCE(pipe->state->writer_error, error);
 	WRITE_ONCE(pipe->state->writer_ended, 1);
 	if (pipe->reader_ended)
@@ -88,6 +91,7 @@ static void end_reader(struct zpipe_end *end, int error)
 	if (last) {
 		pipe->reader_ended = true;
 		pipe->reader_error = error;
+		zpipe_post_drop_locked(pipe);
 	}
 	zpipe_pipe_settle_locked(pipe);
 	zpipe_pipe_freed_locked(pipe, zpipe_chain_reclaim(&pipe->chain));
@@ -310,6 +314,8 @@ static int reset_locked(struct zpipe_pipe *pipe)
 	WRITE_ONCE(pipe->writer_page->published, chain->published);
 	list_for_each_entry(reader, &pipe->readers, entry)
 		reset_reader_locked(reader);
+	if (zpipe_post_is_on(pipe))
+		zpipe_post_hold_locked(pipe);
 
 	pipe->writer_ended = false;
 	pipe->reader_ended = false;

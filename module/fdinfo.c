@@ -45,6 +45,7 @@ void zpipe_fdinfo_show(struct seq_file *seq, struct file *file)
 	seq_printf(seq, "zpipe-consumed:\t%llu\n",
 		   reader ? reader->cursor.consumed : chain->consumed);
 	seq_printf(seq, "zpipe-readers:\t%u\n", pipe->nr_readers);
+	seq_printf(seq, "zpipe-posts:\t%u\n", pipe->nr_posts);
 	seq_printf(seq, "zpipe-pause:\t%llu\n", pipe->pause);
 	seq_printf(seq, "zpipe-resume:\t%llu\n", pipe->resume);
 	seq_printf(seq, "zpipe-paused:\t%s\n", str_yes_no(pipe->paused));

@@ -23,8 +23,10 @@
 #include "map.h"
 #include "pipe.h"
 #include "pool.h"
+#include "post.h"
 #include "reader.h"
 #include "tee.h"
+#include "wait.h"
 #include "writer.h"
 
 static int end_release(struct inode *inode, struct file *file)
@@ -153,6 +155,11 @@ static int make_ends(const struct zpipe_create_args *args, struct ends *ends, u6
 	if (IS_ERR(pipe))
 		return PTR_ERR(pipe);
 	*id = pipe->id;
+	if (zpipe_post_is_on(pipe)) {
+		zpipe_wait_lock(pipe);
+		zpipe_post_hold_locked(pipe);
+		zpipe_wait_unlock(pipe);
+	}
 	ends->writer = make_file(pipe, NULL, flags);
 	if (IS_ERR(ends->writer)) {
 		ret = PTR_ERR(ends->writer);
@@ -177,8 +184,11 @@ static int create(struct zpipe_create_args *args, struct ends *ends)
 {
 	int ret;
 
-	if (args->flags & ~(ZPIPE_F_CONTIG | ZPIPE_F_NONBLOCK))
+	if (args->flags & ~(ZPIPE_F_CONTIG | ZPIPE_F_NONBLOCK | ZPIPE_F_POSTED))
 		return -EOPNOTSUPP;
+	/* Where the bytes go is the reader's choice. */
+	if ((args->flags & ZPIPE_F_POSTED) && (args->flags & ZPIPE_F_CONTIG))
+		return -EINVAL;
 	if (args->__reserved)
 		return -EOPNOTSUPP;
 	/* No fd is a pool yet. */

@@ -19,6 +19,7 @@
 #include "info.h"
 #include "ioctl.h"
 #include "pipe.h"
+#include "post.h"
 #include "preserve.h"
 #include "reader.h"
 #include "types.h"
@@ -42,6 +43,8 @@ union verb_args {
 	struct zpipe_release_args release;
 	struct zpipe_export_args export;
 	struct zpipe_tee_args tee;
+	struct zpipe_post_args post;
+	struct zpipe_unpost_args unpost;
 };
 
 /**
@@ -252,6 +255,16 @@ static int do_tee(struct file *file, union verb_args *args)
 	return min(fd, 0);
 }
 
+static int do_post(struct file *file, union verb_args *args)
+{
+	return zpipe_post_add(file->private_data, &args->post);
+}
+
+static int do_unpost(struct file *file, union verb_args *args)
+{
+	return zpipe_post_take(file->private_data, &args->unpost);
+}
+
 #define VERB(nr, who, type, last, fn, back)					\
 	{									\
 		.number = ZPIPE_NR_##nr,					\
@@ -279,6 +292,9 @@ static const struct verb verbs[] = {
 	VERB(RELEASE, ZPIPE_ROLE_READER, release, handle, do_release, NULL),
 	VERB(EXPORT, ZPIPE_ROLE_READER, export, out_fd, do_export, NULL),
 	VERB(TEE, ZPIPE_ROLE_READER, tee, out_fd, do_tee, NULL),
+	VERB(POST, ZPIPE_ROLE_READER, post, length, do_post, NULL),
+	/* What comes back is known by the answer only: there must be room for it. */
+	VERB(UNPOST, ZPIPE_ROLE_READER, unpost, out_status, do_unpost, NULL),
 };
 
 static int do_buffer_info(struct file *file, union verb_args *args)

@@ -133,8 +133,8 @@ static void free_control(struct zpipe_pipe *pipe)
 /* The pages both processes see besides the data: three, unless segments are many. */
 static int alloc_control(struct zpipe_pipe *pipe, struct zpipe_pool *pool)
 {
-	/* Room for an entry more than there are segments, spare ones too, see chain.c. */
-	u32 entries = roundup_pow_of_two(zpipe_slots_total(&pool->slots) + 1);
+	/* Room for an entry more than there are segments, see chain.c. */
+	u32 entries = roundup_pow_of_two(pool->slots.nr + 1);
 	struct zpipe_state *state;
 
 	pipe->state_size = PAGE_ALIGN(struct_size(state, table, entries));
@@ -193,6 +193,7 @@ struct zpipe_pipe *zpipe_pipe_create(const struct zpipe_create_args *args)
 	pipe->resume = geometry.resume;
 	mutex_init(&pipe->write_mutex);
 	INIT_LIST_HEAD(&pipe->readers);
+	INIT_LIST_HEAD(&pipe->posts);
 	zpipe_wait_init(pipe);
 	zpipe_pipe_init_reader(pipe, &pipe->reader);
 

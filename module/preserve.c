@@ -153,6 +153,9 @@ static int check_locked(struct zpipe_reader *reader, const struct zpipe_preserve
 		return -(reader->error ?: ESHUTDOWN);
 	if (pipe->guilty == ZPIPE_ROLE_READER)
 		return -EPROTO;
+	/* The memory of posted buffers is the reader's anyway. */
+	if (pipe->flags & ZPIPE_F_POSTED)
+		return zpipe_pipe_reject_locked(pipe, ZPIPE_NR_PRESERVE, args->position, -EINVAL);
 	if (!args->length || args->position < reader->cursor.consumed ||
 	    args->position > pipe->chain.published ||
 	    args->length > pipe->chain.published - args->position)

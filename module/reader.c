@@ -10,6 +10,7 @@
 #include <linux/sched/signal.h>
 
 #include "pipe.h"
+#include "post.h"
 #include "reader.h"
 #include "wait.h"
 #include "zpipe_trace.h"
@@ -85,6 +86,10 @@ static int judge_locked(struct zpipe_reader *reader, u64 target, u64 seen, u32 *
 		*flags |= ZPIPE_RES_CANCELED;
 		return 1;
 	}
+	if (zpipe_post_has_finished_locked(pipe)) {
+		*flags |= ZPIPE_RES_FINISHED;
+		return 1;
+	}
 	if (ret && !fresh)
 		return ret;
 	if (ret)
@@ -95,7 +100,7 @@ static int judge_locked(struct zpipe_reader *reader, u64 target, u64 seen, u32 *
 		*flags |= ZPIPE_RES_PUSHED;
 		return 1;
 	}
-	if (zpipe_wait_is_full_locked(reader)) {
+	if (zpipe_wait_is_full_locked(reader) || zpipe_post_is_wanted_locked(pipe)) {
 		*flags |= ZPIPE_RES_FULL;
 		return 1;
 	}

@@ -111,7 +111,7 @@ static int join_locked(struct zpipe_reader *from, struct zpipe_reader *reader)
  * It reads from @from's consumed position on, whatever @from does next.
  *
  * Context: may sleep.
- * Return: the reader, in its pipe's list, or an ERR_PTR(): -EOPNOTSUPP,
+ * Return: the reader, in its pipe's list, or an ERR_PTR(): -EOPNOTSUPP, -EINVAL,
  * -EDQUOT, -ENOMEM, -EPROTO, -ESHUTDOWN, or why @from was detached.
  */
 struct zpipe_reader *zpipe_tee_create(struct zpipe_reader *from, struct zpipe_tee_args *args)
@@ -124,6 +124,9 @@ struct zpipe_reader *zpipe_tee_create(struct zpipe_reader *from, struct zpipe_te
 
 	if (args->flags & ~(ZPIPE_TEE_F_DETACH | ZPIPE_TEE_F_NONBLOCK))
 		return ERR_PTR(-EOPNOTSUPP);
+	/* A posted buffer is one reader's. */
+	if (pipe->flags & ZPIPE_F_POSTED)
+		return ERR_PTR(-EINVAL);
 	/* Whoever asks pays, and may be somebody else than who made the pipe. */
 	user = zpipe_user_get();
 	if (!user)

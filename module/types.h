@@ -360,6 +360,10 @@ struct zpipe_reader {
  * @wake_consumed: L, for consumed
  * @memory_wait: L, consumed position that an ALLOC without memory waits for,
  *	asleep or after EAGAIN; ZPIPE_UNARMED when none does (rule R2)
+ * @posts: L, ZPIPE_F_POSTED: what the reader has posted, in order
+ * @nr_posts: L, how many
+ * @posts_held: L, the window's slots are held for the reader
+ * @post_wanted: L, an ALLOC waits for a post, asleep or after EAGAIN
  * @wakes: L, enum zpipe_wakes, to be sent when the lock is dropped
  * @alloc_sleeper: L, in ALLOC or write(2), for memory
  * @flush_sleeper: L, in FLUSH or write(2), paused or waiting for the reader
@@ -400,6 +404,10 @@ struct zpipe_pipe {
 	u64 alloc_at;
 	u64 alloc_want;
 	u64 memory_wait;
+	struct list_head posts;
+	u32 nr_posts;
+	bool posts_held;
+	bool post_wanted;
 	u64 generation;
 	struct zpipe_wake wake_examined;
 	struct zpipe_wake wake_consumed;

@@ -93,6 +93,10 @@ ZPIPE_EVENT(preserve);
 ZPIPE_EVENT(release);
 /* EXPORT of a handle: its range. */
 ZPIPE_EVENT(export);
+/* A buffer was posted: position is its cookie, its length. */
+ZPIPE_EVENT(post);
+/* A buffer came back: position is its cookie, length the bytes placed in it. */
+ZPIPE_EVENT(unpost);
 
 #endif /* ZPIPE_TRACE_H */
 

@@ -19,7 +19,7 @@ static_assert(sizeof(struct zpipe_create_args) == 56, "create");
 static_assert(sizeof(struct zpipe_region) == 16, "region");
 static_assert(sizeof(struct zpipe_info_args) == 272, "info");
 static_assert(sizeof(struct zpipe_descriptor) == 16, "descriptor");
-static_assert(sizeof(struct zpipe_stat_args) == 232, "stat");
+static_assert(sizeof(struct zpipe_stat_args) == 240, "stat");
 static_assert(sizeof(struct zpipe_alloc_args) == 56, "alloc");
 static_assert(sizeof(struct zpipe_flush_args) == 40, "flush");
 static_assert(sizeof(struct zpipe_span) == 16, "span");
@@ -33,6 +33,8 @@ static_assert(sizeof(struct zpipe_preserve_args) == 48, "preserve");
 static_assert(sizeof(struct zpipe_release_args) == 16, "release");
 static_assert(sizeof(struct zpipe_export_args) == 16, "export");
 static_assert(sizeof(struct zpipe_tee_args) == 24, "tee");
+static_assert(sizeof(struct zpipe_post_args) == 32, "post");
+static_assert(sizeof(struct zpipe_unpost_args) == 48, "unpost");
 static_assert(offsetof(struct zpipe_create_args, out_id) == 48, "create.out_id");
 static_assert(offsetof(struct zpipe_info_args, out_index) == 232, "info.out_index");
 static_assert(offsetof(struct zpipe_stat_args, out_replaced_pages) == 192, "stat");
@@ -61,11 +63,11 @@ struct verb {
 #define RESERVED(_type)	((int)offsetof(struct zpipe_##_type##_args, __reserved))
 
 static const struct verb verbs[] = {
-	VERB(CREATE, create, ON_DEVICE, 0x3, RESERVED(create)),
+	VERB(CREATE, create, ON_DEVICE, 0xb, RESERVED(create)),
 	VERB(INFO, info, ON_WRITER | ON_READER, 0, -1),
 	VERB(STAT, stat, ON_WRITER | ON_READER, 0, RESERVED(stat)),
 	VERB(ALLOC, alloc, ON_WRITER, 0x1, -1),
-	VERB(FLUSH, flush, ON_WRITER, 0x1f, -1),
+	VERB(FLUSH, flush, ON_WRITER, 0x3f, -1),
 	VERB(READ, read, ON_READER, 0x7, -1),
 	VERB(ADVANCE, advance, ON_READER, 0x1, -1),
 	VERB(COMPLETE, complete, ON_WRITER | ON_READER, 0x1, -1),
@@ -199,7 +201,7 @@ TEST_F(abi, numbers_are_the_published_ones)
 {
 	EXPECT_EQ(0xc0387a81U, (unsigned int)ZPIPE_IOC_CREATE);
 	EXPECT_EQ(0xc1107a82U, (unsigned int)ZPIPE_IOC_INFO);
-	EXPECT_EQ(0xc0e87a83U, (unsigned int)ZPIPE_IOC_STAT);
+	EXPECT_EQ(0xc0f07a83U, (unsigned int)ZPIPE_IOC_STAT);
 	EXPECT_EQ(0xc0387a84U, (unsigned int)ZPIPE_IOC_ALLOC);
 	EXPECT_EQ(0xc0287a85U, (unsigned int)ZPIPE_IOC_FLUSH);
 	EXPECT_EQ(0xc0407a86U, (unsigned int)ZPIPE_IOC_READ);
@@ -212,6 +214,8 @@ TEST_F(abi, numbers_are_the_published_ones)
 	EXPECT_EQ(0xc0107a8dU, (unsigned int)ZPIPE_IOC_RELEASE);
 	EXPECT_EQ(0xc0107a8eU, (unsigned int)ZPIPE_IOC_EXPORT);
 	EXPECT_EQ(0xc0187a90U, (unsigned int)ZPIPE_IOC_TEE);
+	EXPECT_EQ(0xc0207a91U, (unsigned int)ZPIPE_IOC_POST);
+	EXPECT_EQ(0xc0307a92U, (unsigned int)ZPIPE_IOC_UNPOST);
 }
 
 TEST_F(abi, harmless_arguments_succeed)
@@ -366,7 +370,7 @@ TEST_F(abi, unknown_number_enotty)
 		for (nr = 0; nr < 256; nr++) {
 			if (nr >= ZPIPE_NR_CREATE && nr <= ZPIPE_NR_EXPORT)
 				continue;
-			if (nr == ZPIPE_NR_TEE)
+			if (nr >= ZPIPE_NR_TEE && nr <= ZPIPE_NR_UNPOST)
 				continue;
 			EXPECT_EQ(-1, ioctl(fds[i], command(nr, 16), buffer));
 			EXPECT_EQ(ENOTTY, errno)

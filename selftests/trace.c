@@ -19,8 +19,8 @@ static const char * const events[] = {
 	"zpipe_create", "zpipe_destroy", "zpipe_alloc", "zpipe_flush", "zpipe_read",
 	"zpipe_advance", "zpipe_complete", "zpipe_cancel", "zpipe_set", "zpipe_reset",
 	"zpipe_reject", "zpipe_tee", "zpipe_preserve", "zpipe_release", "zpipe_export",
-	"zpipe_segment_open", "zpipe_segment_free", "zpipe_pause", "zpipe_resume",
-	"zpipe_wait_begin", "zpipe_wait_end", "zpipe_wake", "zpipe_copy",
+	"zpipe_post", "zpipe_unpost", "zpipe_segment_open", "zpipe_segment_free", "zpipe_pause",
+	"zpipe_resume", "zpipe_wait_begin", "zpipe_wait_end", "zpipe_wake", "zpipe_copy",
 };
 
 #define NR_EVENTS	(sizeof(events) / sizeof(*events))

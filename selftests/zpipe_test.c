@@ -69,6 +69,8 @@ static size_t first_output(unsigned int nr, size_t size)
 		return offsetof(struct zpipe_preserve_args, out_handle);
 	case ZPIPE_NR_EXPORT:
 		return offsetof(struct zpipe_export_args, out_fd);
+	case ZPIPE_NR_UNPOST:
+		return offsetof(struct zpipe_unpost_args, out_cookie);
 	case ZPIPE_NR_TEE:
 		return offsetof(struct zpipe_tee_args, out_fd);
 	default:

@@ -30,7 +30,8 @@
 #define ZT_GLANCE_MS	30
 
 #define ZT_ALL_RES	(ZPIPE_RES_COMPLETED | ZPIPE_RES_CANCELED | ZPIPE_RES_PUSHED | \
-			 ZPIPE_RES_FULL | ZPIPE_RES_ABORTED)
+			 ZPIPE_RES_FULL | ZPIPE_RES_ABORTED | \
+			 ZPIPE_RES_FINISHED)
 
 /* Arguments of CREATE; thresholds are off (0) unless given. */
 #define ZT_ARGS(_segment, _capacity, ...)						\

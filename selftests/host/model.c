@@ -23,7 +23,7 @@
 #define SHIFT		4
 #define SEGMENT		(1u << SHIFT)
 #define MAX_WINDOW	(MAX_SLOTS * SEGMENT)
-#define ENTRIES		32
+#define ENTRIES		16
 #define MAX_HANDLES	6
 
 #define expect(cond)							\
@@ -125,7 +125,7 @@ static void check_positions(const struct world *w)
 	expect(c->granted - c->consumed <= window_of(w));
 	expect(c->opened == w->opened_word);
 	expect(c->granted == w->granted_word);
-	expect(c->opened - c->first <= ENTRIES);
+	expect(c->opened - c->first <= c->mask + 1);
 }
 
 static u32 stacked(const struct world *w, u32 top, bool parked)
@@ -238,9 +238,9 @@ static void check_table(struct world *w)
 		const struct zpipe_descriptor *entry;
 
 		while (k + 1 < w->opened_word &&
-		       w->table[(k + 1) & (ENTRIES - 1)].start <= position)
+		       w->table[(k + 1) & w->chain.mask].start <= position)
 			k++;
-		entry = &w->table[k & (ENTRIES - 1)];
+		entry = &w->table[k & w->chain.mask];
 		expect(entry->start <= position);
 		expect(*cell(w, entry->offset, position - entry->start) == position + 1);
 		if (!moved)
@@ -401,6 +401,19 @@ static void publish(struct world *w)
 	       0);
 }
 
+/*
+ * The reader has seen where entries end, up to published, and does not look at
+ * one again that it has consumed to its end: it may be written anew.
+ */
+static void remember(struct world *w)
+{
+	const struct zpipe_chain *c = &w->chain;
+
+	while (w->reader_index + 1 < c->opened &&
+	       w->table[(w->reader_index + 1) & c->mask].start <= c->consumed)
+		w->reader_index++;
+}
+
 static void advance(struct world *w)
 {
 	struct zpipe_chain *c = &w->chain;
@@ -410,6 +423,7 @@ static void advance(struct world *w)
 	/* A lower examined changes nothing, as long as consumed stays below. */
 	expect(accept_reader(c, consumed, next(4) ? examined : consumed) ==
 	       (0));
+	remember(w);
 }
 
 static void preserve(struct world *w, struct model_counts *counts)
@@ -486,6 +500,7 @@ static void step(struct world *w, struct model_counts *counts)
 			expect(w->slots.nr_free == w->slots.nr);	/* whoever holds what */
 		} else if (next(16) == 0) {
 			zpipe_chain_discard(&w->chain);
+			remember(w);
 		}
 		break;
 	case 9:
@@ -506,7 +521,10 @@ void model_run(const uint8_t *program, size_t length, struct model_counts *count
 	memset(&w, 0, sizeof(w));
 	relocate(&w);
 	zpipe_slots_init(&w.slots, w.slot, 1 + next(MAX_SLOTS));
-	w.chain.mask = ENTRIES - 1;
+	/* As many as the module gives it: just enough. */
+	w.chain.mask = 1;
+	while (w.chain.mask < w.slots.nr)
+		w.chain.mask = 2 * w.chain.mask + 1;
 	w.chain.shift = SHIFT;
 	w.chain.contig = next(2);
 	while (input_left) {

@@ -111,9 +111,8 @@
 #define ZPIPE_IOC_MAGIC		'z'
 
 /*
- * The numbers. They are never reused. 0x80 (POOL_CREATE), 0x8f (FORWARD), 0x91
- * and 0x92 (POST, UNPOST) are kept for verbs that this version does not have:
- * they answer ENOTTY.
+ * The numbers. They are never reused. 0x80 (POOL_CREATE) and 0x8f (FORWARD) are
+ * kept for verbs that this version does not have: they answer ENOTTY.
  */
 enum {
 	ZPIPE_NR_CREATE		= 0x81,
@@ -130,7 +129,9 @@ enum {
 	ZPIPE_NR_PRESERVE	= 0x8c,
 	ZPIPE_NR_RELEASE	= 0x8d,
 	ZPIPE_NR_EXPORT		= 0x8e,
-	ZPIPE_NR_TEE		= 0x90
+	ZPIPE_NR_TEE		= 0x90,
+	ZPIPE_NR_POST		= 0x91,
+	ZPIPE_NR_UNPOST		= 0x92
 };
 
 /* mmap offsets: the region in the high bits, the byte in it in the low ones. */
@@ -147,10 +148,12 @@ enum {
 #define ZPIPE_FEAT_PRESERVE	(1ULL << 2)	/* PRESERVE, RELEASE */
 #define ZPIPE_FEAT_EXPORT	(1ULL << 3)	/* EXPORT */
 #define ZPIPE_FEAT_TEE		(1ULL << 5)	/* TEE */
+#define ZPIPE_FEAT_POST		(1ULL << 8)	/* ZPIPE_F_POSTED, POST and UNPOST */
 
 /* CREATE flags. */
 #define ZPIPE_F_CONTIG		(1U << 0)	/* every view is one span */
 #define ZPIPE_F_NONBLOCK	(1U << 1)	/* both fds get O_NONBLOCK */
+#define ZPIPE_F_POSTED		(1U << 3)	/* the reader supplies the memory: POST */
 
 /* Result flags, any verb's out_flags. */
 #define ZPIPE_RES_COMPLETED	(1U << 0)	/* the peer has finished */
@@ -158,6 +161,7 @@ enum {
 #define ZPIPE_RES_PUSHED	(1U << 2)	/* the writer pushed: short read */
 #define ZPIPE_RES_FULL		(1U << 3)	/* the writer waits for memory */
 #define ZPIPE_RES_ABORTED	(1U << 4)	/* last bytes; the next READ fails */
+#define ZPIPE_RES_FINISHED	(1U << 5)	/* a posted buffer waits for UNPOST */
 
 /**
  * struct zpipe_create_args - make a pipe (on /dev/zpipe)
@@ -339,6 +343,7 @@ struct zpipe_descriptor {
  * @out_replaced_pages: pages given fresh to a segment because somebody (a
  *	vmsplice, a zero-copy send, a disk) still referred to the old ones
  * @out_readers: readers that have an fd
+ * @out_posts: buffers posted and not collected yet
  * @out_preserved_bytes: what this reader, or of a writer all readers, preserve;
  *	a byte counts for each handle
  * @out_preserved_handles: in so many handles
@@ -372,6 +377,7 @@ struct zpipe_stat_args {
 	__u64 out_rejects;
 	__u64 out_replaced_pages;
 	__u64 out_readers;
+	__u64 out_posts;
 	__u64 out_preserved_bytes;
 	__u64 out_preserved_handles;
 	__u64 out_spare_pages;
@@ -415,6 +421,9 @@ struct zpipe_alloc_args {
 #define ZPIPE_FLUSH_F_WAIT_EXAMINED (1U << 3)	/* until examined >= position; implies PUSH */
 #define ZPIPE_FLUSH_F_WAIT_CONSUMED (1U << 4)	/* until consumed >= position; needs PUSH
 						 * or a deadline
+						 */
+#define ZPIPE_FLUSH_F_FINISH	(1U << 5)	/* ZPIPE_F_POSTED: finish the buffer, also
+						 * with nothing in it
 						 */
 
 /**
@@ -608,7 +617,8 @@ struct zpipe_reset_args {
  * than one span, and an ALLOC of several segments may find no run (ENOBUFS).
  *
  * Handles belong to the reader: they are released when it completes or is
- * closed, and so a RESET finds none.
+ * closed, and so a RESET finds none. A pipe with posted buffers, whose memory
+ * is the reader's anyway, has none either: EINVAL.
  */
 struct zpipe_preserve_args {
 	__u64 position;
@@ -695,6 +705,82 @@ struct zpipe_tee_args {
 	__u64 out_position;
 };
 
+/**
+ * struct zpipe_post_args - supply a buffer (reader of a ZPIPE_F_POSTED pipe)
+ * @flags: must be 0
+ * @__reserved: must be 0
+ * @cookie: the reader's name for it; unique among those not collected yet
+ * @offset: where in the data window it begins
+ * @length: bytes; may pass the window's end, into the second mapping
+ *
+ * In such a pipe no memory is free for the writer: the window is the reader's,
+ * and the reader says where the next bytes go. Buffers are filled in the order
+ * in which they were posted. A grant is what is left of the oldest one, so its
+ * length bounds what can be committed; ALLOC waits while there is none, and
+ * poll says POLLOUT when there is. A minimum that the next buffer does not have
+ * is EMSGSIZE.
+ *
+ * FLUSH finishes the buffer it publishes into, however little of it was used;
+ * what is committed behind the flushed position is taken back. With
+ * ZPIPE_FLUSH_F_FINISH it finishes one also with nothing in it; when none is
+ * posted that is EAGAIN. A writer that needs more than is left of a buffer goes
+ * on in the next: then the one it left is finished once all of it is published.
+ * READ and poll report a finished buffer (FINISHED, POLLIN) until UNPOST has
+ * collected it.
+ *
+ * EBUSY: a byte of it belongs to a buffer that was not collected. EEXIST: so
+ * does the cookie. ENOBUFS: as many buffers are posted as the window has
+ * segments. EINVAL: outside of the window, empty, or not such a pipe.
+ */
+struct zpipe_post_args {
+	__u32 flags;
+	__u32 __reserved;
+	__u64 cookie;
+	__u64 offset;
+	__u64 length;
+};
+
+/* out_status of UNPOST. */
+#define ZPIPE_POST_COMPLETED	1	/* the writer has finished it */
+#define ZPIPE_POST_CANCELED	2	/* nothing was placed in it */
+
+#define ZPIPE_UNPOST_F_CANCEL	(1U << 0)	/* this one, finished or not */
+
+/**
+ * struct zpipe_unpost_args - get a buffer back (reader of a ZPIPE_F_POSTED pipe)
+ * @flags: ZPIPE_UNPOST_F_*
+ * @__reserved: must be 0
+ * @cookie: with CANCEL: which one
+ * @out_cookie: which one it was
+ * @out_start: stream position of its first byte
+ * @out_count: bytes placed in it. COMPLETED with 0 is a transfer of nothing
+ * @out_status: ZPIPE_POST_*
+ * @out_flags: COMPLETED: the writer has finished
+ *
+ * Without CANCEL: the oldest buffer, if it is finished (EAGAIN: it is not; READ
+ * and poll wait for that). Its bytes count as consumed, and its memory can be
+ * posted again.
+ *
+ * CANCEL: a buffer that the writer has not begun comes back at once. One that
+ * it has is its until its next FLUSH or ALLOC, or its end: EAGAIN, and the
+ * outcome, with the bytes that were placed, is collected like any other. Only
+ * then is the buffer the reader's again. A finished one comes back if it is the
+ * oldest, else EBUSY: outcomes are collected in order. ENOENT: no such cookie.
+ *
+ * When the writer has ended nothing is filled any more, and what is still
+ * queued can be canceled. When the reader ends all is dropped.
+ */
+struct zpipe_unpost_args {
+	__u32 flags;
+	__u32 __reserved;
+	__u64 cookie;
+	__u64 out_cookie;
+	__u64 out_start;
+	__u64 out_count;
+	__u32 out_status;
+	__u32 out_flags;
+};
+
 #define ZPIPE_IOC_CREATE	_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_CREATE, struct zpipe_create_args)
 #define ZPIPE_IOC_INFO		_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_INFO, struct zpipe_info_args)
 #define ZPIPE_IOC_STAT		_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_STAT, struct zpipe_stat_args)
@@ -712,5 +798,7 @@ struct zpipe_tee_args {
 #define ZPIPE_IOC_RELEASE	_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_RELEASE, struct zpipe_release_args)
 #define ZPIPE_IOC_EXPORT	_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_EXPORT, struct zpipe_export_args)
 #define ZPIPE_IOC_TEE		_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_TEE, struct zpipe_tee_args)
+#define ZPIPE_IOC_POST		_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_POST, struct zpipe_post_args)
+#define ZPIPE_IOC_UNPOST	_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_UNPOST, struct zpipe_unpost_args)
 
 #endif /* _UAPI_LINUX_ZPIPE_H */
