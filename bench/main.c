@@ -14,6 +14,7 @@
 
 #include "idle.h"
 #include "measure.h"
+#include "preserve.h"
 #include "report.h"
 #include "tee.h"
 
@@ -37,6 +38,7 @@ static struct options {
 	bool alone;
 	bool idle;
 	bool tee;
+	bool preserve;
 	bool no_header;
 	unsigned int reps;
 	unsigned int spins;
@@ -50,6 +52,7 @@ static const struct argp_option known[] = {
 	{ "alone", 'a', NULL, 0,
 	  "Also one process that is both ends (--icount does so anyway)", 0 },
 	{ "idle", 'd', NULL, 0, "Only weigh idle pipes", 0 },
+	{ "preserve", 'P', NULL, 0, "Only weigh preserve and release (with --icount)", 0 },
 	{ "tee", 'T', NULL, 0, "Only compare tee (with --icount)", 0 },
 	{ "reps", 'r', "N", 0, "Runs of each cell, at most 5", 0 },
 	{ "target", 't', "MS", 0, "Length of a run (300; with --icount 50)", 0 },
@@ -74,6 +77,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case 'd':
 		options.idle = true;
+		break;
+	case 'P':
+		options.preserve = true;
 		break;
 	case 'T':
 		options.tee = true;
@@ -202,6 +208,8 @@ int main(int argc, char **argv)
 		fputs("bench: no /dev/zpipe: peers only\n", stderr);
 	else if (options.idle)
 		return idle_report() ? 1 : 0;
+	else if (options.preserve)
+		return preserve_report() ? 1 : 0;
 	else if (options.tee)
 		return tee_report() ? 1 : 0;
 
@@ -215,7 +223,7 @@ int main(int argc, char **argv)
 		missed += idle_report();
 	if (options.icount && !options.only && !options.mode && !options.size &&
 	    !access("/dev/zpipe", F_OK))
-		missed += tee_report();
+		missed += tee_report() + preserve_report();
 	if (options.csv) {
 		csv = fopen(options.csv, "w");
 		if (csv)
