@@ -407,11 +407,11 @@ void zpipe_pool_sweep(struct zpipe_pool *pool)
 {
 	u32 i;
 
-	if (!atomic_long_read(&pool->spare_pages))
-		return;
 	spin_lock(&pool->lock);
 	pool->slots.returned = 0;
 	spin_unlock(&pool->lock);
+	if (!atomic_long_read(&pool->spare_pages))
+		return;
 	for (i = pool->slots.nr; i < zpipe_slots_total(&pool->slots); i++)
 		trim_slot(pool, i, true);
 }

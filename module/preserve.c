@@ -62,16 +62,16 @@ static void hold_free(struct kref *kref)
 {
 	struct zpipe_hold *hold = container_of(kref, struct zpipe_hold, kref);
 	struct zpipe_pool *pool = hold->pool;
-	u32 i;
+	u32 i, freed = 0;
 
 	spin_lock(&pool->lock);
 	for (i = 0; i < hold->nr_spans; i++)
-		zpipe_slots_unhold(&pool->slots, first_slot(pool, &hold->spans[i]),
-				   nr_slots(pool, &hold->spans[i]));
+		freed += zpipe_slots_unhold(&pool->slots, first_slot(pool, &hold->spans[i]),
+					    nr_slots(pool, &hold->spans[i]));
 	spin_unlock(&pool->lock);
-	if (READ_ONCE(pool->trimmed))
+	if (freed && READ_ONCE(pool->trimmed))
 		zpipe_pool_trim(pool);
-	else
+	else if (READ_ONCE(pool->slots.returned))
 		zpipe_pool_sweep(pool);
 	zpipe_pool_put(pool);
 	kvfree(hold);

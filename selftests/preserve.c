@@ -299,6 +299,21 @@ TEST_F(preserve, handles_are_their_readers_own)
 	zt_pipe_close(&other);
 }
 
+/* The memory of posted buffers is the reader's anyway. */
+TEST_F(preserve, pipe_with_posted_buffers_einval)
+{
+	struct zpipe_post_args post = { .length = ZT_PAGE, .cookie = 1 };
+	struct zt_pipe p;
+
+	if (variant->flags)
+		return;
+	ASSERT_EQ(0, zt_pipe_open(&p, ZT_ARGS(ZT_PAGE, CAPACITY, .flags = ZPIPE_F_POSTED)));
+	ASSERT_EQ(0, zt_ioctl(p.r.fd, ZPIPE_IOC_POST, &post));
+	ASSERT_EQ(0, zt_put(&p.w, 100));
+	EXPECT_EQ(-EINVAL, zt_preserve(&p.r, 0, 100, &self->kept));
+	zt_pipe_close(&p);
+}
+
 TEST_F(preserve, no_spare_segment_left_enobufs_and_nothing_changed)
 {
 	struct zt_kept kept[SEGMENTS], more;
