@@ -4,8 +4,8 @@
  *
  * PRESERVE and RELEASE of 4 KiB, beside the cheapest calls that do anything: a READ and an ADVANCE
  * of the same message. Twice: when the segment is held already, as it is for the second of several
- * messages in it, and when it must be replaced, with memory that is cleared and goes back again. And
- * what a reader would do instead: copy the message.
+ * messages in it, and when it must be replaced, with memory that is cleared and goes back again.
+ * And what a reader would do instead: copy the message.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,7 +112,8 @@ int preserve_report(void)
 	raw_close(&pipe);
 	if (calls < 0 || fresh < 0 || held < 0)
 		return 1;
-	printf("preserve and release of 4 KiB: %.0f; in a fresh segment of 64 KiB %.0f\n"
-	       "  read and advance %.0f, copying it %.0f instructions\n", held, fresh, calls, copied);
+	printf("preserve and release of 4 KiB: %.0f; in a fresh segment of 64 KiB %.0f\n",
+	       held, fresh);
+	printf("  read and advance %.0f, copying it %.0f instructions\n", calls, copied);
 	return !report_verdict("preserve and release / 2 calls", held / calls, true, 2);
 }
