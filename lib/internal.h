@@ -41,6 +41,8 @@ int zp_sys_preserve(int fd, struct zpipe_preserve_args *args);
 int zp_sys_release(int fd, struct zpipe_release_args *args);
 int zp_sys_export(int fd, struct zpipe_export_args *args);
 int zp_sys_tee(int fd, struct zpipe_tee_args *args);
+int zp_sys_post(int fd, struct zpipe_post_args *args);
+int zp_sys_unpost(int fd, struct zpipe_unpost_args *args);
 int zp_sys_reset(int fd, struct zpipe_reset_args *args);
 
 /* opts.c: structs that begin with their size */

@@ -18,7 +18,7 @@
 #define MAGIC_GENERATION	0xffULL
 
 /* Pipe flags whose rules this library knows. */
-#define KNOWN_FLAGS		(ZPIPE_F_CONTIG | ZPIPE_F_NONBLOCK)
+#define KNOWN_FLAGS		(ZPIPE_F_CONTIG | ZPIPE_F_NONBLOCK | ZPIPE_F_POSTED)
 
 /* Polls before sleeping, where another CPU may answer meanwhile. */
 #define DEFAULT_SPIN		500

@@ -63,6 +63,10 @@ int zp_reader_open(struct zp_reader **r, int fd, const struct zp_open_opts *opts
 	if (ret)
 		goto err_free;
 
+	/* its bytes come back with their buffers: zp_stream_reader_open() */
+	ret = rd->map.info.out_flags & ZPIPE_F_POSTED ? -EINVAL : 0;
+	if (ret)
+		goto err_unmap;
 	info = &rd->map.info;
 	zp_chain_init(&rd->chain, &rd->map);
 	ret = zp_walk_init(&rd->walk, &rd->chain);

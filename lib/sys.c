@@ -25,6 +25,7 @@ _Static_assert(ZP_FLUSH_WAIT_EXAMINED == ZPIPE_FLUSH_F_WAIT_EXAMINED, "flush fla
 _Static_assert(ZP_FLUSH_WAIT_CONSUMED == ZPIPE_FLUSH_F_WAIT_CONSUMED, "flush flag");
 _Static_assert(ZP_CONTIG == ZPIPE_F_CONTIG, "pipe flag");
 _Static_assert(ZP_NONBLOCK == ZPIPE_F_NONBLOCK, "pipe flag");
+_Static_assert(ZP_POSTED == ZPIPE_F_POSTED, "pipe flag");
 _Static_assert(ZP_DRAIN == ZPIPE_COMPLETE_F_DRAIN, "complete flag");
 _Static_assert(ZP_CANCEL_READ == ZPIPE_CANCEL_READ, "cancel");
 _Static_assert(ZP_CANCEL_FLUSH == ZPIPE_CANCEL_FLUSH, "cancel");
@@ -108,6 +109,16 @@ int zp_sys_export(int fd, struct zpipe_export_args *args)
 int zp_sys_tee(int fd, struct zpipe_tee_args *args)
 {
 	return call(fd, ZPIPE_IOC_TEE, args);
+}
+
+int zp_sys_post(int fd, struct zpipe_post_args *args)
+{
+	return call(fd, ZPIPE_IOC_POST, args);
+}
+
+int zp_sys_unpost(int fd, struct zpipe_unpost_args *args)
+{
+	return call(fd, ZPIPE_IOC_UNPOST, args);
 }
 
 int zp_sys_reset(int fd, struct zpipe_reset_args *args)

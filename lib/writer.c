@@ -112,6 +112,10 @@ int zp_writer_open(struct zp_writer **w, int fd, const struct zp_open_opts *opts
 	if (ret)
 		goto err_free;
 
+	/* a flush ends a grant there: zp_stream_writer_open() */
+	ret = wr->map.info.out_flags & ZPIPE_F_POSTED ? -EINVAL : 0;
+	if (ret)
+		goto err_unmap;
 	info = &wr->map.info;
 	zp_chain_init(&wr->chain, &wr->map);
 	ret = zp_walk_init(&wr->walk, &wr->chain);

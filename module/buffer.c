@@ -10,15 +10,18 @@
 #include <linux/module.h>
 #include <linux/poll.h>
 #include <linux/seq_file.h>
+#include <linux/splice.h>
 #include <linux/uio.h>
 
 #include "buffer.h"
-#include "compat.h"
 #include "ioctl.h"
 #include "map.h"
 #include "pool.h"
 #include "preserve.h"
 #include "zpipe_trace.h"
+
+/* Pages that one splice(2) takes at most. */
+#define SPLICED		8
 
 static u64 pages_of(const struct zpipe_span *span)
 {
@@ -119,6 +122,55 @@ static ssize_t buffer_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	return done;
 }
 
+static void put_lent(struct splice_pipe_desc *desc, unsigned int i)
+{
+	put_page(desc->pages[i]);
+}
+
+/* By reference, as splice.c does it: a page that is lent is not used again before it is back. */
+static ssize_t buffer_splice_read(struct file *file, loff_t *pos, struct pipe_inode_info *to,
+				  size_t length, unsigned int flags)
+{
+	struct page *pages[SPLICED];
+	struct partial_page partial[SPLICED];
+	struct splice_pipe_desc desc = {
+		.pages = pages,
+		.partial = partial,
+		.nr_pages_max = SPLICED,
+		.ops = &nosteal_pipe_buf_ops,
+		.spd_release = put_lent,
+	};
+	u64 at = *pos;
+	ssize_t ret;
+
+	while (length && desc.nr_pages < SPLICED) {
+		size_t in_page, part;
+		struct page *page;
+
+		part = min(find_part(file->private_data, at, &page, &in_page), length);
+		if (!part)
+			break;
+		/* It may be pinned: read(2) can copy it. */
+		if (!zpipe_pool_lend(page)) {
+			if (!desc.nr_pages)
+				return -EINVAL;
+			break;
+		}
+		pages[desc.nr_pages] = page;
+		partial[desc.nr_pages].offset = in_page;
+		partial[desc.nr_pages].len = part;
+		desc.nr_pages++;
+		at += part;
+		length -= part;
+	}
+	if (!desc.nr_pages)
+		return 0;
+	ret = splice_to_pipe(to, &desc);
+	if (ret > 0)
+		*pos += ret;
+	return ret;
+}
+
 static loff_t buffer_llseek(struct file *file, loff_t offset, int whence)
 {
 	struct zpipe_hold *hold = file->private_data;
@@ -157,7 +209,7 @@ static const struct file_operations buffer_fops = {
 	.compat_ioctl = compat_ptr_ioctl,
 	.mmap = buffer_mmap,
 	.read_iter = buffer_read_iter,
-	.splice_read = zpipe_splice_read,
+	.splice_read = buffer_splice_read,
 	.show_fdinfo = buffer_show_fdinfo,
 };
 

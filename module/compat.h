@@ -9,7 +9,14 @@
 
 #include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+#include <linux/io_uring.h>
+#else
+#include <linux/io_uring/cmd.h>
+#endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
 #error zpipe needs Linux 6.1 or later
@@ -26,14 +33,60 @@ static inline void zpipe_vma_flags(struct vm_area_struct *vma, unsigned long set
 }
 
 /*
- * Splice out by way of read_iter: copies, and is counted so. The older helper
- * would put our own pages into the pipe as page cache, which they are not:
- * reading them there fails, and the bytes are lost. EINVAL is better.
+ * io_uring commands: may one be left pending (it can be canceled), is this call
+ * a cancellation, where is its area, and - of one that was pending - is its
+ * task gone or going, or is this another one.
  */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
-#define zpipe_splice_read	NULL
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+static inline bool zpipe_uring_can_park(void)
+{
+	return false;
+}
+
+static inline bool zpipe_uring_is_cancel(unsigned int issue_flags)
+{
+	return false;
+}
+
+static inline const void *zpipe_uring_area(const struct io_uring_cmd *cmd)
+{
+	return cmd->cmd;
+}
+
+static inline void zpipe_uring_mark_cancelable(struct io_uring_cmd *cmd, unsigned int issue_flags)
+{
+}
+
+static inline bool zpipe_uring_is_orphan(struct io_uring_cmd *cmd)
+{
+	return true;
+}
 #else
-#define zpipe_splice_read	copy_splice_read
+static inline bool zpipe_uring_can_park(void)
+{
+	return true;
+}
+
+static inline bool zpipe_uring_is_cancel(unsigned int issue_flags)
+{
+	return issue_flags & IO_URING_F_CANCEL;
+}
+
+static inline const void *zpipe_uring_area(const struct io_uring_cmd *cmd)
+{
+	return io_uring_sqe_cmd(cmd->sqe);
+}
+
+static inline void zpipe_uring_mark_cancelable(struct io_uring_cmd *cmd, unsigned int issue_flags)
+{
+	io_uring_cmd_mark_cancelable(cmd, issue_flags);
+}
+
+static inline bool zpipe_uring_is_orphan(struct io_uring_cmd *cmd)
+{
+	return io_uring_cmd_get_task(cmd) != current ||
+	       (current->flags & (PF_EXITING | PF_KTHREAD));
+}
 #endif
 
 #endif /* ZPIPE_COMPAT_H */

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * copy - read(2) and write(2): the only places where bytes are copied
+ * copy - read(2) and write(2): where bytes are copied
  *
  * They behave like pipe(2) and mix with the mapped path: a write takes a grant
  * at the published position and publishes it, a read consumes what is there.
  * User memory is touched without the pipe's lock, so a caller that stalls in a
- * page fault holds up only others who use the same end in the same way.
+ * page fault holds up only others who use the same end in the same way. How to
+ * enter, wait and leave is shared with splice.c.
  */
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
@@ -74,6 +75,60 @@ static void leave(struct zpipe_end *end, struct mutex *mutex, u32 busy)
 	mutex_unlock(mutex);
 }
 
+/**
+ * zpipe_copy_enter_read - be the one caller of read(2) or splice(2) out
+ * @end: the reader
+ * @nowait: do not wait for another
+ *
+ * Being busy keeps consumed, and so the segments, where they are.
+ *
+ * Context: may sleep, interruptibly.
+ * Return: 0, then zpipe_copy_leave_read() is owed, or an errno.
+ */
+int zpipe_copy_enter_read(struct zpipe_end *end, bool nowait)
+{
+	int ret;
+
+	ret = enter(end, &end->reader->mutex, ZPIPE_BUSY_READ2, ZPIPE_BUSY_READ, nowait);
+	if (!ret && READ_ONCE(end->reader->open)) {
+		zpipe_copy_leave_read(end);
+		ret = -EBUSY;
+	}
+	return ret;
+}
+
+/**
+ * zpipe_copy_leave_read - let the next one in
+ * @end: the reader
+ */
+void zpipe_copy_leave_read(struct zpipe_end *end)
+{
+	leave(end, &end->reader->mutex, ZPIPE_BUSY_READ2);
+}
+
+/**
+ * zpipe_copy_enter_write - be the one caller of write(2) or splice(2) in
+ * @end: the writer
+ * @nowait: do not wait for another
+ *
+ * Context: may sleep, interruptibly.
+ * Return: 0, then zpipe_copy_leave_write() is owed, or an errno.
+ */
+int zpipe_copy_enter_write(struct zpipe_end *end, bool nowait)
+{
+	return enter(end, &end->pipe->write_mutex, ZPIPE_BUSY_WRITE2,
+		     ZPIPE_BUSY_ALLOC | ZPIPE_BUSY_FLUSH, nowait);
+}
+
+/**
+ * zpipe_copy_leave_write - let the next one in
+ * @end: the writer
+ */
+void zpipe_copy_leave_write(struct zpipe_end *end)
+{
+	leave(end, &end->pipe->write_mutex, ZPIPE_BUSY_WRITE2);
+}
+
 /* Bytes between the window and an iterator; short when user memory faults. */
 static size_t copy_bytes(struct zpipe_pool *pool, u64 offset, size_t length,
 			 struct iov_iter *iter, bool to_window)
@@ -100,16 +155,24 @@ static size_t copy_bytes(struct zpipe_pool *pool, u64 offset, size_t length,
 	return done;
 }
 
-/* One grant's worth of a write. Bytes copied, or an errno. */
-static ssize_t write_some(struct zpipe_pipe *pipe, struct iov_iter *from, bool nowait,
-			  bool whole)
+/**
+ * zpipe_copy_grant - wait until something can be written
+ * @pipe: the pipe; the caller has entered
+ * @count: bytes to be written
+ * @nowait: -EAGAIN instead of waiting
+ * @whole: there must be room for all of them
+ * @plan: the grant
+ *
+ * Context: may sleep, interruptibly.
+ * Return: 0 or an errno of write(2).
+ */
+int zpipe_copy_grant(struct zpipe_pipe *pipe, size_t count, bool nowait, bool whole,
+		     struct zpipe_plan *plan)
 {
-	size_t count = iov_iter_count(from);
 	struct zpipe_alloc_args args = {
 		.min = whole ? count : 1,
 		.want = count,
 	};
-	struct zpipe_plan plan;
 	int ret;
 
 	zpipe_wait_lock(pipe);
@@ -118,21 +181,39 @@ static ssize_t write_some(struct zpipe_pipe *pipe, struct iov_iter *from, bool n
 	zpipe_wait_unlock(pipe);
 	if (ret)
 		return ret;
-	ret = zpipe_writer_grant(pipe, &args, nowait, &plan);
+	ret = zpipe_writer_grant(pipe, &args, nowait, NULL, plan);
 	if (ret == ZPIPE_GRANT_CANCELED) {
 		zpipe_wait_lock(pipe);
 		zpipe_writer_cancel_locked(pipe);
 		zpipe_wait_unlock(pipe);
 		return -ECANCELED;
 	}
+	if (ret == ZPIPE_GRANT_ENDED)
+		return -EPIPE;
 	if (ret)
 		return ret;
 	/* It may have left while this waited, which is what made room. */
-	if (READ_ONCE(pipe->reader_ended))
-		return -EPIPE;
+	return READ_ONCE(pipe->reader_ended) ? -EPIPE : 0;
+}
+
+/**
+ * zpipe_copy_fill - copy into a grant and publish it
+ * @pipe: the pipe; the caller has entered
+ * @from: what to copy
+ * @plan: the grant
+ * @place: for the trace, enum zpipe_copy_place
+ *
+ * Context: may sleep.
+ * Return: bytes copied, at least one, or an errno.
+ */
+ssize_t zpipe_copy_fill(struct zpipe_pipe *pipe, struct iov_iter *from,
+			const struct zpipe_plan *plan, int place)
+{
+	size_t count = min_t(u64, iov_iter_count(from), plan->length);
+	int ret;
 
 	/* The chain holds the slots: unpublished memory is nobody else's. */
-	count = copy_bytes(pipe->pool, plan.offset, min_t(u64, count, plan.length), from, true);
+	count = copy_bytes(pipe->pool, plan->offset, count, from, true);
 	if (!count)
 		return -EFAULT;
 	zpipe_wait_lock(pipe);
@@ -140,17 +221,19 @@ static ssize_t write_some(struct zpipe_pipe *pipe, struct iov_iter *from, bool n
 	/* It may have been completed by another thread while this copied. */
 	ret = zpipe_writer_check_locked(pipe);
 	if (!ret) {
-		zpipe_pipe_publish_locked(pipe, plan.position + count);
+		zpipe_pipe_publish_locked(pipe, plan->position + count);
 		if (zpipe_post_is_on(pipe))
 			zpipe_post_flushed_locked(pipe, false);
 		pipe->stats.copied_write += count;
+		if (place == ZPIPE_COPY_SPLICE_IN)
+			pipe->stats.spliced_in += count;
 		/* Each write is an edge for epoll, as it is with pipe(2). */
 		zpipe_wait_wake_readers_locked(pipe, ZPIPE_UNARMED);
 	}
 	zpipe_wait_unlock(pipe);
 	if (ret)
 		return ret;
-	trace_zpipe_copy(pipe->id, plan.position, count, ZPIPE_COPY_WRITE);
+	trace_zpipe_copy(pipe->id, plan->position, count, place);
 	return count;
 }
 
@@ -171,23 +254,25 @@ ssize_t zpipe_copy_write(struct kiocb *iocb, struct iov_iter *from)
 	struct zpipe_pipe *pipe = end->pipe;
 	bool nowait = is_nowait(iocb);
 	bool whole = nowait && iov_iter_count(from) <= PIPE_BUF;
+	struct zpipe_plan plan;
 	ssize_t done = 0, ret = 0;
 
 	if (end->role != ZPIPE_ROLE_WRITER)
 		return -EBADF;
 	if (!iov_iter_count(from))
 		return 0;
-	ret = enter(end, &pipe->write_mutex, ZPIPE_BUSY_WRITE2,
-		    ZPIPE_BUSY_ALLOC | ZPIPE_BUSY_FLUSH, nowait);
+	ret = zpipe_copy_enter_write(end, nowait);
 	if (ret)
 		return ret;
 	while (iov_iter_count(from)) {
-		ret = write_some(pipe, from, nowait, whole);
+		ret = zpipe_copy_grant(pipe, iov_iter_count(from), nowait, whole, &plan);
+		if (!ret)
+			ret = zpipe_copy_fill(pipe, from, &plan, ZPIPE_COPY_WRITE);
 		if (ret < 0)
 			break;
 		done += ret;
 	}
-	leave(end, &pipe->write_mutex, ZPIPE_BUSY_WRITE2);
+	zpipe_copy_leave_write(end);
 	if (done)
 		return done;
 	if (ret == -EPIPE)
@@ -195,45 +280,82 @@ ssize_t zpipe_copy_write(struct kiocb *iocb, struct iov_iter *from)
 	return ret;
 }
 
-/* What is there now, or 0. Bytes copied, or an errno. */
-static ssize_t read_some(struct zpipe_reader *reader, struct iov_iter *to)
+/**
+ * zpipe_copy_look - what is there now
+ * @reader: the reader; the caller has entered
+ * @position: where in the stream
+ * @span: and in the window, the first piece of it; of length 0 for nothing
+ *
+ * Return: 0 or an errno of read(2).
+ */
+int zpipe_copy_look(struct zpipe_reader *reader, u64 *position, struct zpipe_span *span)
 {
 	struct zpipe_pipe *pipe = reader->pipe;
 	struct zpipe_chain *chain = &pipe->chain;
-	struct zpipe_span span;
-	u64 position;
-	ssize_t ret;
+	int ret;
 
+	span->length = 0;
 	zpipe_wait_lock(pipe);
 	ret = zpipe_pipe_look_locked(pipe, reader);
 	if (!ret)
 		ret = zpipe_reader_check_locked(reader);
-	position = reader->cursor.consumed;
-	if (ret || !zpipe_chain_spans(chain, position, chain->published, &span, 1)) {
-		zpipe_wait_unlock(pipe);
-		return ret;
-	}
+	*position = reader->cursor.consumed;
+	if (!ret)
+		zpipe_chain_spans(chain, *position, chain->published, span, 1);
 	zpipe_wait_unlock(pipe);
+	return ret;
+}
 
-	/* Being busy keeps consumed, and so the segments, where they are. */
-	span.length = min_t(u64, span.length, iov_iter_count(to));
-	ret = copy_bytes(pipe->pool, span.offset, span.length, to, false);
+/**
+ * zpipe_copy_consume - give bytes back
+ * @reader: the reader; the caller has entered
+ * @position: where zpipe_copy_look() said
+ * @copied: bytes that were copied
+ * @spliced: and that were not
+ */
+void zpipe_copy_consume(struct zpipe_reader *reader, u64 position, u64 copied, u64 spliced)
+{
+	struct zpipe_pipe *pipe = reader->pipe;
+	u64 end = position + copied + spliced;
 
 	zpipe_wait_lock(pipe);
 	/* What a mapped thread of this end has stored meanwhile counts again. */
 	reader->busy &= ~ZPIPE_BUSY_READ2;
 	zpipe_pipe_look_locked(pipe, reader);
 	reader->busy |= ZPIPE_BUSY_READ2;
-	if (reader->cursor.consumed < position + ret)
-		zpipe_pipe_advance_locked(reader, position + ret, position + ret);
-	pipe->stats.copied_read += ret;
+	if (reader->cursor.consumed < end)
+		zpipe_pipe_advance_locked(reader, end, end);
+	pipe->stats.copied_read += copied;
+	pipe->stats.spliced_out += spliced;
 	zpipe_wait_unlock(pipe);
-	trace_zpipe_copy(pipe->id, position, ret, ZPIPE_COPY_READ);
+}
+
+/* What is there now, or 0. Bytes copied, or an errno. */
+static ssize_t read_some(struct zpipe_reader *reader, struct iov_iter *to)
+{
+	struct zpipe_span span;
+	u64 position;
+	ssize_t ret;
+
+	ret = zpipe_copy_look(reader, &position, &span);
+	if (ret || !span.length)
+		return ret;
+	span.length = min_t(u64, span.length, iov_iter_count(to));
+	ret = copy_bytes(reader->pipe->pool, span.offset, span.length, to, false);
+	zpipe_copy_consume(reader, position, ret, 0);
+	trace_zpipe_copy(reader->pipe->id, position, ret, ZPIPE_COPY_READ);
 	return ret ?: -EFAULT;
 }
 
-/* Nothing there: sleep, or say why not. 0 to look again, 1 for end of file. */
-static int wait_for_bytes(struct zpipe_reader *reader, bool nowait)
+/**
+ * zpipe_copy_wait - nothing is there: sleep, or say why not
+ * @reader: the reader; the caller has entered
+ * @nowait: -EAGAIN instead of waiting
+ *
+ * Context: may sleep, interruptibly.
+ * Return: 0 to look again, 1 for end of file, or an errno of read(2).
+ */
+int zpipe_copy_wait(struct zpipe_reader *reader, bool nowait)
 {
 	struct zpipe_pipe *pipe = reader->pipe;
 	struct zpipe_read_args args = {};
@@ -244,7 +366,7 @@ static int wait_for_bytes(struct zpipe_reader *reader, bool nowait)
 	    reader->cursor.consumed == pipe->chain.published) {
 		ret = 1;
 	} else {
-		ret = zpipe_reader_wait_locked(reader, &args, nowait);
+		ret = zpipe_reader_wait_locked(reader, &args, nowait, NULL);
 		if (ret == -ECONNRESET && pipe->closed_abort)
 			ret = 1;
 		else if (!ret && zpipe_reader_cancel_locked(reader))
@@ -273,13 +395,9 @@ ssize_t zpipe_copy_read(struct kiocb *iocb, struct iov_iter *to)
 		return -EBADF;
 	if (!iov_iter_count(to))
 		return 0;
-	ret = enter(end, &reader->mutex, ZPIPE_BUSY_READ2, ZPIPE_BUSY_READ, nowait);
+	ret = zpipe_copy_enter_read(end, nowait);
 	if (ret)
 		return ret;
-	if (READ_ONCE(reader->open)) {
-		ret = -EBUSY;
-		goto out_leave;
-	}
 	while (iov_iter_count(to)) {
 		ret = read_some(reader, to);
 		if (ret > 0) {
@@ -288,11 +406,10 @@ ssize_t zpipe_copy_read(struct kiocb *iocb, struct iov_iter *to)
 		}
 		if (ret < 0 || done)
 			break;
-		ret = wait_for_bytes(reader, nowait);
+		ret = zpipe_copy_wait(reader, nowait);
 		if (ret)
 			break;
 	}
-out_leave:
-	leave(end, &reader->mutex, ZPIPE_BUSY_READ2);
+	zpipe_copy_leave_read(end);
 	return done ?: min_t(ssize_t, ret, 0);
 }

@@ -12,9 +12,7 @@
 #include <linux/module.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
-#include <linux/splice.h>
 
-#include "compat.h"
 #include "copy.h"
 #include "ends.h"
 #include "fdinfo.h"
@@ -25,7 +23,9 @@
 #include "pool.h"
 #include "post.h"
 #include "reader.h"
+#include "splice.h"
 #include "tee.h"
+#include "uring.h"
 #include "wait.h"
 #include "writer.h"
 
@@ -70,8 +70,9 @@ static const struct file_operations end_fops = {
 	.read_iter = zpipe_copy_read,
 	.write_iter = zpipe_copy_write,
 	.splice_read = zpipe_splice_read,
-	.splice_write = iter_file_splice_write,
+	.splice_write = zpipe_splice_write,
 	.show_fdinfo = zpipe_fdinfo_show,
+	.uring_cmd = zpipe_uring_cmd,
 };
 
 /* Takes over one reference on the pipe, also when it fails. */

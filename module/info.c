@@ -32,7 +32,8 @@ int zpipe_info_get(struct zpipe_end *end, struct zpipe_info_args *args)
 	args->out_role = end->role;
 	args->out_magic = ZPIPE_MAGIC;
 	args->out_features = ZPIPE_FEAT_CONTIG | ZPIPE_FEAT_RW | ZPIPE_FEAT_PRESERVE |
-			     ZPIPE_FEAT_EXPORT | ZPIPE_FEAT_TEE | ZPIPE_FEAT_POST;
+			     ZPIPE_FEAT_EXPORT | ZPIPE_FEAT_TEE | ZPIPE_FEAT_POST |
+			     (IS_ENABLED(CONFIG_IO_URING) ? ZPIPE_FEAT_URING : 0);
 	args->out_id = pipe->id;
 	args->out_version = ZPIPE_UAPI_VERSION;
 	args->out_flags = pipe->flags;
@@ -140,6 +141,8 @@ int zpipe_info_stat(struct zpipe_end *end, struct zpipe_stat_args *args)
 	}
 	args->out_readers = pipe->nr_readers;
 	args->out_posts = pipe->nr_posts;
+	args->out_spliced_out = stats->spliced_out;
+	args->out_spliced_in = stats->spliced_in;
 	zpipe_wait_unlock(pipe);
 	return 0;
 }

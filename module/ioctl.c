@@ -3,9 +3,10 @@
  * ioctl - the dispatcher and the table of verbs
  *
  * The only place where arguments are copied from and to user memory, and never
- * with a lock held. The size comes from the command: a shorter struct is
- * zero-filled, a longer one must have a zero tail, and the answer is written
- * for the shorter of the two.
+ * with a lock of the pipe held. The size comes from the command: a shorter
+ * struct is zero-filled, a longer one must have a zero tail, and the answer is
+ * written for the shorter of the two. A verb that comes through io_uring goes
+ * the same way.
  */
 #include <linux/file.h>
 #include <linux/poll.h>
@@ -47,16 +48,28 @@ union verb_args {
 	struct zpipe_unpost_args unpost;
 };
 
+struct verb;
+
 /**
- * struct call - a verb in progress
+ * struct zpipe_call - a verb in progress
  * @args: of the call
  * @file: made by the handler, becomes an fd once the answer is delivered; or NULL
  * @fd: reserved for it
+ * @end: the file of the end
+ * @verb: which it is
+ * @user: where the arguments came from and the answer goes
+ * @size: of the struct there
+ * @park: how it waits without sleeping, or NULL
  */
-struct call {
+struct zpipe_call {
 	union verb_args args;
 	struct file *file;
 	int fd;
+	struct file *end;
+	const struct verb *verb;
+	void __user *user;
+	u32 size;
+	struct zpipe_park *park;
 };
 
 /* The role of what belongs to neither end. */
@@ -70,6 +83,7 @@ struct call {
  * @size: of the struct this kernel knows
  * @handler: does it
  * @undo: takes it back when the answer cannot be delivered, or NULL
+ * @stop: gives it up while it is parked, or NULL when it never is
  */
 struct verb {
 	u32 number;
@@ -78,11 +92,17 @@ struct verb {
 	u32 size;
 	int (*handler)(struct file *file, union verb_args *args);
 	void (*undo)(struct file *file, union verb_args *args);
+	void (*stop)(struct file *file, union verb_args *args);
 };
 
 static bool is_nowait(const struct file *file)
 {
 	return file->f_flags & O_NONBLOCK;
+}
+
+static struct zpipe_call *call_of(union verb_args *args)
+{
+	return container_of(args, struct zpipe_call, args);
 }
 
 /*
@@ -92,7 +112,7 @@ static bool is_nowait(const struct file *file)
  */
 static int offer_file(union verb_args *args, struct file *file)
 {
-	struct call *call = container_of(args, struct call, args);
+	struct zpipe_call *call = call_of(args);
 
 	if (IS_ERR(file))
 		return PTR_ERR(file);
@@ -121,17 +141,34 @@ static int do_stat(struct file *file, union verb_args *args)
 
 static int do_alloc(struct file *file, union verb_args *args)
 {
-	return zpipe_writer_alloc(file->private_data, &args->alloc, is_nowait(file));
+	return zpipe_writer_alloc(file->private_data, &args->alloc, is_nowait(file),
+				  call_of(args)->park);
+}
+
+static void stop_alloc(struct file *file, union verb_args *args)
+{
+	zpipe_writer_stop_alloc(file->private_data, &args->alloc, call_of(args)->park);
 }
 
 static int do_flush(struct file *file, union verb_args *args)
 {
-	return zpipe_writer_flush(file->private_data, &args->flush, is_nowait(file));
+	return zpipe_writer_flush(file->private_data, &args->flush, is_nowait(file),
+				  call_of(args)->park);
+}
+
+static void stop_flush(struct file *file, union verb_args *args)
+{
+	zpipe_writer_stop_flush(file->private_data, &args->flush, call_of(args)->park);
 }
 
 static void undo_read(struct file *file, union verb_args *args)
 {
 	zpipe_reader_unread(file->private_data, &args->read);
+}
+
+static void stop_read(struct file *file, union verb_args *args)
+{
+	zpipe_reader_stop_read(file->private_data, &args->read, call_of(args)->park);
 }
 
 /*
@@ -161,9 +198,11 @@ static int do_read(struct file *file, union verb_args *args)
 	int ret;
 
 	spans = make_spans(few, &args->read.nr_spans, end->pipe->pool);
-	if (!spans)
+	if (!spans) {
+		args->read.nr_spans = room;
 		return -ENOMEM;
-	ret = zpipe_reader_read(end, &args->read, spans, is_nowait(file));
+	}
+	ret = zpipe_reader_read(end, &args->read, spans, is_nowait(file), call_of(args)->park);
 	if (!ret && room) {
 		ret = copy_spans(args->read.spans, spans, args->read.nr_spans,
 				 args->read.out_nr_spans);
@@ -265,7 +304,7 @@ static int do_unpost(struct file *file, union verb_args *args)
 	return zpipe_post_take(file->private_data, &args->unpost);
 }
 
-#define VERB(nr, who, type, last, fn, back)					\
+#define VERB(nr, who, type, last, fn, back, ...)				\
 	{									\
 		.number = ZPIPE_NR_##nr,					\
 		.role = (who),							\
@@ -273,15 +312,16 @@ static int do_unpost(struct file *file, union verb_args *args)
 		.size = sizeof(struct zpipe_##type##_args),			\
 		.handler = (fn),						\
 		.undo = (back),							\
+		##__VA_ARGS__							\
 	}
 
 static const struct verb verbs[] = {
 	VERB(CREATE, ZPIPE_ROLE_DEVICE, create, out_reader_fd, NULL, NULL),
 	VERB(INFO, 0, info, flags, do_info, NULL),
 	VERB(STAT, 0, stat, __reserved, do_stat, NULL),
-	VERB(ALLOC, ZPIPE_ROLE_WRITER, alloc, min, do_alloc, NULL),
-	VERB(FLUSH, ZPIPE_ROLE_WRITER, flush, position, do_flush, NULL),
-	VERB(READ, ZPIPE_ROLE_READER, read, min, do_read, undo_read),
+	VERB(ALLOC, ZPIPE_ROLE_WRITER, alloc, min, do_alloc, NULL, .stop = stop_alloc),
+	VERB(FLUSH, ZPIPE_ROLE_WRITER, flush, position, do_flush, NULL, .stop = stop_flush),
+	VERB(READ, ZPIPE_ROLE_READER, read, min, do_read, undo_read, .stop = stop_read),
 	VERB(ADVANCE, ZPIPE_ROLE_READER, advance, consumed, do_advance, NULL),
 	VERB(COMPLETE, 0, complete, error, do_complete, NULL),
 	VERB(CANCEL, 0, cancel, what, do_cancel, NULL),
@@ -370,33 +410,127 @@ static int answer(void __user *user, const struct verb *verb, u32 size,
 	return copy_to_user(user, args, min(size, verb->size)) ? -EFAULT : 0;
 }
 
-static long call_verb(struct file *file, unsigned int command, unsigned long address,
-		      const struct verb *verb)
+static int begin_verb(struct zpipe_call *call, struct file *file, const struct verb *verb,
+		      unsigned int command, void __user *user)
 {
-	void __user *user = (void __user *)address;
-	u32 size = _IOC_SIZE(command);
-	struct call call;
+	call->file = NULL;
+	call->end = file;
+	call->verb = verb;
+	call->user = user;
+	call->size = _IOC_SIZE(command);
+	if (call->size < verb->min)
+		return -EINVAL;
+	return copy_struct_from_user(&call->args, verb->size, user, call->size);
+}
+
+static int begin(struct zpipe_call *call, struct file *file, unsigned int command,
+		 void __user *user)
+{
+	struct zpipe_end *end = file->private_data;
+	const struct verb *verb = find_verb(command);
+
+	if (!verb)
+		return -ENOTTY;
+	if (verb->role && verb->role != end->role)
+		return -EBADF;
+	return begin_verb(call, file, verb, command, user);
+}
+
+/**
+ * zpipe_ioctl_run - do a verb and answer, or go on with one that is parked
+ * @call: the verb; its end's file is held
+ *
+ * Context: touches user memory; may sleep.
+ * Return: 0 or an errno; when its park waits, it is not over.
+ */
+int zpipe_ioctl_run(struct zpipe_call *call)
+{
+	const struct verb *verb = call->verb;
 	int ret;
 
-	if (size < verb->min)
-		return -EINVAL;
-	ret = copy_struct_from_user(&call.args, verb->size, user, size);
+	ret = verb->handler(call->end, &call->args);
 	if (ret)
 		return ret;
-	call.file = NULL;
-	ret = verb->handler(file, &call.args);
-	if (ret)
-		return ret;
-	ret = answer(user, verb, size, &call.args);
+	ret = answer(call->user, verb, call->size, &call->args);
 	if (ret && verb->undo)
-		verb->undo(file, &call.args);
-	if (call.file && ret) {
-		put_unused_fd(call.fd);
-		fput(call.file);
-	} else if (call.file) {
-		fd_install(call.fd, call.file);
+		verb->undo(call->end, &call->args);
+	if (call->file && ret) {
+		put_unused_fd(call->fd);
+		fput(call->file);
+	} else if (call->file) {
+		fd_install(call->fd, call->file);
 	}
 	return ret;
+}
+
+/**
+ * zpipe_ioctl_verb - a verb from beginning to end
+ * @file: of an end
+ * @command: ioctl command
+ * @user: its argument struct
+ *
+ * Context: touches user memory; may sleep.
+ * Return: 0 or an errno.
+ */
+int zpipe_ioctl_verb(struct file *file, unsigned int command, void __user *user)
+{
+	struct zpipe_call call;
+	int ret;
+
+	ret = begin(&call, file, command, user);
+	if (ret)
+		return ret;
+	call.park = NULL;
+	return zpipe_ioctl_run(&call);
+}
+
+/**
+ * zpipe_ioctl_probe - do a verb, but keep it for later when it must wait
+ * @file: of an end
+ * @command: ioctl command
+ * @user: its argument struct
+ * @park: a probe
+ * @kept: when @park waits: the call, for zpipe_ioctl_run(), or NULL without
+ *	memory; may be NULL when it is not wanted
+ *
+ * Context: touches user memory; may sleep, but waits for nobody.
+ * Return: 0 or an errno; when @park waits, it is not over.
+ */
+int zpipe_ioctl_probe(struct file *file, unsigned int command, void __user *user,
+		      struct zpipe_park *park, struct zpipe_call **kept)
+{
+	struct zpipe_call call;
+	int ret;
+
+	ret = begin(&call, file, command, user);
+	if (ret)
+		return ret;
+	call.park = park;
+	ret = zpipe_ioctl_run(&call);
+	if (park->waits && kept)
+		*kept = kmemdup(&call, sizeof(call), GFP_KERNEL_ACCOUNT);
+	return ret;
+}
+
+/**
+ * zpipe_ioctl_park - run a kept call like this from now on
+ * @call: kept
+ * @park: waits for nothing yet; stays as long as @call
+ */
+void zpipe_ioctl_park(struct zpipe_call *call, struct zpipe_park *park)
+{
+	call->park = park;
+}
+
+/**
+ * zpipe_ioctl_stop - give up a call that is parked, without an answer
+ * @call: its park waits
+ *
+ * Context: any task.
+ */
+void zpipe_ioctl_stop(struct zpipe_call *call)
+{
+	call->verb->stop(call->end, &call->args);
 }
 
 /* FIONREAD: what read(2) would get. */
@@ -424,17 +558,9 @@ static int bytes_held(struct zpipe_end *end, int __user *user)
  */
 long zpipe_ioctl_end(struct file *file, unsigned int command, unsigned long address)
 {
-	struct zpipe_end *end = file->private_data;
-	const struct verb *verb;
-
 	if (command == FIONREAD)
-		return bytes_held(end, (int __user *)address);
-	verb = find_verb(command);
-	if (!verb)
-		return -ENOTTY;
-	if (verb->role && verb->role != end->role)
-		return -EBADF;
-	return call_verb(file, command, address, verb);
+		return bytes_held(file->private_data, (int __user *)address);
+	return zpipe_ioctl_verb(file, command, (void __user *)address);
 }
 
 /**
@@ -449,12 +575,18 @@ long zpipe_ioctl_end(struct file *file, unsigned int command, unsigned long addr
 long zpipe_ioctl_buffer(struct file *file, unsigned int command, unsigned long address)
 {
 	const struct verb *verb;
+	struct zpipe_call call;
+	int ret;
 
 	if (!find_verb(command))
 		return -ENOTTY;
-	for (verb = buffer_verbs; verb < buffer_verbs + ARRAY_SIZE(buffer_verbs); verb++) {
-		if (verb->number == _IOC_NR(command))
-			return call_verb(file, command, address, verb);
+	for (verb = buffer_verbs; verb->number != _IOC_NR(command); verb++) {
+		if (verb + 1 == buffer_verbs + ARRAY_SIZE(buffer_verbs))
+			return -EBADF;
 	}
-	return -EBADF;
+	ret = begin_verb(&call, file, verb, command, (void __user *)address);
+	if (ret)
+		return ret;
+	call.park = NULL;
+	return zpipe_ioctl_run(&call);
 }

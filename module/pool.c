@@ -20,6 +20,9 @@
 
 #define ZPIPE_SUPER_MAGIC	0x7a706970	/* "zpip" */
 
+/* page_private() of a page that was lent since it was last known not to be. */
+#define LENT			1
+
 static int init_fs_context(struct fs_context *fc)
 {
 	return init_pseudo(fc, ZPIPE_SUPER_MAGIC) ? 0 : -ENOMEM;
@@ -235,15 +238,20 @@ static int first_pages(struct zpipe_pool *pool, u32 index, struct zpipe_user *us
 
 /*
  * Does anybody besides the pool and the page tables refer to it? Then it was
- * lent: to a pipe by vmsplice(2), or to a socket. The reader took that
- * reference before it consumed the bytes, and consumed was read before this.
- * A pin is not a loan but a claim on the place: buffers registered with
- * io_uring mean whatever the window holds there.
+ * lent: to a pipe by splice(2) or vmsplice(2), or to a socket. The reader took
+ * that reference before it consumed the bytes, and consumed was read before
+ * this. A pin is not a loan but a claim on the place: buffers registered with
+ * io_uring mean whatever the window holds there. Pins and many references look
+ * the same, so a page that zpipe_pool_lend() has marked counts as lent while
+ * there are any.
  */
 static bool is_lent(struct page *page)
 {
-	return page_ref_count(page) > 1 + atomic_read(&page->_mapcount) + 1 &&
-	       !folio_maybe_dma_pinned(page_folio(page));
+	if (page_ref_count(page) <= 1 + atomic_read(&page->_mapcount) + 1) {
+		set_page_private(page, 0);
+		return false;
+	}
+	return page_private(page) == LENT || !folio_maybe_dma_pinned(page_folio(page));
 }
 
 /*
@@ -464,6 +472,25 @@ static struct file *make_file(struct zpipe_pool *pool, const char *name, int fla
 		module_put(fops->owner);
 	}
 	return file;
+}
+
+/**
+ * zpipe_pool_lend - take a reference for somebody who reads the page later
+ * @page: of a slot that the caller holds a reference on
+ *
+ * What is published in it stays as it is until the reference is dropped, also
+ * when its slot is used again. A page that may be pinned is not lent: replacing
+ * it would take the place away from who has pinned it.
+ *
+ * Return: whether the page was lent; if not, copy it.
+ */
+bool zpipe_pool_lend(struct page *page)
+{
+	if (folio_maybe_dma_pinned(page_folio(page)))
+		return false;
+	set_page_private(page, LENT);
+	get_page(page);
+	return true;
 }
 
 /**

@@ -22,6 +22,7 @@ int zpipe_pool_provide(struct zpipe_pool *pool, u32 index, struct zpipe_user *us
 void zpipe_pool_sweep(struct zpipe_pool *pool);
 void zpipe_pool_trim(struct zpipe_pool *pool);
 struct page *zpipe_pool_page(struct zpipe_pool *pool, u64 offset);
+bool zpipe_pool_lend(struct page *page);
 struct file *zpipe_pool_file(struct zpipe_pool *pool, const char *name, int flags,
 			     const struct file_operations *fops);
 struct file *zpipe_pool_rofile(struct zpipe_pool *pool, const char *name,

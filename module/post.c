@@ -128,17 +128,43 @@ static int check_locked(const struct zpipe_pipe *pipe, const struct zpipe_post_a
 	return 0;
 }
 
-/* Pages, while the caller's own references keep the slots. */
+/* Does another buffer have bytes in this slot? */
+static bool is_shared(struct zpipe_pipe *pipe, u32 slot)
+{
+	const u64 size = 1ULL << pipe->chain.shift;
+	const struct zpipe_post *post;
+	bool shared = false;
+
+	zpipe_wait_lock(pipe);
+	list_for_each_entry(post, &pipe->posts, entry)
+		shared |= overlap(zpipe_pool_window(pipe->pool), (u64)slot << pipe->chain.shift,
+				  size, post->offset, post->length);
+	zpipe_wait_unlock(pipe);
+	return shared;
+}
+
+/*
+ * Pages, while the caller's own references keep the slots. Those that somebody
+ * was lent are replaced, but not where that would take bytes from another
+ * buffer.
+ */
 static int populate(struct zpipe_pipe *pipe, u64 offset, u64 length)
 {
+	struct zpipe_pool *pool = pipe->pool;
 	u32 first = first_slot(&pipe->chain, offset);
-	u32 nr = nr_slots(&pipe->chain, offset, length);
-	int ret;
+	u32 i, nr = nr_slots(&pipe->chain, offset, length);
+	int ret = 0;
 
 	zpipe_wait_lock(pipe);
 	zpipe_slots_get(&pipe->pool->slots, first, nr);
 	zpipe_wait_unlock(pipe);
-	ret = zpipe_pool_populate(pipe->pool, first, nr);
+	for (i = 0; i < nr && !ret; i++) {
+		u32 slot = zpipe_slots_after(&pool->slots, first, i);
+
+		if (zpipe_pool_page(pool, (u64)slot << pool->shift) && is_shared(pipe, slot))
+			continue;
+		ret = zpipe_pool_populate(pool, slot, 1);
+	}
 	zpipe_wait_lock(pipe);
 	zpipe_slots_put(&pipe->pool->slots, first, nr);
 	zpipe_wait_unlock(pipe);
@@ -227,6 +253,7 @@ static int collect_locked(struct zpipe_end *end, struct zpipe_post *post,
 	args->out_status = post->canceled && post->start == post->end ?
 			   ZPIPE_POST_CANCELED : ZPIPE_POST_COMPLETED;
 	args->out_cookie = post->cookie;
+	args->out_offset = post->offset;
 	args->out_start = post->start;
 	args->out_count = post->end - post->start;
 	zpipe_pipe_freed_locked(end->pipe, zpipe_chain_reclaim(&end->pipe->chain));
@@ -255,6 +282,7 @@ static int cancel_locked(struct zpipe_end *end, struct zpipe_unpost_args *args)
 		}
 		args->out_status = ZPIPE_POST_CANCELED;
 		args->out_cookie = post->cookie;
+		args->out_offset = post->offset;
 		args->out_start = pipe->chain.published;
 		args->out_count = 0;
 		remove_locked(pipe, post);

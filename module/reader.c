@@ -142,15 +142,16 @@ static int try_read_locked(struct zpipe_reader *reader, struct zpipe_read_args *
  * @reader: the reader; the caller has marked it busy. Unlocked while asleep
  * @args: min, deadline and REREAD are used; out_flags is set
  * @nowait: -EAGAIN instead of waiting
+ * @park: how to wait without sleeping, or NULL
  *
  * Context: may sleep.
  * Return: 0 or an errno.
  */
 int zpipe_reader_wait_locked(struct zpipe_reader *reader, struct zpipe_read_args *args,
-			     bool nowait)
+			     bool nowait, struct zpipe_park *park)
 {
 	struct zpipe_pipe *pipe = reader->pipe;
-	bool expired = false;
+	bool expired = park && park->expired;
 	u64 target = 0;
 	int ret;
 
@@ -166,6 +167,12 @@ int zpipe_reader_wait_locked(struct zpipe_reader *reader, struct zpipe_read_args
 			if (ret == -EAGAIN)
 				reader->want = target;
 			break;
+		}
+		if (park) {
+			if (!park->probe)
+				arm_read_locked(reader, target, true);
+			return zpipe_wait_park_locked(pipe, park, ZPIPE_ROLE_READER, target,
+						      args->deadline);
 		}
 		zpipe_wait_join_locked(pipe, &reader->sleeper);
 		arm_read_locked(reader, target, true);
@@ -200,12 +207,13 @@ static int enter_read_locked(const struct zpipe_reader *reader, const struct zpi
  * @args: the call
  * @spans: room for args->nr_spans, to be copied out
  * @nowait: the file is O_NONBLOCK
+ * @park: how to wait without sleeping, or NULL
  *
  * Context: may sleep.
  * Return: 0 or an errno, see struct zpipe_read_args.
  */
 int zpipe_reader_read(struct zpipe_end *end, struct zpipe_read_args *args,
-		      struct zpipe_span *spans, bool nowait)
+		      struct zpipe_span *spans, bool nowait, struct zpipe_park *park)
 {
 	struct zpipe_reader *reader = end->reader;
 	struct zpipe_pipe *pipe = reader->pipe;
@@ -216,11 +224,25 @@ int zpipe_reader_read(struct zpipe_end *end, struct zpipe_read_args *args,
 		return -EOPNOTSUPP;
 	nowait = nowait || (args->flags & ZPIPE_READ_F_NOWAIT);
 	zpipe_wait_lock(pipe);
-	ret = enter_read_locked(reader, args);
-	if (ret)
-		goto out_unlock;
-	reader->busy |= ZPIPE_BUSY_READ;
-	ret = zpipe_reader_wait_locked(reader, args, nowait);
+	if (zpipe_park_waits(park)) {
+		zpipe_wait_unpark_locked(pipe, park, ZPIPE_ROLE_READER);
+		zpipe_wait_disarm_locked(pipe, &reader->wake);
+	} else {
+		ret = enter_read_locked(reader, args);
+		if (ret)
+			goto out_unlock;
+		reader->busy |= ZPIPE_BUSY_READ;
+	}
+	ret = zpipe_reader_wait_locked(reader, args, nowait, park);
+	if (zpipe_park_waits(park)) {
+		if (park->probe) {
+			/* It comes again, and is counted then. */
+			pipe->stats.reads--;
+			reader->busy &= ~ZPIPE_BUSY_READ;
+		}
+		zpipe_wait_unlock(pipe);
+		return ret;
+	}
 	reader->busy &= ~ZPIPE_BUSY_READ;
 	if (ret)
 		goto out_unlock;
@@ -242,6 +264,26 @@ out_unlock:
 	trace_zpipe_read(pipe->id, ret ? 0 : args->out_start,
 			 ret ? args->min : args->out_end - args->out_start, ret);
 	return ret;
+}
+
+/**
+ * zpipe_reader_stop_read - give up a READ that is parked
+ * @end: the reader
+ * @args: the call
+ * @park: the call's
+ */
+void zpipe_reader_stop_read(struct zpipe_end *end, const struct zpipe_read_args *args,
+			    struct zpipe_park *park)
+{
+	struct zpipe_reader *reader = end->reader;
+	struct zpipe_pipe *pipe = reader->pipe;
+
+	zpipe_wait_lock(pipe);
+	zpipe_wait_unpark_locked(pipe, park, ZPIPE_ROLE_READER);
+	zpipe_wait_disarm_locked(pipe, &reader->wake);
+	reader->busy &= ~ZPIPE_BUSY_READ;
+	zpipe_wait_unlock(pipe);
+	trace_zpipe_read(pipe->id, 0, args->min, -ECANCELED);
 }
 
 /**

@@ -10,12 +10,16 @@
 
 #include "types.h"
 
+struct zpipe_park;
+
 int zpipe_reader_check_locked(const struct zpipe_reader *reader);
 bool zpipe_reader_cancel_locked(struct zpipe_reader *reader);
 int zpipe_reader_wait_locked(struct zpipe_reader *reader, struct zpipe_read_args *args,
-			     bool nowait);
+			     bool nowait, struct zpipe_park *park);
 int zpipe_reader_read(struct zpipe_end *end, struct zpipe_read_args *args,
-		      struct zpipe_span *spans, bool nowait);
+		      struct zpipe_span *spans, bool nowait, struct zpipe_park *park);
+void zpipe_reader_stop_read(struct zpipe_end *end, const struct zpipe_read_args *args,
+			    struct zpipe_park *park);
 void zpipe_reader_unread(struct zpipe_end *end, const struct zpipe_read_args *args);
 int zpipe_reader_advance(struct zpipe_end *end, struct zpipe_advance_args *args);
 __poll_t zpipe_reader_poll(struct zpipe_reader *reader);

@@ -19,9 +19,10 @@
  * Locks, outermost first:
  *
  *	reader->mutex, pipe->write_mutex
- *		one caller of read(2), or write(2), at a time; taken killably, and
- *		with O_NONBLOCK only tried. The one lock that is held across user
- *		memory; the peer never takes it.
+ *		one caller of read(2) or splice(2) out, or of write(2) or splice(2)
+ *		in, at a time; taken killably, and with O_NONBLOCK only tried. The
+ *		one lock that is held across user memory, and outside of the lock
+ *		of a kernel's pipe; the peer never takes it.
  *	pool->mutex
  *		which page is where: segment[].pages. Faults take it under the mm
  *		lock, so it is never held across a user copy or a page pin.
@@ -181,6 +182,8 @@ struct zpipe_pool {
 struct zpipe_stats {
 	u64 copied_write;
 	u64 copied_read;
+	u64 spliced_out;
+	u64 spliced_in;
 	u64 segments_opened;
 	u64 segments_freed;
 	u64 allocs;
@@ -206,8 +209,8 @@ enum zpipe_busy {
 	ZPIPE_BUSY_ALLOC	= 1,
 	ZPIPE_BUSY_FLUSH	= 2,
 	ZPIPE_BUSY_READ		= 4,
-	ZPIPE_BUSY_WRITE2	= 8,	/* write(2): excludes ALLOC and FLUSH */
-	ZPIPE_BUSY_READ2	= 16,	/* read(2): excludes READ and ADVANCE */
+	ZPIPE_BUSY_WRITE2	= 8,	/* write(2), splice(2): excludes ALLOC and FLUSH */
+	ZPIPE_BUSY_READ2	= 16,	/* read(2), splice(2): excludes READ and ADVANCE */
 
 	ZPIPE_BUSY_WRITER	= ZPIPE_BUSY_ALLOC | ZPIPE_BUSY_WRITE2,
 };

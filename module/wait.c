@@ -298,6 +298,18 @@ void zpipe_wait_join_locked(struct zpipe_pipe *pipe, struct task_struct **sleepe
 	set_current_state(TASK_INTERRUPTIBLE);
 }
 
+static void count_wait_locked(struct zpipe_pipe *pipe, u32 role, s64 ns)
+{
+	lockdep_assert_held(&pipe->pool->lock);
+	if (role == ZPIPE_ROLE_READER) {
+		pipe->stats.reader_waits++;
+		pipe->stats.reader_wait_ns += ns;
+	} else {
+		pipe->stats.writer_waits++;
+		pipe->stats.writer_wait_ns += ns;
+	}
+}
+
 /**
  * zpipe_wait_sleep_locked - sleep until a wake-up, a signal or the deadline
  * @pipe: the pipe; unlocked while asleep
@@ -338,12 +350,49 @@ int zpipe_wait_sleep_locked(struct zpipe_pipe *pipe, struct task_struct **sleepe
 
 	zpipe_wait_lock(pipe);
 	*sleeper = NULL;
-	if (role == ZPIPE_ROLE_READER) {
-		pipe->stats.reader_waits++;
-		pipe->stats.reader_wait_ns += begin;
-	} else {
-		pipe->stats.writer_waits++;
-		pipe->stats.writer_wait_ns += begin;
-	}
+	count_wait_locked(pipe, role, begin);
 	return ret;
+}
+
+/**
+ * zpipe_wait_park_locked - wait without sleeping
+ * @pipe: the pipe
+ * @park: the call's
+ * @role: of the end
+ * @position: for the trace
+ * @deadline: CLOCK_MONOTONIC nanoseconds, 0 for none
+ *
+ * In the place of joining and sleeping: the caller has armed its word and
+ * looked once more, and returns with what it is busy with.
+ *
+ * Return: what the call returns then; @park->waits tells.
+ */
+int zpipe_wait_park_locked(struct zpipe_pipe *pipe, struct zpipe_park *park, u32 role,
+			   u64 position, u64 deadline)
+{
+	lockdep_assert_held(&pipe->pool->lock);
+	park->waits = true;
+	park->deadline = deadline;
+	if (park->probe)
+		return -EAGAIN;
+	park->position = position;
+	park->since = local_clock();
+	trace_zpipe_wait_begin(pipe->id, position, 0, role);
+	return -EIOCBQUEUED;
+}
+
+/**
+ * zpipe_wait_unpark_locked - the call looks again, or is given up
+ * @pipe: the pipe
+ * @park: the call's; it waits
+ * @role: of the end
+ */
+void zpipe_wait_unpark_locked(struct zpipe_pipe *pipe, struct zpipe_park *park, u32 role)
+{
+	s64 ns = max_t(s64, local_clock() - park->since, 0);
+
+	lockdep_assert_held(&pipe->pool->lock);
+	park->waits = false;
+	trace_zpipe_wait_end(pipe->id, park->position, ns, role);
+	count_wait_locked(pipe, role, ns);
 }

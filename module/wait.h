@@ -20,6 +20,37 @@ enum zpipe_wakes {
 	ZPIPE_WAKE_ENDED	= 4,	/* with the two above: whatever is polled for */
 };
 
+/**
+ * struct zpipe_park - a call that waits without a task, for uring.c
+ * @probe: it must not wait at all yet: tell with @waits, and leave nothing behind
+ * @published: of a FLUSH: the half that does not wait is done
+ * @waits: out: the call is not over but waits, whatever it returned (any errno
+ *	may be the peer's); unless it was a probe it stays busy and armed. in:
+ *	it did, and this goes on with it
+ * @expired: in: the deadline has passed, this is the last look
+ * @deadline: out: of the call that waits, 0 for none
+ * @position: what it waits for, for the trace
+ * @since: local_clock() when it began to
+ *
+ * Whoever parks a call has an entry on the end's poll queue before, whose
+ * wake-up makes the call go on. All is kept by the one who owns the call.
+ */
+struct zpipe_park {
+	bool probe;
+	bool published;
+	bool waits;
+	bool expired;
+	u64 deadline;
+	u64 position;
+	s64 since;
+};
+
+/* Before a call: is this the rest of one that is busy? After it: is it not over? */
+static inline bool zpipe_park_waits(const struct zpipe_park *park)
+{
+	return park && park->waits;
+}
+
 void zpipe_wait_init(struct zpipe_pipe *pipe);
 void zpipe_wait_init_reader(struct zpipe_reader *reader);
 void zpipe_wait_share_locked(struct zpipe_pipe *pipe);
@@ -33,6 +64,9 @@ void zpipe_wait_wake_all_locked(struct zpipe_pipe *pipe);
 void zpipe_wait_join_locked(struct zpipe_pipe *pipe, struct task_struct **sleeper);
 int zpipe_wait_sleep_locked(struct zpipe_pipe *pipe, struct task_struct **sleeper, u32 role,
 			    u64 position, u64 deadline);
+int zpipe_wait_park_locked(struct zpipe_pipe *pipe, struct zpipe_park *park, u32 role,
+			   u64 position, u64 deadline);
+void zpipe_wait_unpark_locked(struct zpipe_pipe *pipe, struct zpipe_park *park, u32 role);
 void zpipe_wait_unlock_and_wake(struct zpipe_pipe *pipe) __releases(&pipe->pool->lock);
 
 /* The pipe's lock, and dropping it: what was decided meanwhile is sent then. */

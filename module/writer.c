@@ -23,6 +23,9 @@
 			 ZPIPE_FLUSH_F_FINISH)
 #define FLUSH_WAITS	(ZPIPE_FLUSH_F_WAIT_EXAMINED | ZPIPE_FLUSH_F_WAIT_CONSUMED)
 
+/* There is no memory yet. Not an errno either: the reader's may be EAGAIN. */
+#define GRANT_WAITS	2
+
 /**
  * zpipe_writer_check_locked - may the writer go on
  * @pipe: the pipe, looked at
@@ -98,7 +101,7 @@ static int find_memory_locked(struct zpipe_pipe *pipe, u64 position, u64 min, u6
 
 /*
  * One turn of an ALLOC. Returns 0 with a plan whose slots are reserved (if it
- * needs any), -EAGAIN when the caller is to sleep for *wait, or an error.
+ * needs any), GRANT_WAITS when the caller is to wait for plan->wait, or an error.
  */
 static int try_grant_locked(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *args,
 			    struct zpipe_plan *plan)
@@ -110,29 +113,48 @@ static int try_grant_locked(struct zpipe_pipe *pipe, const struct zpipe_alloc_ar
 	ret = enter_locked(pipe);
 	if (ret)
 		return ret;
+	if (zpipe_post_is_on(pipe) && pipe->reader_ended)
+		return ZPIPE_GRANT_ENDED;
 	if (zpipe_post_is_on(pipe))
 		ret = zpipe_post_plan_locked(pipe, args->position, args->min, plan);
 	else
 		ret = find_memory_locked(pipe, args->position, args->min, args->want, plan);
 	if (!ret && plan->nr)
 		zpipe_chain_reserve(chain, plan);
-	return ret;
+	return ret == -EAGAIN ? GRANT_WAITS : ret;
+}
+
+/* An ALLOC does not wait for memory any more. */
+static void leave_memory_locked(struct zpipe_pipe *pipe)
+{
+	lockdep_assert_held(&pipe->pool->lock);
+	pipe->memory_wait = ZPIPE_UNARMED;
+	pipe->post_wanted = false;
+	zpipe_wait_disarm_locked(pipe, &pipe->wake_consumed);
+	/* A FLUSH that waits for consumed shares the word: it arms again. */
+	if (pipe->busy & ZPIPE_BUSY_FLUSH)
+		zpipe_wait_wake_writer_locked(pipe);
 }
 
 static int sleep_for_memory_locked(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *args,
-				   struct zpipe_plan *plan)
+				   struct zpipe_park *park, struct zpipe_plan *plan)
 {
-	bool expired = false;
+	bool expired = park && park->expired;
 	int ret;
 
 	lockdep_assert_held(&pipe->pool->lock);
 	for (;;) {
 		ret = try_grant_locked(pipe, args, plan);
-		if (ret != -EAGAIN)
+		if (ret != GRANT_WAITS)
 			break;
 		if (pipe->cancel_flush || expired) {
 			ret = pipe->cancel_flush ? ZPIPE_GRANT_CANCELED : -ETIMEDOUT;
 			break;
+		}
+		if (park) {
+			wait_for_memory_locked(pipe, plan->wait, true);
+			return zpipe_wait_park_locked(pipe, park, ZPIPE_ROLE_WRITER, plan->wait,
+						      args->deadline);
 		}
 		zpipe_wait_join_locked(pipe, &pipe->alloc_sleeper);
 		wait_for_memory_locked(pipe, plan->wait, true);
@@ -142,12 +164,7 @@ static int sleep_for_memory_locked(struct zpipe_pipe *pipe, const struct zpipe_a
 		if (ret && !expired)
 			break;
 	}
-	pipe->memory_wait = ZPIPE_UNARMED;
-	pipe->post_wanted = false;
-	zpipe_wait_disarm_locked(pipe, &pipe->wake_consumed);
-	/* A FLUSH that waits for consumed shares the word: it arms again. */
-	if (pipe->busy & ZPIPE_BUSY_FLUSH)
-		zpipe_wait_wake_writer_locked(pipe);
+	leave_memory_locked(pipe);
 	return ret;
 }
 
@@ -157,6 +174,9 @@ static int commit_grant(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
 	u32 shared = plan->nr && (plan->offset & ((1ULL << pipe->chain.shift) - 1)) ? 1 : 0;
 	int ret;
 
+	/* What is posted is complete, and may have other buffers beside it. */
+	if (zpipe_post_is_on(pipe))
+		shared = plan->nr;
 	ret = zpipe_pool_populate(pipe->pool,
 				  zpipe_slots_after(&pipe->pool->slots, plan->first, shared),
 				  plan->nr - shared);
@@ -185,36 +205,44 @@ static int commit_grant(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
  * @pipe: the pipe; the caller has marked it busy
  * @args: position, min, want and deadline are used
  * @nowait: -EAGAIN instead of waiting
+ * @park: how to wait without sleeping, or NULL
  * @plan: what was granted
  *
  * Context: may sleep.
- * Return: 0, an errno of ALLOC, or ZPIPE_GRANT_CANCELED when a cancel came
- * instead of memory (it is not used up).
+ * Return: 0, an errno of ALLOC, ZPIPE_GRANT_CANCELED when a cancel came instead
+ * of memory (it is not used up), or ZPIPE_GRANT_ENDED.
  */
 int zpipe_writer_grant(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *args,
-		       bool nowait, struct zpipe_plan *plan)
+		       bool nowait, struct zpipe_park *park, struct zpipe_plan *plan)
 {
-	int ret;
+	int ret = GRANT_WAITS;
 
 	zpipe_wait_lock(pipe);
-	ret = try_grant_locked(pipe, args, plan);
+	if (zpipe_park_waits(park))
+		zpipe_wait_unpark_locked(pipe, park, ZPIPE_ROLE_WRITER);
+	else
+		ret = try_grant_locked(pipe, args, plan);
 	/* Memory may have come free between looking and arming. */
-	while (ret == -EAGAIN && nowait) {
+	while (ret == GRANT_WAITS && nowait) {
 		u64 consumed = pipe->chain.consumed;
 
 		pipe->alloc_at = args->position;
 		pipe->alloc_want = args->min;
 		wait_for_memory_locked(pipe, plan->wait, false);
 		if (pipe->chain.consumed == consumed && !pipe->reader_ended)
-			break;
-		ret = try_grant_locked(pipe, args, plan);
+			ret = -EAGAIN;
+		else
+			ret = try_grant_locked(pipe, args, plan);
 	}
 	if (!ret) {
 		pipe->memory_wait = ZPIPE_UNARMED;
 		pipe->post_wanted = false;
 	}
-	if (ret == -EAGAIN && !nowait)
-		ret = sleep_for_memory_locked(pipe, args, plan);
+	if (ret == GRANT_WAITS && park && park->probe && !pipe->cancel_flush)
+		ret = zpipe_wait_park_locked(pipe, park, ZPIPE_ROLE_WRITER, plan->wait,
+					     args->deadline);
+	else if (ret == GRANT_WAITS)
+		ret = sleep_for_memory_locked(pipe, args, park, plan);
 	zpipe_wait_unlock(pipe);
 	ret = ret ?: commit_grant(pipe, plan);
 	/* Spare slots that came free, and replace what is preserved no longer. */
@@ -228,11 +256,13 @@ int zpipe_writer_grant(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *a
  * @end: the writer
  * @args: the call
  * @nowait: the file is O_NONBLOCK
+ * @park: how to wait without sleeping, or NULL
  *
  * Context: may sleep.
  * Return: 0 or an errno, see struct zpipe_alloc_args.
  */
-int zpipe_writer_alloc(struct zpipe_end *end, struct zpipe_alloc_args *args, bool nowait)
+int zpipe_writer_alloc(struct zpipe_end *end, struct zpipe_alloc_args *args, bool nowait,
+		       struct zpipe_park *park)
 {
 	struct zpipe_pipe *pipe = end->pipe;
 	struct zpipe_plan plan = {};
@@ -241,28 +271,40 @@ int zpipe_writer_alloc(struct zpipe_end *end, struct zpipe_alloc_args *args, boo
 	if (args->flags & ~ALLOC_FLAGS)
 		return -EOPNOTSUPP;
 	nowait = nowait || (args->flags & ZPIPE_ALLOC_F_NOWAIT);
-	zpipe_wait_lock(pipe);
-	if (pipe->busy & (ZPIPE_BUSY_ALLOC | ZPIPE_BUSY_WRITE2)) {
+	if (!zpipe_park_waits(park)) {
+		zpipe_wait_lock(pipe);
+		if (pipe->busy & (ZPIPE_BUSY_ALLOC | ZPIPE_BUSY_WRITE2)) {
+			zpipe_wait_unlock(pipe);
+			return -EBUSY;
+		}
+		pipe->busy |= ZPIPE_BUSY_ALLOC;
+		pipe->stats.allocs++;
 		zpipe_wait_unlock(pipe);
-		return -EBUSY;
 	}
-	pipe->busy |= ZPIPE_BUSY_ALLOC;
-	pipe->stats.allocs++;
-	zpipe_wait_unlock(pipe);
 
-	ret = zpipe_writer_grant(pipe, args, nowait, &plan);
+	ret = zpipe_writer_grant(pipe, args, nowait, park, &plan);
+	if (zpipe_park_waits(park) && !park->probe)
+		return ret;
 
 	zpipe_wait_lock(pipe);
 	pipe->busy &= ~ZPIPE_BUSY_ALLOC;
+	if (zpipe_park_waits(park)) {
+		/* It comes again, and is counted then. */
+		pipe->stats.allocs--;
+		zpipe_wait_unlock(pipe);
+		return ret;
+	}
 	args->out_flags = pipe->reader_ended ? ZPIPE_RES_COMPLETED : 0;
 	args->out_offset = plan.offset;
 	args->out_length = plan.length;
-	if (ret == ZPIPE_GRANT_CANCELED) {
-		ret = 0;
-		zpipe_writer_cancel_locked(pipe);
-		args->out_flags |= ZPIPE_RES_CANCELED;
+	if (ret > 0) {
 		args->out_offset = 0;
 		args->out_length = 0;
+		if (ret == ZPIPE_GRANT_CANCELED) {
+			zpipe_writer_cancel_locked(pipe);
+			args->out_flags |= ZPIPE_RES_CANCELED;
+		}
+		ret = 0;
 	} else if (!ret) {
 		pipe->grants = true;
 	} else if (ret == -EINVAL || ret == -EMSGSIZE) {
@@ -271,6 +313,25 @@ int zpipe_writer_alloc(struct zpipe_end *end, struct zpipe_alloc_args *args, boo
 	zpipe_wait_unlock(pipe);
 	trace_zpipe_alloc(pipe->id, args->position, ret ? args->min : args->out_length, ret);
 	return ret;
+}
+
+/**
+ * zpipe_writer_stop_alloc - give up an ALLOC that is parked
+ * @end: the writer
+ * @args: the call
+ * @park: the call's
+ */
+void zpipe_writer_stop_alloc(struct zpipe_end *end, const struct zpipe_alloc_args *args,
+			     struct zpipe_park *park)
+{
+	struct zpipe_pipe *pipe = end->pipe;
+
+	zpipe_wait_lock(pipe);
+	zpipe_wait_unpark_locked(pipe, park, ZPIPE_ROLE_WRITER);
+	leave_memory_locked(pipe);
+	pipe->busy &= ~ZPIPE_BUSY_ALLOC;
+	zpipe_wait_unlock(pipe);
+	trace_zpipe_alloc(pipe->id, args->position, args->min, -ECANCELED);
 }
 
 /* Wake the readers that wait for more than there is, if there is anything new to them. */
@@ -318,7 +379,8 @@ static int publish_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_args
 static bool must_wait_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_args *args)
 {
 	lockdep_assert_held(&pipe->pool->lock);
-	if (pipe->reader_ended || (args->flags & ZPIPE_FLUSH_F_NOWAKE))
+	/* What FINISH has finished it would finish twice when it is repeated. */
+	if (pipe->reader_ended || (args->flags & (ZPIPE_FLUSH_F_NOWAKE | ZPIPE_FLUSH_F_FINISH)))
 		return false;
 	return zpipe_pipe_pause_locked(pipe, true) ||
 	       ((args->flags & ZPIPE_FLUSH_F_WAIT_EXAMINED) &&
@@ -344,13 +406,26 @@ static void arm_flush_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_a
 	zpipe_pipe_look_locked(pipe, NULL);
 }
 
+/* A FLUSH does not wait any more. */
+static void leave_flush_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_args *args)
+{
+	lockdep_assert_held(&pipe->pool->lock);
+	zpipe_wait_disarm_locked(pipe, &pipe->wake_examined);
+	if (args->flags & ZPIPE_FLUSH_F_WAIT_CONSUMED)
+		zpipe_wait_disarm_locked(pipe, &pipe->wake_consumed);
+	/* An ALLOC that waits shares that word: it arms again. */
+	if (pipe->busy & ZPIPE_BUSY_ALLOC)
+		zpipe_wait_wake_writer_locked(pipe);
+}
+
 /*
  * The half of FLUSH that waits. Returns 0 when it need not any more, or is
  * canceled; publishing is done whatever comes out.
  */
-static int wait_flush_locked(struct zpipe_pipe *pipe, struct zpipe_flush_args *args, bool nowait)
+static int wait_flush_locked(struct zpipe_pipe *pipe, struct zpipe_flush_args *args, bool nowait,
+			     struct zpipe_park *park)
 {
-	bool expired = false;
+	bool expired = park && park->expired;
 	int ret;
 
 	lockdep_assert_held(&pipe->pool->lock);
@@ -369,25 +444,26 @@ static int wait_flush_locked(struct zpipe_pipe *pipe, struct zpipe_flush_args *a
 			ret = -ETIMEDOUT;
 			break;
 		}
-		if (!nowait)
+		if (park && park->probe && !nowait)
+			return zpipe_wait_park_locked(pipe, park, ZPIPE_ROLE_WRITER,
+						      args->position, args->deadline);
+		if (!nowait && !park)
 			zpipe_wait_join_locked(pipe, &pipe->flush_sleeper);
 		arm_flush_locked(pipe, args, !nowait);
 		if (nowait) {
 			ret = must_wait_locked(pipe, args) ? -EAGAIN : 0;
 			break;
 		}
+		if (park)
+			return zpipe_wait_park_locked(pipe, park, ZPIPE_ROLE_WRITER,
+						      args->position, args->deadline);
 		ret = zpipe_wait_sleep_locked(pipe, &pipe->flush_sleeper, ZPIPE_ROLE_WRITER,
 					      args->position, args->deadline);
 		expired = ret == -ETIMEDOUT;
 		if (ret && !expired)
 			break;
 	}
-	zpipe_wait_disarm_locked(pipe, &pipe->wake_examined);
-	if (args->flags & ZPIPE_FLUSH_F_WAIT_CONSUMED)
-		zpipe_wait_disarm_locked(pipe, &pipe->wake_consumed);
-	/* An ALLOC that waits shares that word: it arms again. */
-	if (pipe->busy & ZPIPE_BUSY_ALLOC)
-		zpipe_wait_wake_writer_locked(pipe);
+	leave_flush_locked(pipe, args);
 	return ret;
 }
 
@@ -396,11 +472,13 @@ static int wait_flush_locked(struct zpipe_pipe *pipe, struct zpipe_flush_args *a
  * @end: the writer
  * @args: the call
  * @nowait: the file is O_NONBLOCK
+ * @park: how to wait without sleeping, or NULL
  *
  * Context: may sleep.
  * Return: 0 or an errno, see struct zpipe_flush_args.
  */
-int zpipe_writer_flush(struct zpipe_end *end, struct zpipe_flush_args *args, bool nowait)
+int zpipe_writer_flush(struct zpipe_end *end, struct zpipe_flush_args *args, bool nowait,
+		       struct zpipe_park *park)
 {
 	struct zpipe_pipe *pipe = end->pipe;
 	u64 unexamined;
@@ -413,7 +491,8 @@ int zpipe_writer_flush(struct zpipe_end *end, struct zpipe_flush_args *args, boo
 	if ((args->flags & ZPIPE_FLUSH_F_NOWAKE) &&
 	    (args->flags & (FLUSH_WAITS | ZPIPE_FLUSH_F_PUSH | ZPIPE_FLUSH_F_FINISH)))
 		return -EINVAL;
-	if ((args->flags & ZPIPE_FLUSH_F_FINISH) && !zpipe_post_is_on(pipe))
+	if ((args->flags & ZPIPE_FLUSH_F_FINISH) &&
+	    (!zpipe_post_is_on(pipe) || (args->flags & FLUSH_WAITS)))
 		return -EINVAL;
 	if ((args->flags & FLUSH_WAITS) == ZPIPE_FLUSH_F_WAIT_CONSUMED && !args->deadline &&
 	    !nowait && !(args->flags & ZPIPE_FLUSH_F_PUSH))
@@ -421,16 +500,31 @@ int zpipe_writer_flush(struct zpipe_end *end, struct zpipe_flush_args *args, boo
 	args->out_flags = 0;
 
 	zpipe_wait_lock(pipe);
-	if (pipe->busy & (ZPIPE_BUSY_FLUSH | ZPIPE_BUSY_WRITE2)) {
+	if (!zpipe_park_waits(park) && (pipe->busy & (ZPIPE_BUSY_FLUSH | ZPIPE_BUSY_WRITE2))) {
 		zpipe_wait_unlock(pipe);
 		return -EBUSY;
 	}
-	pipe->stats.flushes++;
-	pipe->busy |= ZPIPE_BUSY_FLUSH;
-	ret = publish_locked(pipe, args);
-	if (!ret && !(args->flags & ZPIPE_FLUSH_F_NOWAKE) &&
-	    (pipe->cancel_flush || must_wait_locked(pipe, args)))
-		ret = wait_flush_locked(pipe, args, nowait);
+	if (zpipe_park_waits(park)) {
+		zpipe_wait_unpark_locked(pipe, park, ZPIPE_ROLE_WRITER);
+		ret = wait_flush_locked(pipe, args, false, park);
+	} else {
+		pipe->stats.flushes++;
+		pipe->busy |= ZPIPE_BUSY_FLUSH;
+		ret = park && park->published ? enter_locked(pipe) : publish_locked(pipe, args);
+		if (!ret && !(args->flags & ZPIPE_FLUSH_F_NOWAKE) &&
+		    (pipe->cancel_flush || must_wait_locked(pipe, args)))
+			ret = wait_flush_locked(pipe, args, nowait, park);
+	}
+	if (zpipe_park_waits(park)) {
+		if (park->probe) {
+			/* It comes again, and is counted then. */
+			pipe->stats.flushes--;
+			pipe->busy &= ~ZPIPE_BUSY_FLUSH;
+			park->published = true;
+		}
+		zpipe_wait_unlock(pipe);
+		return ret;
+	}
 	pipe->busy &= ~ZPIPE_BUSY_FLUSH;
 	if (pipe->reader_ended)
 		args->out_flags |= ZPIPE_RES_COMPLETED;
@@ -440,6 +534,27 @@ int zpipe_writer_flush(struct zpipe_end *end, struct zpipe_flush_args *args, boo
 	zpipe_wait_unlock(pipe);
 	trace_zpipe_flush(pipe->id, args->position, unexamined, ret);
 	return ret;
+}
+
+/**
+ * zpipe_writer_stop_flush - give up a FLUSH that is parked
+ * @end: the writer
+ * @args: the call
+ * @park: the call's
+ */
+void zpipe_writer_stop_flush(struct zpipe_end *end, const struct zpipe_flush_args *args,
+			     struct zpipe_park *park)
+{
+	struct zpipe_pipe *pipe = end->pipe;
+	u64 unexamined;
+
+	zpipe_wait_lock(pipe);
+	zpipe_wait_unpark_locked(pipe, park, ZPIPE_ROLE_WRITER);
+	leave_flush_locked(pipe, args);
+	pipe->busy &= ~ZPIPE_BUSY_FLUSH;
+	unexamined = zpipe_chain_unexamined(&pipe->chain);
+	zpipe_wait_unlock(pipe);
+	trace_zpipe_flush(pipe->id, args->position, unexamined, -ECANCELED);
 }
 
 /**
@@ -459,7 +574,7 @@ int zpipe_writer_unpause_locked(struct zpipe_pipe *pipe, bool nowait)
 	ret = enter_locked(pipe);
 	if (ret || !must_wait_locked(pipe, &args))
 		return ret;
-	ret = wait_flush_locked(pipe, &args, nowait);
+	ret = wait_flush_locked(pipe, &args, nowait, NULL);
 	if (!ret && (args.out_flags & ZPIPE_RES_CANCELED))
 		ret = -ECANCELED;
 	return ret;

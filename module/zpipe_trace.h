@@ -20,6 +20,8 @@
 enum zpipe_copy_place {
 	ZPIPE_COPY_WRITE	= 1,
 	ZPIPE_COPY_READ		= 2,
+	ZPIPE_COPY_SPLICE_OUT	= 3,
+	ZPIPE_COPY_SPLICE_IN	= 4,
 };
 #endif
 
@@ -97,6 +99,8 @@ ZPIPE_EVENT(export);
 ZPIPE_EVENT(post);
 /* A buffer came back: position is its cookie, length the bytes placed in it. */
 ZPIPE_EVENT(unpost);
+/* splice(2): where it began, bytes moved; ret is the end's role, or the errno. */
+ZPIPE_EVENT(splice);
 
 #endif /* ZPIPE_TRACE_H */
 

@@ -19,7 +19,7 @@ static_assert(sizeof(struct zpipe_create_args) == 56, "create");
 static_assert(sizeof(struct zpipe_region) == 16, "region");
 static_assert(sizeof(struct zpipe_info_args) == 272, "info");
 static_assert(sizeof(struct zpipe_descriptor) == 16, "descriptor");
-static_assert(sizeof(struct zpipe_stat_args) == 240, "stat");
+static_assert(sizeof(struct zpipe_stat_args) == 256, "stat");
 static_assert(sizeof(struct zpipe_alloc_args) == 56, "alloc");
 static_assert(sizeof(struct zpipe_flush_args) == 40, "flush");
 static_assert(sizeof(struct zpipe_span) == 16, "span");
@@ -34,10 +34,12 @@ static_assert(sizeof(struct zpipe_release_args) == 16, "release");
 static_assert(sizeof(struct zpipe_export_args) == 16, "export");
 static_assert(sizeof(struct zpipe_tee_args) == 24, "tee");
 static_assert(sizeof(struct zpipe_post_args) == 32, "post");
-static_assert(sizeof(struct zpipe_unpost_args) == 48, "unpost");
+static_assert(sizeof(struct zpipe_unpost_args) == 56, "unpost");
+static_assert(sizeof(struct zpipe_uring_cmd) == 16, "uring_cmd");
 static_assert(offsetof(struct zpipe_create_args, out_id) == 48, "create.out_id");
 static_assert(offsetof(struct zpipe_info_args, out_index) == 232, "info.out_index");
 static_assert(offsetof(struct zpipe_stat_args, out_replaced_pages) == 192, "stat");
+static_assert(offsetof(struct zpipe_stat_args, out_spliced_in) == 224, "stat");
 static_assert(offsetof(struct zpipe_alloc_args, out_length) == 48, "alloc.out_length");
 static_assert(offsetof(struct zpipe_flush_args, out_consumed) == 32, "flush.out_consumed");
 static_assert(offsetof(struct zpipe_read_args, out_index) == 56, "read.out_index");
@@ -201,7 +203,7 @@ TEST_F(abi, numbers_are_the_published_ones)
 {
 	EXPECT_EQ(0xc0387a81U, (unsigned int)ZPIPE_IOC_CREATE);
 	EXPECT_EQ(0xc1107a82U, (unsigned int)ZPIPE_IOC_INFO);
-	EXPECT_EQ(0xc0f07a83U, (unsigned int)ZPIPE_IOC_STAT);
+	EXPECT_EQ(0xc1007a83U, (unsigned int)ZPIPE_IOC_STAT);
 	EXPECT_EQ(0xc0387a84U, (unsigned int)ZPIPE_IOC_ALLOC);
 	EXPECT_EQ(0xc0287a85U, (unsigned int)ZPIPE_IOC_FLUSH);
 	EXPECT_EQ(0xc0407a86U, (unsigned int)ZPIPE_IOC_READ);
@@ -215,7 +217,7 @@ TEST_F(abi, numbers_are_the_published_ones)
 	EXPECT_EQ(0xc0107a8eU, (unsigned int)ZPIPE_IOC_EXPORT);
 	EXPECT_EQ(0xc0187a90U, (unsigned int)ZPIPE_IOC_TEE);
 	EXPECT_EQ(0xc0207a91U, (unsigned int)ZPIPE_IOC_POST);
-	EXPECT_EQ(0xc0307a92U, (unsigned int)ZPIPE_IOC_UNPOST);
+	EXPECT_EQ(0xc0387a92U, (unsigned int)ZPIPE_IOC_UNPOST);
 }
 
 TEST_F(abi, harmless_arguments_succeed)

@@ -263,6 +263,29 @@ TEST_F(complete, readers_error_reaches_every_alloc_and_flush)
 	EXPECT_EQ(-ECANCELED, zt_alloc(&self->p.w, 10, 1, 1, &self->grant));
 }
 
+/* Numbers that mean something to the kernel itself are errnos like any other here. */
+TEST_F(complete, readers_error_may_be_one_that_the_kernel_uses_inside)
+{
+	static const int errors[] = { EAGAIN, ETIMEDOUT, EINTR, 512, 529 };
+	size_t i;
+
+	for (i = 0; i < sizeof(errors) / sizeof(*errors); i++) {
+		struct zpipe_alloc_args args = { .min = 1 };
+		unsigned char byte = 0;
+
+		ASSERT_EQ(0, zt_complete(&self->p.r, errors[i], 0, 0));
+		EXPECT_EQ(-errors[i], zt_alloc(&self->p.w, 0, 1, 1, &self->grant));
+		EXPECT_EQ(-errors[i], zt_flush(&self->p.w, 0, 0, NULL));
+		if (errors[i] < 512) {
+			EXPECT_EQ(-errors[i], zt_ioctl(self->p.w.fd, ZPIPE_IOC_ALLOC, &args));
+			EXPECT_EQ(-1, write(self->p.w.fd, &byte, 1));
+			EXPECT_EQ(errors[i], errno);
+		}
+		ASSERT_EQ(0, zt_complete(&self->p.w, 0, 0, 0));
+		ASSERT_EQ(0, zt_reset(&self->p.w, NULL));
+	}
+}
+
 TEST_F(complete, readers_error_wakes_a_paused_writer)
 {
 	struct zpipe_flush_args args = { .position = 10 };

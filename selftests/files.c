@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 
@@ -130,87 +129,6 @@ TEST_F(files, device_has_no_stream_of_its_own)
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(-1, read(fd, &c, 1));
 	EXPECT_EQ(-1, write(fd, "x", 1));
-	close(fd);
-}
-
-/* Splicing may copy or be refused; it may not lose, change or hang. */
-TEST_F(files, splice_out_gives_the_bytes_or_einval)
-{
-	unsigned char buffer[100];
-	int pipefd[2];
-	ssize_t n;
-
-	ASSERT_EQ(0, pipe(pipefd));
-	ASSERT_EQ(0, zt_put(&self->p.w, 100));
-	n = splice(self->p.r.fd, NULL, pipefd[1], NULL, 100, SPLICE_F_NONBLOCK);
-	if (n < 0) {
-		EXPECT_EQ(EINVAL, errno);
-		EXPECT_EQ(0, zt_take(&self->p.r, 100));
-		return;
-	}
-	ASSERT_EQ(100, n);
-	ASSERT_EQ(100, read(pipefd[0], buffer, 100))
-		TH_LOG("%s", strerror(errno));
-	EXPECT_EQ(-1, zt_mismatch(buffer, 0, 100));
-}
-
-TEST_F(files, spliced_bytes_stay_what_they_were)
-{
-	unsigned char buffer[3 * ZT_PAGE];
-	struct zpipe_alloc_args grant;
-	int pipefd[2];
-	ssize_t n;
-
-	ASSERT_EQ(0, pipe(pipefd));
-	ASSERT_EQ(0, zt_put(&self->p.w, 4 * ZT_PAGE));
-	n = splice(self->p.r.fd, NULL, pipefd[1], NULL, sizeof(buffer), SPLICE_F_NONBLOCK);
-	if (n < 0) {
-		EXPECT_EQ(EINVAL, errno);
-		return;
-	}
-	ASSERT_EQ(n, (ssize_t)zt_consumed(&self->p.w));
-	ASSERT_EQ(0, zt_take(&self->p.r, 4 * ZT_PAGE - n));
-	ASSERT_EQ(0, zt_alloc(&self->p.w, 4 * ZT_PAGE, 4 * ZT_PAGE, 0, &grant));
-	memset(self->p.w.data + grant.out_offset, 0xbb, 4 * ZT_PAGE);
-	ASSERT_EQ(n, read(pipefd[0], buffer, sizeof(buffer)))
-		TH_LOG("%s", strerror(errno));
-	EXPECT_EQ(-1, zt_mismatch(buffer, 0, n));
-}
-
-TEST_F(files, splice_in_takes_the_bytes_or_einval)
-{
-	unsigned char buffer[100];
-	int pipefd[2];
-	ssize_t n;
-
-	ASSERT_EQ(0, pipe(pipefd));
-	zt_fill(buffer, 0, 100);
-	ASSERT_EQ(100, write(pipefd[1], buffer, 100));
-	n = splice(pipefd[0], NULL, self->p.w.fd, NULL, 100, SPLICE_F_NONBLOCK);
-	if (n < 0) {
-		EXPECT_EQ(EINVAL, errno);
-	} else {
-		EXPECT_EQ(0, zt_take(&self->p.r, n));
-	}
-}
-
-TEST_F(files, sendfile_into_the_writer_delivers_the_bytes_or_einval)
-{
-	char path[] = "/tmp/zpipe-files-XXXXXX";
-	unsigned char buffer[5000];
-	int fd = mkstemp(path);
-	ssize_t n;
-
-	ASSERT_LE(0, fd);
-	unlink(path);
-	zt_fill(buffer, 0, sizeof(buffer));
-	ASSERT_EQ((ssize_t)sizeof(buffer), pwrite(fd, buffer, sizeof(buffer), 0));
-	n = sendfile(self->p.w.fd, fd, NULL, sizeof(buffer));
-	if (n < 0) {
-		EXPECT_EQ(EINVAL, errno);
-	} else {
-		EXPECT_EQ(0, zt_take(&self->p.r, n));
-	}
 	close(fd);
 }
 

@@ -49,7 +49,7 @@ TEST_F(info, each_end_knows_its_role)
 
 TEST_F(info, magic_version_and_features)
 {
-	__u64 features = ZPIPE_FEAT_CONTIG | ZPIPE_FEAT_RW;
+	__u64 features = ZPIPE_FEAT_CONTIG | ZPIPE_FEAT_RW | ZPIPE_FEAT_URING;
 
 	EXPECT_EQ(ZPIPE_MAGIC, self->p.w.info.out_magic);
 	EXPECT_EQ(ZPIPE_UAPI_VERSION, self->p.w.info.out_version);

@@ -164,6 +164,39 @@ TEST_F(module, pages_lent_to_a_pipe_do_not_hold_the_module_nor_dangle)
 	ASSERT_EQ(0, load(self->path));
 }
 
+/* By splice and tee, a part too: nothing of the module is in the pipes, so it can go. */
+TEST_F(module, pages_spliced_to_a_pipe_do_not_hold_the_module_nor_dangle)
+{
+	unsigned char buffer[2 * ZT_PAGE];
+	size_t length = ZT_PAGE + 100;
+	int fds[2], copy[2], null;
+	struct zt_pipe p;
+	long long zero = 0;
+
+	if (!self->path[0])
+		SKIP(return, "no module file: set ZPIPE_MODULE");
+	null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	ASSERT_LE(0, null);
+	ASSERT_EQ(0, pipe(fds));
+	ASSERT_EQ(0, pipe(copy));
+	ASSERT_EQ(0, zt_pipe_open(&p, ZT_ARGS(ZT_PAGE, 2 * ZT_PAGE)));
+	ASSERT_EQ(0, zt_put(&p.w, 2 * ZT_PAGE));
+	ASSERT_EQ(length, splice(p.r.fd, NULL, fds[1], NULL, length, 0));
+	zt_pipe_close(&p);
+	ASSERT_TRUE(zt_eventually(unused, &zero));
+	ASSERT_EQ(0, unload());
+	EXPECT_EQ(length, tee(fds[0], copy[1], length, 0));
+	EXPECT_EQ(length, read(fds[0], buffer, sizeof(buffer)));
+	EXPECT_EQ(-1, zt_mismatch(buffer, 0, length));
+	EXPECT_EQ(length, splice(copy[0], NULL, null, NULL, length, SPLICE_F_MOVE));
+	close(fds[0]);
+	close(fds[1]);
+	close(copy[0]);
+	close(copy[1]);
+	close(null);
+	ASSERT_EQ(0, load(self->path));
+}
+
 TEST_F_TIMEOUT(module, unloads_and_loads_again, 90)
 {
 	long long zero = 0;

@@ -3,10 +3,12 @@
  * post - POST and UNPOST: the reader supplies the buffers that the writer fills in place
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -83,6 +85,7 @@ TEST_F(post, writer_fills_it_in_place_and_the_count_comes_back)
 	ASSERT_EQ(0, flush(self, 120, 0));
 	ASSERT_EQ(0, collect(&self->p.r, &self->out));
 	EXPECT_EQ(77, self->out.out_cookie);
+	EXPECT_EQ(5000, self->out.out_offset);
 	EXPECT_EQ(0, self->out.out_start);
 	EXPECT_EQ(120, self->out.out_count);
 	EXPECT_EQ(ZPIPE_POST_COMPLETED, self->out.out_status);
@@ -478,6 +481,10 @@ TEST_F(post, reader_that_ends_drops_all)
 	EXPECT_EQ(0, zt_stat(&self->p.w).out_posts);
 	ASSERT_EQ(0, flush(self, 10, 0));
 	EXPECT_TRUE(self->f.out_flags & ZPIPE_RES_COMPLETED);
+	/* And a writer that waits for a buffer does not wait for ever. */
+	ASSERT_EQ(0, alloc(self, 10, 1));
+	EXPECT_EQ(ZPIPE_RES_COMPLETED, self->grant.out_flags);
+	EXPECT_EQ(0, self->grant.out_length);
 }
 
 TEST_F(post, reset_starts_without_buffers)
@@ -491,6 +498,55 @@ TEST_F(post, reset_starts_without_buffers)
 	EXPECT_EQ(-EAGAIN, alloc(self, reset.out_position, 1));
 	ASSERT_EQ(0, post(&self->p.r, 1, 0, 60));
 	EXPECT_EQ(0, alloc(self, reset.out_position, 60));
+}
+
+/* Puts bytes of the reader's mapping into a pipe by reference. */
+static int lend(struct zt_end *r, __u64 offset, size_t length, int pipe_fd)
+{
+	struct iovec iov = { r->data + offset, length };
+
+	return vmsplice(pipe_fd, &iov, 1, 0) == (ssize_t)length ? 0 : -errno;
+}
+
+TEST_F(post, beside_a_lent_buffer_nothing_is_lost)
+{
+	int to[2];
+
+	ASSERT_EQ(0, pipe(to));
+	ASSERT_EQ(0, post(&self->p.r, 1, 0, 100));
+	ASSERT_EQ(0, alloc(self, 0, 100));
+	ASSERT_EQ(0, zt_fill_grant(&self->p.w, &self->grant, 100));
+	ASSERT_EQ(0, flush(self, 100, 0));
+	ASSERT_EQ(0, lend(&self->p.r, 0, 100, to[1]));
+	/* In the same page, while the first one is not collected yet. */
+	ASSERT_EQ(0, post(&self->p.r, 2, 200, 100));
+	ASSERT_EQ(0, alloc(self, 100, 100));
+	ASSERT_EQ(0, collect(&self->p.r, &self->out));
+	EXPECT_EQ(-1, zt_mismatch(self->p.r.data, 0, 100));
+	close(to[0]);
+	close(to[1]);
+}
+
+TEST_F(post, lent_bytes_stay_when_the_place_is_posted_again)
+{
+	unsigned char got[ZT_PAGE];
+	int to[2];
+
+	ASSERT_EQ(0, pipe(to));
+	ASSERT_EQ(0, post(&self->p.r, 1, 0, ZT_PAGE));
+	ASSERT_EQ(0, alloc(self, 0, ZT_PAGE));
+	ASSERT_EQ(0, zt_fill_grant(&self->p.w, &self->grant, ZT_PAGE));
+	ASSERT_EQ(0, flush(self, ZT_PAGE, 0));
+	ASSERT_EQ(0, lend(&self->p.r, 0, ZT_PAGE, to[1]));
+	ASSERT_EQ(0, collect(&self->p.r, &self->out));
+	ASSERT_EQ(0, post(&self->p.r, 2, 0, ZT_PAGE));
+	ASSERT_EQ(0, alloc(self, ZT_PAGE, ZT_PAGE));
+	ASSERT_EQ(0, zt_fill_grant(&self->p.w, &self->grant, ZT_PAGE));
+	ASSERT_EQ(ZT_PAGE, read(to[0], got, sizeof(got)));
+	EXPECT_EQ(-1, zt_mismatch(got, 0, ZT_PAGE));
+	EXPECT_EQ(1, zt_stat(&self->p.r).out_replaced_pages);
+	close(to[0]);
+	close(to[1]);
 }
 
 /* Random buffers and random use of them, against what was really stored. */

@@ -21,6 +21,7 @@ static const char * const events[] = {
 	"zpipe_reject", "zpipe_tee", "zpipe_preserve", "zpipe_release", "zpipe_export",
 	"zpipe_post", "zpipe_unpost", "zpipe_segment_open", "zpipe_segment_free", "zpipe_pause",
 	"zpipe_resume", "zpipe_wait_begin", "zpipe_wait_end", "zpipe_wake", "zpipe_copy",
+	"zpipe_splice",
 };
 
 #define NR_EVENTS	(sizeof(events) / sizeof(*events))
@@ -415,6 +416,35 @@ TEST_F(trace, mapped_bytes_are_no_copy)
 	ASSERT_EQ(0, zt_put(&self->p.w, 2 * ZT_PAGE));
 	ASSERT_EQ(0, zt_take(&self->p.r, 2 * ZT_PAGE));
 	EXPECT_EQ(0, counted(self, "zpipe_copy"));
+}
+
+TEST_F(trace, splice_is_seen_once_and_copies_only_on_the_way_in)
+{
+	unsigned long long id = self->p.id;
+	int fds[2];
+
+	ASSERT_EQ(0, pipe(fds));
+	ASSERT_EQ(0, watch(self, "zpipe_copy", "pipe == %llu", id));
+	ASSERT_EQ(0, watch(self, "zpipe_splice",
+			   "pipe == %llu && position == 0 && length == 6000 && ret == %d", id,
+			   ZPIPE_ROLE_READER));
+	ASSERT_EQ(0, zt_put(&self->p.w, 6000));
+	ASSERT_EQ(6000, splice(self->p.r.fd, NULL, fds[1], NULL, 6000, 0));
+	EXPECT_EQ(1, counted(self, "zpipe_splice"));
+	EXPECT_EQ(0, counted(self, "zpipe_copy"));
+	ASSERT_EQ(0, watch(self, "zpipe_copy", "pipe == %llu && ret == 4", id));
+	ASSERT_EQ(0, watch(self, "zpipe_splice",
+			   "pipe == %llu && position == 6000 && length == 6000 && ret == %d", id,
+			   ZPIPE_ROLE_WRITER));
+	ASSERT_EQ(6000, splice(fds[0], NULL, self->p.w.fd, NULL, 6000, 0));
+	EXPECT_EQ(1, counted(self, "zpipe_splice"));
+	EXPECT_LT(0, counted(self, "zpipe_copy"));
+	ASSERT_EQ(0, watch(self, "zpipe_splice", "pipe == %llu && length == 0 && ret == %d", id,
+			   -EAGAIN));
+	EXPECT_EQ(-1, splice(fds[0], NULL, self->p.w.fd, NULL, 1, SPLICE_F_NONBLOCK));
+	EXPECT_EQ(1, counted(self, "zpipe_splice"));
+	close(fds[0]);
+	close(fds[1]);
 }
 
 TEST_HARNESS_MAIN

@@ -82,6 +82,18 @@ struct zt_bg {
 	atomic_bool done;
 };
 
+/* A splice(2) that runs in a thread of its own; ret is bytes or -errno. */
+struct zt_splice {
+	pthread_t thread;
+	int in;
+	int out;
+	size_t length;
+	unsigned int flags;
+	ssize_t ret;
+	atomic_int tid;
+	atomic_bool done;
+};
+
 void zt_die(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
 /* Calls: 0 or -errno. */
@@ -209,6 +221,9 @@ void zt_await_asleep(pid_t tid);
 void zt_bg_start(struct zt_bg *bg, int fd, unsigned long cmd, void *args);
 bool zt_bg_sleeps(struct zt_bg *bg);
 int zt_bg_join(struct zt_bg *bg);
+void zt_splice_start(struct zt_splice *bg, int in, int out, size_t length);
+bool zt_splice_sleeps(struct zt_splice *bg);
+ssize_t zt_splice_join(struct zt_splice *bg);
 void zt_join(pthread_t thread);
 void zt_spawn(pthread_t *thread, void *(*fn)(void *), void *arg);
 int zt_wait_child(pid_t child);

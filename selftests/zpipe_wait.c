@@ -156,6 +156,40 @@ int zt_bg_join(struct zt_bg *bg)
 	return bg->ret;
 }
 
+static void *run_splice(void *arg)
+{
+	struct zt_splice *bg = arg;
+	ssize_t ret;
+
+	atomic_store(&bg->tid, syscall(SYS_gettid));
+	ret = splice(bg->in, NULL, bg->out, NULL, bg->length, bg->flags);
+	bg->ret = ret < 0 ? -errno : ret;
+	atomic_store(&bg->done, true);
+	return NULL;
+}
+
+void zt_splice_start(struct zt_splice *bg, int in, int out, size_t length)
+{
+	*bg = (struct zt_splice){ .in = in, .out = out, .length = length, .ret = -ETIME };
+	zt_spawn(&bg->thread, run_splice, bg);
+}
+
+/* True when it sleeps, interruptibly, and still does after a glance. */
+bool zt_splice_sleeps(struct zt_splice *bg)
+{
+	zt_sleep_ms(ZT_GLANCE_MS);
+	if (!atomic_load(&bg->tid) || atomic_load(&bg->done))
+		return false;
+	zt_await_asleep(atomic_load(&bg->tid));
+	return !atomic_load(&bg->done);
+}
+
+ssize_t zt_splice_join(struct zt_splice *bg)
+{
+	zt_join(bg->thread);
+	return bg->ret;
+}
+
 /* The exit status of a child, or 128 and its signal. */
 int zt_wait_child(pid_t child)
 {

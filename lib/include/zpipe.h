@@ -12,6 +12,8 @@
  *	zpipe/writer.h	zp_alloc, zp_commit, zp_flush, zp_write
  *	zpipe/reader.h	zp_read, zp_advance
  *	zpipe/view.h	spans, slices, search
+ *	zpipe/stream.h	rendezvous: the reader supplies the buffers
+ *	zpipe/future.h	one value, once
  *
  * Rules that hold everywhere. Functions return 0, a positive set of flags
  * where that is said, or a negative errno; nothing is printed, errno is not
@@ -31,6 +33,8 @@
 #include <zpipe/writer.h>
 #include <zpipe/reader.h>
 #include <zpipe/kept.h>
+#include <zpipe/stream.h>
+#include <zpipe/future.h>
 
 #ifdef __cplusplus
 extern "C" {

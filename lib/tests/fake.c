@@ -243,6 +243,13 @@ int zp_sys_preserve(int fd, struct zpipe_preserve_args *args)
 	return -ENODEV;
 }
 
+int zp_sys_post(int fd, struct zpipe_post_args *args)
+{
+	(void)fd;
+	(void)args;
+	return -ENODEV;
+}
+
 int zp_sys_release(int fd, struct zpipe_release_args *args)
 {
 	(void)fd;
@@ -251,6 +258,13 @@ int zp_sys_release(int fd, struct zpipe_release_args *args)
 }
 
 int zp_sys_export(int fd, struct zpipe_export_args *args)
+{
+	(void)fd;
+	(void)args;
+	return -ENODEV;
+}
+
+int zp_sys_unpost(int fd, struct zpipe_unpost_args *args)
 {
 	(void)fd;
 	(void)args;

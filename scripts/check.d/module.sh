@@ -131,7 +131,9 @@ gate_stack() {
 	ksrc=$(scripts/ksrc)
 	for series in 6.1 6.12; do
 		scripts/build-module "$series"
-		objdump -d "build/module-$series/zpipe.ko" >"$scratch/code"
+		# checkstack adds what a function gives back to what it takes.
+		objdump -d "build/module-$series/zpipe.ko" |
+			sed '/add  *.0xffffffff/!{/add  *.0x.*,%rsp/d}' >"$scratch/code"
 		grep -q '<zpipe_' "$scratch/code" || fail "objdump shows no code"
 		perl "$ksrc/scripts/checkstack.pl" x86_64 512 <"$scratch/code" >>"$scratch/deep"
 	done

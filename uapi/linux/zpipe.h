@@ -43,6 +43,15 @@
  *	EDQUOT, ENOMEM	a per-user limit, or memory
  *	any other	the peer's errno, given to COMPLETE, delivered verbatim
  *
+ * read(2) and write(2) copy and behave as on a pipe; they mix with the verbs,
+ * and are EBUSY while one of them is outstanding. splice(2) on the reader is a
+ * read(2) that copies nothing: the kernel's pipe refers to the pages, which
+ * show nothing but these bytes, and keeps them as they are until it lets them
+ * go; the writer gets fresh ones in their place. (A page that is pinned, or
+ * referred to a thousand times, or posted, is copied.) splice(2) and sendfile(2) on the
+ * writer are a write(2) of what the kernel's pipe, or the file, holds, and copy:
+ * a module cannot take over a page together with its charge.
+ *
  * Every verb first looks at the shared words and wakes whoever waits for what
  * they now say; so do STAT and INFO, closing an fd and unmapping.
  *
@@ -149,6 +158,7 @@ enum {
 #define ZPIPE_FEAT_EXPORT	(1ULL << 3)	/* EXPORT */
 #define ZPIPE_FEAT_TEE		(1ULL << 5)	/* TEE */
 #define ZPIPE_FEAT_POST		(1ULL << 8)	/* ZPIPE_F_POSTED, POST and UNPOST */
+#define ZPIPE_FEAT_URING	(1ULL << 10)	/* IORING_OP_URING_CMD */
 
 /* CREATE flags. */
 #define ZPIPE_F_CONTIG		(1U << 0)	/* every view is one span */
@@ -323,8 +333,9 @@ struct zpipe_descriptor {
  * @out_consumed: ditto
  * @out_data_pages: pages of data memory the pipe holds now
  * @out_control_bytes: bytes of kernel memory it holds besides those
- * @out_copied_write: bytes copied by write(2)
- * @out_copied_read: bytes copied by read(2)
+ * @out_copied_write: bytes copied by write(2), and by splice(2) in
+ * @out_copied_read: bytes copied by read(2), and by splice(2) out where a page
+ *	was pinned or posted
  * @out_segments_opened: segments taken into the chain so far
  * @out_segments_freed: segments given back so far
  * @out_allocs: ALLOC calls
@@ -341,9 +352,12 @@ struct zpipe_descriptor {
  * @out_writer_wakes: wake-ups sent to the writer side
  * @out_rejects: calls refused because of their arguments or a shared word
  * @out_replaced_pages: pages given fresh to a segment because somebody (a
- *	vmsplice, a zero-copy send, a disk) still referred to the old ones
+ *	splice, a zero-copy send, a disk) still referred to the old ones
  * @out_readers: readers that have an fd
  * @out_posts: buffers posted and not collected yet
+ * @out_spliced_out: bytes that splice(2) took out by page reference
+ * @out_spliced_in: bytes that splice(2) and sendfile(2) brought in; they are in
+ *	@out_copied_write, too
  * @out_preserved_bytes: what this reader, or of a writer all readers, preserve;
  *	a byte counts for each handle
  * @out_preserved_handles: in so many handles
@@ -378,6 +392,8 @@ struct zpipe_stat_args {
 	__u64 out_replaced_pages;
 	__u64 out_readers;
 	__u64 out_posts;
+	__u64 out_spliced_out;
+	__u64 out_spliced_in;
 	__u64 out_preserved_bytes;
 	__u64 out_preserved_handles;
 	__u64 out_spare_pages;
@@ -395,7 +411,8 @@ struct zpipe_stat_args {
  * @deadline: when to give up waiting for memory
  * @flags: ZPIPE_ALLOC_F_*
  * @out_flags: COMPLETED: the reader has finished, what is written is dropped.
- *	CANCELED: no grant, @out_length is 0
+ *	CANCELED: no grant, @out_length is 0, as with COMPLETED where the reader
+ *	supplies the memory (ZPIPE_F_POSTED)
  * @out_offset: of @position in the data window
  * @out_length: bytes of the grant, at least @min (unless CANCELED)
  *
@@ -423,7 +440,7 @@ struct zpipe_alloc_args {
 						 * or a deadline
 						 */
 #define ZPIPE_FLUSH_F_FINISH	(1U << 5)	/* ZPIPE_F_POSTED: finish the buffer, also
-						 * with nothing in it
+						 * with nothing in it; waits for nothing
 						 */
 
 /**
@@ -752,6 +769,7 @@ struct zpipe_post_args {
  * @__reserved: must be 0
  * @cookie: with CANCEL: which one
  * @out_cookie: which one it was
+ * @out_offset: where it begins in the data window
  * @out_start: stream position of its first byte
  * @out_count: bytes placed in it. COMPLETED with 0 is a transfer of nothing
  * @out_status: ZPIPE_POST_*
@@ -775,6 +793,7 @@ struct zpipe_unpost_args {
 	__u32 __reserved;
 	__u64 cookie;
 	__u64 out_cookie;
+	__u64 out_offset;
 	__u64 out_start;
 	__u64 out_count;
 	__u32 out_status;
@@ -800,5 +819,39 @@ struct zpipe_unpost_args {
 #define ZPIPE_IOC_TEE		_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_TEE, struct zpipe_tee_args)
 #define ZPIPE_IOC_POST		_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_POST, struct zpipe_post_args)
 #define ZPIPE_IOC_UNPOST	_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_UNPOST, struct zpipe_unpost_args)
+
+/**
+ * struct zpipe_uring_cmd - the command area of an IORING_OP_URING_CMD
+ * @args: user pointer to the argument struct of the verb
+ * @__reserved: must be 0
+ *
+ * Every verb of an end is also a command of io_uring: fd is the end (or its
+ * index, with IOSQE_FIXED_FILE), cmd_op the ZPIPE_IOC_* number, and these are
+ * the first 16 bytes of the area at `cmd`, in a plain SQE and in one of 128
+ * bytes; what follows them there is not looked at. cqe->res is what the ioctl
+ * would have answered: 0, or a negative errno. The argument struct, and the
+ * spans of a READ, must stay until then; out_ fields are written before.
+ * uring_cmd_flags must be 0.
+ *
+ * ALLOC, FLUSH and READ wait as the ioctl does: not at all with NOWAIT or on
+ * an O_NONBLOCK file (EAGAIN at once), else until their deadline, a CANCEL, or
+ * the end of the peer. A command that waits is outstanding just like a call
+ * that sleeps: a second one of its kind, by whatever way, is EBUSY. It holds
+ * the end open although its fd is closed.
+ *
+ * Linux 6.8 and later: no thread waits. It ends with ECANCELED when the ring
+ * is closed, and instead of looking again when the thread that submitted it
+ * has exited. io_uring has no way to hand an IORING_OP_ASYNC_CANCEL or a linked
+ * timeout on to a command: use CANCEL (as a command, if need be) and the
+ * deadline, or submit with IOSQE_ASYNC.
+ *
+ * Before, or with IOSQE_ASYNC: it sleeps in a worker thread of the ring, and
+ * IORING_OP_ASYNC_CANCEL ends it with EINTR, or with ECANCELED when it had not
+ * begun. Such workers are limited, see IORING_REGISTER_IOWQ_MAX_WORKERS.
+ */
+struct zpipe_uring_cmd {
+	__u64 args;
+	__u64 __reserved;
+};
 
 #endif /* _UAPI_LINUX_ZPIPE_H */

@@ -51,6 +51,7 @@
 /* zp_create_opts.flags and zp_info.flags */
 #define ZP_CONTIG	1	/* every view is one span, as long as possible */
 #define ZP_NONBLOCK	2	/* both fds get O_NONBLOCK */
+#define ZP_POSTED	8	/* the reader supplies the memory: zp_stream_create() */
 
 /* zp_open_opts.flags */
 #define ZP_KEEP_FD	1	/* closing the handle leaves the fd open */
@@ -170,9 +171,11 @@ struct zp_info {
  * @reader_wakes: wake-ups sent to the reader side
  * @writer_wakes: wake-ups sent to the writer side
  * @rejects: calls refused because of their arguments or a shared word
- * @replaced_pages: pages given fresh to a segment because somebody (a vmsplice,
+ * @replaced_pages: pages given fresh to a segment because somebody (a splice,
  *	a zero-copy send, a disk) still referred to the old ones
  * @readers: readers that have an fd
+ * @spliced_out: bytes that splice(2) took out by page reference
+ * @spliced_in: bytes that splice(2) and sendfile(2) brought in, by a copy
  * @preserved_bytes: what this reader, or of a writer all readers, preserve
  * @preserved_handles: in so many calls of zp_preserve()
  * @spare_pages: pages of @data_pages in segments that replace preserved ones
@@ -204,6 +207,8 @@ struct zp_stat {
 	uint64_t rejects;
 	uint64_t replaced_pages;
 	uint64_t readers;
+	uint64_t spliced_out;
+	uint64_t spliced_in;
 	uint64_t preserved_bytes;
 	uint64_t preserved_handles;
 	uint64_t spare_pages;
