@@ -15,6 +15,7 @@
 #include "flush.h"
 #include "idle.h"
 #include "measure.h"
+#include "preserve.h"
 #include "report.h"
 #include "tee.h"
 
@@ -39,6 +40,7 @@ static struct options {
 	bool idle;
 	bool flush;
 	bool tee;
+	bool preserve;
 	bool no_header;
 	unsigned int reps;
 	unsigned int spins;
@@ -53,6 +55,7 @@ static const struct argp_option known[] = {
 	  "Also one process that is both ends (--icount does so anyway)", 0 },
 	{ "idle", 'd', NULL, 0, "Only weigh idle pipes", 0 },
 	{ "flush", 'f', NULL, 0, "Only what each step of a message costs, guarded or not", 0 },
+	{ "preserve", 'P', NULL, 0, "Only weigh preserve and release (with --icount)", 0 },
 	{ "tee", 'T', NULL, 0, "Only compare tee (with --icount)", 0 },
 	{ "reps", 'r', "N", 0, "Runs of each cell, at most 5", 0 },
 	{ "target", 't', "MS", 0, "Length of a run (300; with --icount 50)", 0 },
@@ -80,6 +83,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case 'f':
 		options.flush = true;
+		break;
+	case 'P':
+		options.preserve = true;
 		break;
 	case 'T':
 		options.tee = true;
@@ -210,6 +216,8 @@ int main(int argc, char **argv)
 		return idle_report() ? 1 : 0;
 	else if (options.flush)
 		return flush_report() ? 2 : 0;
+	else if (options.preserve)
+		return preserve_report() ? 1 : 0;
 	else if (options.tee)
 		return tee_report() ? 1 : 0;
 
@@ -223,7 +231,7 @@ int main(int argc, char **argv)
 		missed += idle_report();
 	if (options.icount && !options.only && !options.mode && !options.size &&
 	    !access("/dev/zpipe", F_OK))
-		missed += tee_report();
+		missed += tee_report() + preserve_report();
 	if (options.csv) {
 		csv = fopen(options.csv, "w");
 		if (csv)

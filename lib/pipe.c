@@ -144,6 +144,9 @@ int zp_stat(int fd, struct zp_stat *stat)
 		.readers = args.out_readers,
 		.spliced_out = args.out_spliced_out,
 		.spliced_in = args.out_spliced_in,
+		.preserved_bytes = args.out_preserved_bytes,
+		.preserved_handles = args.out_preserved_handles,
+		.spare_pages = args.out_spare_pages,
 	};
 	return zp_opts_put(stat, &out, sizeof(out));
 }

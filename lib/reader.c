@@ -154,6 +154,13 @@ int zp_reader_fd(const struct zp_reader *r)
 	return ((const struct reader *)(const void *)r)->map.fd;
 }
 
+/* For kept.c. */
+const struct zp_map *zp_reader_map(struct zp_reader *r, const struct zp_chain **chain)
+{
+	*chain = &reader_of(r)->chain;
+	return &reader_of(r)->map;
+}
+
 void zp_reader_set_spin(struct zp_reader *r, unsigned int polls)
 {
 	reader_of(r)->spin = polls;

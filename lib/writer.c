@@ -249,7 +249,7 @@ int zp_inline_alloc(struct zp_writer *w, size_t min, unsigned int flags, uint64_
 		return ret;
 	if (args.out_flags & ZPIPE_RES_CANCELED)
 		return -ECANCELED;
-	if (args.out_offset >= window || args.out_length < min || args.out_length > window ||
+	if (args.out_length < min || !zp_chain_has(&wr->chain, args.out_offset, args.out_length) ||
 	    args.out_length > UINT64_MAX - w->position)
 		return -EPROTO;
 

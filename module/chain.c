@@ -56,13 +56,19 @@ static u64 capacity_of(const struct zpipe_chain *chain, u64 k)
 	return ((u64)run_of(chain, k)->nr << chain->shift) - skew_of(chain, k);
 }
 
+/* Spare slots lie behind the two turns of the window. */
+static bool is_spare(const struct zpipe_chain *chain, u64 offset)
+{
+	return offset >= 2 * zpipe_chain_window(chain);
+}
+
 /* Where in the window a position of descriptor k lies. */
 static u64 place_of(const struct zpipe_chain *chain, u64 k, u64 position)
 {
 	u64 offset = offset_of(chain, k) + (position - start_of(chain, k));
 	u64 window = zpipe_chain_window(chain);
 
-	return offset < window ? offset : offset - window;
+	return offset < window || is_spare(chain, offset_of(chain, k)) ? offset : offset - window;
 }
 
 /* The position at which slot i of k's run ends. */
@@ -84,7 +90,10 @@ static u32 slots_used(const struct zpipe_chain *chain, u64 k, u64 position)
 
 static u32 slot_of(const struct zpipe_chain *chain, u64 k, u32 i)
 {
-	return zpipe_slots_after(chain->slots, (u32)(offset_of(chain, k) >> chain->shift), i);
+	const struct zpipe_slots *slots = chain->slots;
+
+	return zpipe_slots_after(slots, zpipe_slots_index(slots, offset_of(chain, k),
+							  chain->shift), i);
 }
 
 /*
@@ -199,6 +208,8 @@ static void extend_run(const struct zpipe_chain *chain, struct zpipe_plan *plan,
 {
 	const struct zpipe_slots *slots = chain->slots;
 
+	if (zpipe_slots_is_spare(slots, plan->first))
+		return;
 	while (plan->nr < want &&
 	       zpipe_slots_fits(slots, zpipe_slots_after(slots, plan->first, plan->nr), 1))
 		plan->nr++;
@@ -233,14 +244,21 @@ static bool place_anywhere(const struct zpipe_chain *chain, struct zpipe_plan *p
 	if (plan->first == ZPIPE_NO_SLOT)
 		return false;
 	extend_run(chain, plan, slots_for(chain, want));
-	plan->offset = (u64)plan->first << chain->shift;
+	plan->offset = zpipe_slots_offset(slots, plan->first, chain->shift);
 	plan->length = (u64)plan->nr << chain->shift;
 	return true;
 }
 
+/* Does a preserved slot stand in the way, which no consuming removes? */
+static bool is_held(const struct zpipe_slots *slots, u32 first, u32 nr)
+{
+	return nr <= slots->nr && zpipe_slots_unheld(slots, first, nr) < nr;
+}
+
 /*
  * ZPIPE_F_CONTIG: go on exactly where the last descriptor, k, stops, perhaps
- * inside its last slot, so that a view never has a seam.
+ * inside its last slot, so that a view never has a seam; unless a preserved
+ * slot makes one.
  */
 static bool place_after(const struct zpipe_chain *chain, struct zpipe_plan *plan,
 			u64 min, u64 want, u64 k)
@@ -249,12 +267,16 @@ static bool place_after(const struct zpipe_chain *chain, struct zpipe_plan *plan
 	u64 offset = place_of(chain, k, plan->position);
 	u64 skew = offset & (segment_size(chain) - 1);
 	u32 shared = skew ? 1 : 0;
+	u32 next;
 
+	if (is_spare(chain, offset_of(chain, k)))
+		return place_anywhere(chain, plan, min, want, 0);
 	plan->first = (u32)(offset >> chain->shift);
 	plan->nr = slots_for(chain, skew + min);
-	if (plan->nr > slots->nr ||
-	    !zpipe_slots_fits(slots, zpipe_slots_after(slots, plan->first, shared),
-			      plan->nr - shared))
+	next = zpipe_slots_after(slots, plan->first, shared);
+	if (is_held(slots, next, plan->nr - shared))
+		return place_anywhere(chain, plan, min, want, next);
+	if (plan->nr > slots->nr || !zpipe_slots_fits(slots, next, plan->nr - shared))
 		return false;
 	extend_run(chain, plan, min_t(u32, slots_for(chain, skew + want), slots->nr));
 	plan->offset = offset;
@@ -266,14 +288,19 @@ static bool place_after(const struct zpipe_chain *chain, struct zpipe_plan *plan
 static bool place(const struct zpipe_chain *chain, struct zpipe_plan *plan,
 		  u64 min, u64 want, u64 keep, u64 floor)
 {
+	bool go_on = chain->contig && keep > chain->first;
 	u32 from = 0;
 
-	if (chain->contig && keep > chain->first && floor != plan->position)
+	if (go_on && floor != plan->position)
 		return place_after(chain, plan, min, want, keep - 1);
 	/* Where the last descriptor stops; its entry outlives its memory. */
 	if (keep > 0)
-		from = (u32)(place_of(chain, keep - 1, plan->position) >> chain->shift);
-	return place_anywhere(chain, plan, min, want, from);
+		from = zpipe_slots_index(chain->slots, place_of(chain, keep - 1, plan->position),
+					 chain->shift);
+	if (place_anywhere(chain, plan, min, want, from))
+		return true;
+	/* The rest of a slot that is preserved in front may help. */
+	return go_on && place_after(chain, plan, min, want, keep - 1);
 }
 
 /* Where the next slot, or descriptor, would come free. */
@@ -336,6 +363,22 @@ static bool go_on_in(const struct zpipe_chain *chain, struct zpipe_plan *plan, u
 		plan->again = plan->nr;
 	}
 	return true;
+}
+
+/*
+ * Spare slots add neither to the capacity nor to the table: there may be memory
+ * where there is no room for bytes, or for an entry. Is it the reader who makes
+ * room? Then *wait says where, if not at once.
+ */
+static int wait_for_room(const struct zpipe_chain *chain, u64 min, bool full,
+			 struct zpipe_plan *plan)
+{
+	u64 need = plan->position + min, window = zpipe_chain_window(chain);
+
+	plan->wait = full ? start_of(chain, chain->first + 1) : 0;
+	if (need > chain->consumed + window)
+		plan->wait = max(plan->wait, need - window);
+	return plan->wait <= chain->published ? -EAGAIN : -ENOBUFS;
 }
 
 /* A plan that does nothing yet. Returns how many descriptors are not taken back. */
@@ -405,9 +448,9 @@ int zpipe_chain_plan_at(struct zpipe_chain *chain, u64 position, u64 min, bool g
  *
  * Changes nothing. Whether waiting can help is judged by descriptors (rule
  * R3): if consuming all that is published would not make a fitting run, only
- * the writer itself can. A table without a free entry is like a window without
- * a free slot; it has more entries than slots, so what is not published cannot
- * fill it.
+ * the writer itself can, or the end of a preserve. A table without a free entry
+ * is like a window without a free slot. Never grants more than a window beyond
+ * consumed, however many spare slots are in service.
  *
  * Return: 0, -EAGAIN to wait for @plan->wait, -ENOBUFS, -EMSGSIZE, -EINVAL.
  */
@@ -415,7 +458,9 @@ int zpipe_chain_plan(struct zpipe_chain *chain, u64 position, u64 min, u64 want,
 		     struct zpipe_plan *plan)
 {
 	u64 window = zpipe_chain_window(chain);
+	u64 limit = chain->consumed + window;
 	u64 keep, k;
+	bool full;
 	u32 used;
 	int ret;
 
@@ -425,14 +470,13 @@ int zpipe_chain_plan(struct zpipe_chain *chain, u64 position, u64 min, u64 want,
 		min = 1;
 	if (min > window || position > ZPIPE_POSITION_MAX)
 		return -EMSGSIZE;
-	if (want < min)
-		want = min;
-	if (want > window)
-		want = window;
+	want = max(min, min(want, limit - position));
 
 	keep = begin_plan(chain, position, plan);
-	if (keep > chain->first && go_on_in(chain, plan, min, keep - 1))
-		return 0;
+	if (keep > chain->first && go_on_in(chain, plan, min, keep - 1)) {
+		plan->length = min(plan->length, limit - position);
+		return plan->length >= min ? 0 : wait_for_room(chain, min, false, plan);
+	}
 
 	/* What leaving the open descriptor here gives back at once. */
 	for (k = keep; k < chain->opened; k++)
@@ -446,17 +490,20 @@ int zpipe_chain_plan(struct zpipe_chain *chain, u64 position, u64 min, u64 want,
 		if (start_of(chain, keep - 1) == position)
 			plan->keep = keep - 1;
 	}
-	if (has_entry(chain, plan->keep) && place(chain, plan, min, want, keep, chain->consumed)) {
+	full = !has_entry(chain, plan->keep);
+	if (place(chain, plan, min, want, keep, chain->consumed)) {
+		plan->length = min(plan->length, limit - position);
 		ret = 0;
+		if (full || plan->length < min)
+			ret = wait_for_room(chain, min, full, plan);
 	} else {
 		if (position != chain->consumed)
 			give_published(chain, keep, position);
-		if (place(chain, plan, min, want, keep, chain->published)) {
-			plan->wait = next_boundary(chain, keep, position);
-			ret = -EAGAIN;
-		} else {
+		ret = wait_for_room(chain, min, full, plan);
+		if (!place(chain, plan, min, want, keep, chain->published))
 			ret = -ENOBUFS;
-		}
+		if (ret == -EAGAIN)
+			plan->wait = next_boundary(chain, keep, position);
 	}
 	zpipe_slots_take_back(chain->slots);
 	return ret;
@@ -695,7 +742,8 @@ bool zpipe_chain_piece(const struct zpipe_chain *chain, u64 *k, u64 *from, u64 t
  * @spans: filled from the front
  * @max: room there, in entries
  *
- * Neighbours in the window are one span, also across its end.
+ * Neighbours in the window are one span, also across its end. A spare slot is
+ * a span of its own.
  *
  * Return: how many spans the range makes, which may be more than @max.
  */
@@ -712,7 +760,8 @@ u32 zpipe_chain_spans(const struct zpipe_chain *chain, u64 from, u64 to,
 
 		if (next >= window)
 			next -= window;
-		if (nr && next == piece.offset && last.length + piece.length <= window) {
+		if (nr && next == piece.offset && !is_spare(chain, last.offset) &&
+		    last.length + piece.length <= window) {
 			last.length += piece.length;
 		} else {
 			nr++;

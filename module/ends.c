@@ -11,6 +11,7 @@
 #include "pipe.h"
 #include "pool.h"
 #include "post.h"
+#include "preserve.h"
 #include "wait.h"
 #include "zpipe_trace.h"
 
@@ -98,6 +99,7 @@ static void end_reader(struct zpipe_end *end, int error)
 	zpipe_pipe_freed_locked(pipe, zpipe_chain_reclaim(&pipe->chain));
 	zpipe_wait_unlock(pipe);
 
+	zpipe_preserve_drop(reader);
 	zpipe_pool_trim(pipe->pool);
 
 	zpipe_wait_lock(pipe);
@@ -142,6 +144,8 @@ void zpipe_ends_close(struct zpipe_end *end)
 
 	if (end->reader) {
 		end_reader(end, 0);
+		/* One that was detached has ended before, and kept what it had. */
+		zpipe_preserve_drop(end->reader);
 		zpipe_wait_lock(pipe);
 		list_del_init(&end->reader->entry);
 		pipe->nr_readers--;

@@ -14,12 +14,14 @@
 #include <linux/uaccess.h>
 #include <asm/ioctls.h>
 
+#include "buffer.h"
 #include "ends.h"
 #include "file.h"
 #include "info.h"
 #include "ioctl.h"
 #include "pipe.h"
 #include "post.h"
+#include "preserve.h"
 #include "reader.h"
 #include "types.h"
 #include "wait.h"
@@ -38,6 +40,9 @@ union verb_args {
 	struct zpipe_cancel_args cancel;
 	struct zpipe_set_args set;
 	struct zpipe_reset_args reset;
+	struct zpipe_preserve_args preserve;
+	struct zpipe_release_args release;
+	struct zpipe_export_args export;
 	struct zpipe_tee_args tee;
 	struct zpipe_post_args post;
 	struct zpipe_unpost_args unpost;
@@ -68,7 +73,7 @@ struct zpipe_call {
 };
 
 /* The role of what belongs to neither end. */
-#define ZPIPE_ROLE_DEVICE	3
+#define ZPIPE_ROLE_DEVICE	(~0U)
 
 /**
  * struct verb - an ioctl
@@ -166,36 +171,92 @@ static void stop_read(struct file *file, union verb_args *args)
 	zpipe_reader_stop_read(file->private_data, &args->read, call_of(args)->park);
 }
 
+/*
+ * Room for the spans of an answer: *few, four of them, or more, and *nr cut to
+ * what is useful.
+ */
+static struct zpipe_span *make_spans(struct zpipe_span *few, u32 *nr, u32 most)
+{
+	/* No more than there can be. */
+	*nr = min(*nr, most);
+	if (*nr <= 4)
+		return few;
+	return kvmalloc_array(*nr, sizeof(*few), GFP_KERNEL_ACCOUNT);
+}
+
+static int copy_spans(u64 user, const struct zpipe_span *spans, u32 room, u32 nr)
+{
+	return copy_to_user(u64_to_user_ptr(user), spans, min(room, nr) * sizeof(*spans)) ?
+	       -EFAULT : 0;
+}
+
 static int do_read(struct file *file, union verb_args *args)
 {
 	struct zpipe_end *end = file->private_data;
 	u32 room = args->read.nr_spans;
-	struct zpipe_span few[4], *spans = few;
+	struct zpipe_span few[4], *spans;
 	int ret;
 
-	/* No view has more spans than the pipe's table has descriptors. */
-	args->read.nr_spans = min(room, end->pipe->state->table_entries);
-	if (args->read.nr_spans > ARRAY_SIZE(few)) {
-		spans = kvmalloc_array(args->read.nr_spans, sizeof(*spans), GFP_KERNEL_ACCOUNT);
-		if (!spans) {
-			args->read.nr_spans = room;
-			return -ENOMEM;
-		}
+	spans = make_spans(few, &args->read.nr_spans, end->pipe->state->table_entries);
+	if (!spans) {
+		args->read.nr_spans = room;
+		return -ENOMEM;
 	}
 	ret = zpipe_reader_read(end, &args->read, spans, is_nowait(file), call_of(args)->park);
 	if (!ret && room) {
-		u32 nr = min(args->read.nr_spans, args->read.out_nr_spans);
-
-		if (copy_to_user(u64_to_user_ptr(args->read.spans), spans,
-				 nr * sizeof(*spans))) {
+		ret = copy_spans(args->read.spans, spans, args->read.nr_spans,
+				 args->read.out_nr_spans);
+		if (ret)
 			undo_read(file, args);
-			ret = -EFAULT;
-		}
 	}
 	args->read.nr_spans = room;
 	if (spans != few)
 		kvfree(spans);
 	return ret;
+}
+
+static void undo_preserve(struct file *file, union verb_args *args)
+{
+	struct zpipe_release_args release = { .handle = args->preserve.out_handle };
+
+	zpipe_preserve_release(file->private_data, &release);
+}
+
+static int do_preserve(struct file *file, union verb_args *args)
+{
+	struct zpipe_end *end = file->private_data;
+	u32 room = args->preserve.nr_spans;
+	struct zpipe_span few[4], *spans;
+	int ret;
+
+	spans = make_spans(few, &args->preserve.nr_spans,
+			   end->pipe->state->table_entries);
+	if (!spans)
+		return -ENOMEM;
+	ret = zpipe_preserve_take(end, &args->preserve, spans);
+	if (!ret && room) {
+		ret = copy_spans(args->preserve.spans, spans, args->preserve.nr_spans,
+				 args->preserve.out_nr_spans);
+		if (ret)
+			undo_preserve(file, args);
+	}
+	args->preserve.nr_spans = room;
+	if (spans != few)
+		kvfree(spans);
+	return ret;
+}
+
+static int do_release(struct file *file, union verb_args *args)
+{
+	return zpipe_preserve_release(file->private_data, &args->release);
+}
+
+static int do_export(struct file *file, union verb_args *args)
+{
+	int fd = offer_file(args, zpipe_buffer_create(file->private_data, &args->export));
+
+	args->export.out_fd = fd;
+	return min(fd, 0);
 }
 
 static int do_advance(struct file *file, union verb_args *args)
@@ -267,11 +328,56 @@ static const struct verb verbs[] = {
 	VERB(CANCEL, 0, cancel, what, do_cancel, NULL),
 	VERB(SET, 0, set, resume, do_set, NULL),
 	VERB(RESET, 0, reset, flags, do_reset, NULL),
-	/* Without room for the fd in the answer it would be lost. */
+	/* Without room for the handle, or the fd, in the answer it would be lost. */
+	VERB(PRESERVE, ZPIPE_ROLE_READER, preserve, out_handle, do_preserve, undo_preserve),
+	VERB(RELEASE, ZPIPE_ROLE_READER, release, handle, do_release, NULL),
+	VERB(EXPORT, ZPIPE_ROLE_READER, export, out_fd, do_export, NULL),
 	VERB(TEE, ZPIPE_ROLE_READER, tee, out_fd, do_tee, NULL),
 	VERB(POST, ZPIPE_ROLE_READER, post, length, do_post, NULL),
 	/* What comes back is known by the answer only: there must be room for it. */
 	VERB(UNPOST, ZPIPE_ROLE_READER, unpost, out_status, do_unpost, NULL),
+};
+
+static int do_buffer_info(struct file *file, union verb_args *args)
+{
+	if (args->info.flags)
+		return -EOPNOTSUPP;
+	return zpipe_buffer_info(file->private_data, &args->info);
+}
+
+static int do_buffer_stat(struct file *file, union verb_args *args)
+{
+	if (args->stat.flags || args->stat.__reserved)
+		return -EOPNOTSUPP;
+	return zpipe_buffer_stat(file->private_data, &args->stat);
+}
+
+static int do_buffer_read(struct file *file, union verb_args *args)
+{
+	struct zpipe_hold *hold = file->private_data;
+	u32 room = args->read.nr_spans;
+	struct zpipe_span few[4], *spans;
+	int ret;
+
+	spans = make_spans(few, &args->read.nr_spans,
+			   zpipe_slots_total(&hold->pool->slots) + 1);
+	if (!spans)
+		return -ENOMEM;
+	ret = zpipe_buffer_read(hold, &args->read, spans);
+	if (!ret && room)
+		ret = copy_spans(args->read.spans, spans, args->read.nr_spans,
+				 args->read.out_nr_spans);
+	args->read.nr_spans = room;
+	if (spans != few)
+		kvfree(spans);
+	return ret;
+}
+
+/* What a buffer answers; any other verb is for another kind of fd. */
+static const struct verb buffer_verbs[] = {
+	VERB(INFO, ZPIPE_ROLE_BUFFER, info, flags, do_buffer_info, NULL),
+	VERB(STAT, ZPIPE_ROLE_BUFFER, stat, __reserved, do_buffer_stat, NULL),
+	VERB(READ, ZPIPE_ROLE_BUFFER, read, min, do_buffer_read, NULL),
 };
 
 static const struct verb *find_verb(unsigned int command)
@@ -306,6 +412,19 @@ static int answer(void __user *user, const struct verb *verb, u32 size,
 	return copy_to_user(user, args, min(size, verb->size)) ? -EFAULT : 0;
 }
 
+static int begin_verb(struct zpipe_call *call, struct file *file, const struct verb *verb,
+		      unsigned int command, void __user *user)
+{
+	call->file = NULL;
+	call->end = file;
+	call->verb = verb;
+	call->user = user;
+	call->size = _IOC_SIZE(command);
+	if (call->size < verb->min)
+		return -EINVAL;
+	return copy_struct_from_user(&call->args, verb->size, user, call->size);
+}
+
 static int begin(struct zpipe_call *call, struct file *file, unsigned int command,
 		 void __user *user)
 {
@@ -316,14 +435,7 @@ static int begin(struct zpipe_call *call, struct file *file, unsigned int comman
 		return -ENOTTY;
 	if (verb->role && verb->role != end->role)
 		return -EBADF;
-	call->file = NULL;
-	call->end = file;
-	call->verb = verb;
-	call->user = user;
-	call->size = _IOC_SIZE(command);
-	if (call->size < verb->min)
-		return -EINVAL;
-	return copy_struct_from_user(&call->args, verb->size, user, call->size);
+	return begin_verb(call, file, verb, command, user);
 }
 
 /**
@@ -451,4 +563,32 @@ long zpipe_ioctl_end(struct file *file, unsigned int command, unsigned long addr
 	if (command == FIONREAD)
 		return bytes_held(file->private_data, (int __user *)address);
 	return zpipe_ioctl_verb(file, command, (void __user *)address);
+}
+
+/**
+ * zpipe_ioctl_buffer - f_op->unlocked_ioctl of a buffer
+ * @file: the buffer's
+ * @command: ioctl command
+ * @address: user pointer
+ *
+ * Context: may sleep.
+ * Return: 0 or an errno.
+ */
+long zpipe_ioctl_buffer(struct file *file, unsigned int command, unsigned long address)
+{
+	const struct verb *verb;
+	struct zpipe_call call;
+	int ret;
+
+	if (!find_verb(command))
+		return -ENOTTY;
+	for (verb = buffer_verbs; verb->number != _IOC_NR(command); verb++) {
+		if (verb + 1 == buffer_verbs + ARRAY_SIZE(buffer_verbs))
+			return -EBADF;
+	}
+	ret = begin_verb(&call, file, verb, command, (void __user *)address);
+	if (ret)
+		return ret;
+	call.park = NULL;
+	return zpipe_ioctl_run(&call);
 }

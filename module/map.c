@@ -150,6 +150,7 @@ static vm_fault_t data_fault(struct vm_fault *vmf)
 	struct vm_area_struct *vma = vmf->vma;
 	struct zpipe_pool *pool = end_of(vma)->pipe->pool;
 	u32 per_segment = zpipe_pool_segment_pages(pool);
+	bool spare = ((u64)vmf->pgoff << PAGE_SHIFT & ZPIPE_OFF_MASK) == ZPIPE_OFF_SPARE;
 	pgoff_t page = region_page(vmf->pgoff);
 	pgoff_t first = page & ~(pgoff_t)(per_segment - 1);
 	pgoff_t from = max(first, region_page(vma->vm_pgoff));
@@ -160,6 +161,8 @@ static vm_fault_t data_fault(struct vm_fault *vmf)
 
 	if (index >= pool->slots.nr)
 		return VM_FAULT_SIGBUS;
+	if (spare)
+		index += pool->slots.nr;
 	if (mutex_lock_killable(&pool->mutex))
 		return VM_FAULT_SIGBUS;
 	pages = pool->segment[index].pages;
@@ -266,6 +269,8 @@ static int find_region(const struct zpipe_end *end, u64 region, u64 *size, u32 *
 	case ZPIPE_OFF_DATA:
 		if (guarded && end->reader)
 			return -EACCES;
+		fallthrough;
+	case ZPIPE_OFF_SPARE:
 		*size = zpipe_pool_window(pipe->pool);
 		*owner = ZPIPE_ROLE_WRITER;
 		return 0;
@@ -281,8 +286,18 @@ static int find_region(const struct zpipe_end *end, u64 region, u64 *size, u32 *
 	return -EINVAL;
 }
 
-/* Refuse what is asked for now, and drop what might be asked for later. */
-static int restrict_vma(struct vm_area_struct *vma, bool may_write, unsigned long kind)
+/**
+ * zpipe_map_restrict - what holds for every mapping
+ * @vma: to set up
+ * @may_write: now or later
+ * @kind: VM_MIXEDMAP or what else its pages need
+ *
+ * Refuses what is asked for now, and drops what might be asked for later.
+ *
+ * Context: under the mm lock.
+ * Return: 0, -EINVAL for a private mapping, -EACCES.
+ */
+int zpipe_map_restrict(struct vm_area_struct *vma, bool may_write, unsigned long kind)
 {
 	unsigned long clear = VM_MAYEXEC;
 
@@ -343,13 +358,15 @@ int zpipe_map_mmap(struct file *file, struct vm_area_struct *vma)
 	else if (region == ZPIPE_OFF_DATA && zpipe_is_guarded(end->pipe))
 		/* The pages are on no list of recently used ones: do not look there. */
 		kind |= VM_SEQ_READ;
-	ret = restrict_vma(vma, owner == end->role, kind);
+	ret = zpipe_map_restrict(vma, owner == end->role, kind);
 	if (ret)
 		return ret;
 	if (region == ZPIPE_OFF_VIEW)
 		count_view(end);
-	if (region != ZPIPE_OFF_DATA && region != ZPIPE_OFF_VIEW)
+	if (region < ZPIPE_OFF_DATA)
 		vma->vm_ops = &control_ops;
+	else if (region == ZPIPE_OFF_SPARE)
+		vma->vm_ops = &data_ops;
 	else
 		vma->vm_ops = zpipe_is_guarded(end->pipe) ? &guarded_ops : &data_ops;
 	return 0;

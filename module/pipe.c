@@ -15,6 +15,7 @@
 #include "limits.h"
 #include "pipe.h"
 #include "pool.h"
+#include "preserve.h"
 #include "wait.h"
 #include "zpipe_trace.h"
 
@@ -128,6 +129,7 @@ static int init_chain(struct zpipe_pipe *pipe, struct zpipe_pool *pool, u32 entr
 static void free_control(struct zpipe_pipe *pipe)
 {
 	kvfree(pipe->chain.run);
+	zpipe_preserve_exit(&pipe->reader);
 	free_page((unsigned long)pipe->reader.page);
 	free_page((unsigned long)pipe->writer_page);
 	if (pipe->state)

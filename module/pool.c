@@ -62,24 +62,49 @@ static void put_inode(struct inode *inode)
 	simple_release_fs(&zpipe_mnt, &zpipe_mnt_count);
 }
 
-static void free_segment_pages(struct zpipe_pool *pool, struct page **pages)
+/* Who pays for a segment, besides the pool's user; NULL for nobody. */
+static struct zpipe_user *payer_of(const struct zpipe_pool *pool, u32 index)
+{
+	return zpipe_slots_is_spare(&pool->slots, index) ? pool->payer[index - pool->slots.nr] :
+							   NULL;
+}
+
+static void set_payer(struct zpipe_pool *pool, u32 index, struct zpipe_user *user)
+{
+	if (zpipe_slots_is_spare(&pool->slots, index))
+		pool->payer[index - pool->slots.nr] = user;
+}
+
+static void count_pages(struct zpipe_pool *pool, u32 index, long nr)
+{
+	atomic_long_add(nr, &pool->pages);
+	if (zpipe_slots_is_spare(&pool->slots, index))
+		atomic_long_add(nr, &pool->spare_pages);
+}
+
+/* What a segment had; @user is its own, or NULL for the pool's. */
+static void free_segment_pages(struct zpipe_pool *pool, u32 index, struct page **pages,
+			       struct zpipe_user *user)
 {
 	u32 i, nr = zpipe_pool_segment_pages(pool);
 
 	for (i = 0; i < nr; i++)
 		put_page(pages[i]);
 	kvfree(pages);
-	atomic_long_sub(nr, &pool->pages);
-	zpipe_user_sub_pages(pool->user, nr);
+	count_pages(pool, index, -(long)nr);
+	zpipe_user_sub_pages(user ?: pool->user, nr);
+	if (user)
+		zpipe_user_put(user);
 }
 
-static struct page **alloc_segment_pages(struct zpipe_pool *pool)
+static struct page **alloc_segment_pages(struct zpipe_pool *pool, u32 index,
+					 struct zpipe_user *user, bool exempt)
 {
 	u32 i, nr = zpipe_pool_segment_pages(pool);
 	struct page **pages;
 	int ret;
 
-	ret = zpipe_user_add_pages(pool->user, nr, pool->exempt);
+	ret = zpipe_user_add_pages(user, nr, exempt);
 	if (ret)
 		return ERR_PTR(ret);
 	pages = kvmalloc_array(nr, sizeof(*pages), GFP_KERNEL_ACCOUNT);
@@ -90,7 +115,7 @@ static struct page **alloc_segment_pages(struct zpipe_pool *pool)
 		if (!pages[i])
 			goto err_free_pages;
 	}
-	atomic_long_add(nr, &pool->pages);
+	count_pages(pool, index, nr);
 	return pages;
 
 err_free_pages:
@@ -98,13 +123,13 @@ err_free_pages:
 		put_page(pages[i]);
 	kvfree(pages);
 err_uncharge:
-	zpipe_user_sub_pages(pool->user, nr);
+	zpipe_user_sub_pages(user, nr);
 	return ERR_PTR(-ENOMEM);
 }
 
 /**
  * zpipe_pool_create - make a pool that holds no pages yet
- * @nr: segments
+ * @nr: segments; as many spare ones come on top
  * @shift: log2 of their size
  * @exempt: the caller may pass limits
  *
@@ -126,16 +151,19 @@ struct zpipe_pool *zpipe_pool_create(u32 nr, u32 shift, bool exempt)
 	pool->shift = shift;
 	pool->exempt = exempt;
 
-	slot = kvcalloc(nr, sizeof(*slot), GFP_KERNEL_ACCOUNT);
+	slot = kvcalloc(2 * nr, sizeof(*slot), GFP_KERNEL_ACCOUNT);
 	if (!slot)
 		goto err_free_pool;
 	zpipe_slots_init(&pool->slots, slot, nr);
-	pool->segment = kvcalloc(nr, sizeof(*pool->segment), GFP_KERNEL_ACCOUNT);
+	pool->segment = kvcalloc(2 * nr, sizeof(*pool->segment), GFP_KERNEL_ACCOUNT);
 	if (!pool->segment)
 		goto err_free_slots;
+	pool->payer = kvcalloc(nr, sizeof(*pool->payer), GFP_KERNEL_ACCOUNT);
+	if (!pool->payer)
+		goto err_free_segments;
 	pool->user = zpipe_user_get();
 	if (!pool->user)
-		goto err_free_segments;
+		goto err_free_payers;
 	pool->inode = get_inode();
 	if (IS_ERR(pool->inode)) {
 		ret = PTR_ERR(pool->inode);
@@ -145,6 +173,8 @@ struct zpipe_pool *zpipe_pool_create(u32 nr, u32 shift, bool exempt)
 
 err_put_user:
 	zpipe_user_put(pool->user);
+err_free_payers:
+	kvfree(pool->payer);
 err_free_segments:
 	kvfree(pool->segment);
 err_free_slots:
@@ -162,12 +192,13 @@ static void pool_free(struct kref *kref)
 	struct zpipe_pool *pool = container_of(kref, struct zpipe_pool, kref);
 	u32 i;
 
-	for (i = 0; i < pool->slots.nr; i++) {
+	for (i = 0; i < zpipe_slots_total(&pool->slots); i++) {
 		if (pool->segment[i].pages)
-			free_segment_pages(pool, pool->segment[i].pages);
+			free_segment_pages(pool, i, pool->segment[i].pages, payer_of(pool, i));
 	}
 	put_inode(pool->inode);
 	zpipe_user_put(pool->user);
+	kvfree(pool->payer);
 	kvfree(pool->segment);
 	kvfree(pool->slots.slot);
 	kfree(pool);
@@ -185,19 +216,22 @@ void zpipe_pool_put(struct zpipe_pool *pool)
 }
 
 /* The first look at a segment: its pages come from nowhere. */
-static int first_pages(struct zpipe_pool *pool, u32 index)
+static int first_pages(struct zpipe_pool *pool, u32 index, struct zpipe_user *user, bool exempt)
 {
 	struct page **pages;
 
-	pages = alloc_segment_pages(pool);
+	pages = alloc_segment_pages(pool, index, user ?: pool->user, exempt);
 	if (IS_ERR(pages))
 		return PTR_ERR(pages);
+	if (user)
+		zpipe_user_hold(user);
 	if (mutex_lock_killable(&pool->mutex)) {
-		free_segment_pages(pool, pages);
+		free_segment_pages(pool, index, pages, user);
 		return -EINTR;
 	}
 	/* Only who holds the slot gives it pages, and the caller does. */
 	WRITE_ONCE(pool->segment[index].pages, pages);
+	set_payer(pool, index, user);
 	mutex_unlock(&pool->mutex);
 	return 0;
 }
@@ -221,16 +255,28 @@ static bool is_lent(const struct zpipe_pool *pool, struct page *page)
 	       !folio_maybe_dma_pinned(page_folio(page));
 }
 
-/* Remove every PTE of a part of the window, the readers' own views included. */
-static void unmap(const struct zpipe_pool *pool, u64 offset, u64 length)
+/* Where a slot's memory is in the files of the pool. */
+static u64 file_offset(const struct zpipe_pool *pool, u32 index)
+{
+	u32 nr = pool->slots.nr;
+
+	return index < nr ? ZPIPE_OFF_DATA + ((u64)index << pool->shift) :
+			    ZPIPE_OFF_SPARE + ((u64)(index - nr) << pool->shift);
+}
+
+/*
+ * Take a part of a slot out of every mapping, the views of guarded readers
+ * included; those do not show spare slots.
+ */
+static void unmap(const struct zpipe_pool *pool, u32 index, u64 from, u64 length)
 {
 	struct address_space *mapping = pool->inode->i_mapping;
 	int i, views = atomic_read(&pool->views);
 
-	unmap_mapping_range(mapping, ZPIPE_OFF_DATA + offset, length, 1);
-	for (i = 0; i < views; i++)
-		unmap_mapping_range(mapping, ZPIPE_OFF_VIEW + i * ZPIPE_VIEW_SPAN + offset,
-				    length, 1);
+	unmap_mapping_range(mapping, file_offset(pool, index) + from, length, 1);
+	for (i = 0; i < views && !zpipe_slots_is_spare(&pool->slots, index); i++)
+		unmap_mapping_range(mapping, ZPIPE_OFF_VIEW + i * ZPIPE_VIEW_SPAN +
+				    ((u64)index << pool->shift) + from, length, 1);
 }
 
 /**
@@ -253,7 +299,7 @@ int zpipe_pool_replace(struct zpipe_pool *pool, u32 index, u32 i, struct page *n
 		return -EINTR;
 	WRITE_ONCE(pool->segment[index].pages[i], new);
 	mutex_unlock(&pool->mutex);
-	unmap(pool, ((u64)index << pool->shift) + ((u64)i << PAGE_SHIFT), PAGE_SIZE);
+	unmap(pool, index, (u64)i << PAGE_SHIFT, PAGE_SIZE);
 	put_page(old);
 	return 0;
 }
@@ -302,6 +348,8 @@ int zpipe_pool_populate(struct zpipe_pool *pool, u32 first, u32 nr)
 {
 	u32 i;
 
+	if (READ_ONCE(pool->trimmed))
+		WRITE_ONCE(pool->trimmed, false);
 	for (i = 0; i < nr; i++) {
 		u32 index = zpipe_slots_after(&pool->slots, first, i);
 		int ret;
@@ -311,7 +359,7 @@ int zpipe_pool_populate(struct zpipe_pool *pool, u32 first, u32 nr)
 		if (pool->segment[index].pages)
 			ret = renew_pages(pool, index);
 		else
-			ret = first_pages(pool, index);
+			ret = first_pages(pool, index, NULL, pool->exempt);
 		if (ret)
 			return ret;
 		cond_resched();
@@ -319,12 +367,100 @@ int zpipe_pool_populate(struct zpipe_pool *pool, u32 first, u32 nr)
 	return 0;
 }
 
+/*
+ * First no new PTE can come, then the old ones go, then the pages: a later
+ * touch of the memory is SIGBUS.
+ */
+static void take_pages(struct zpipe_pool *pool, u32 index)
+{
+	struct zpipe_user *user;
+	struct page **pages;
+
+	mutex_lock(&pool->mutex);
+	pages = pool->segment[index].pages;
+	user = payer_of(pool, index);
+	WRITE_ONCE(pool->segment[index].pages, NULL);
+	set_payer(pool, index, NULL);
+	mutex_unlock(&pool->mutex);
+	if (!pages)
+		return;
+	unmap(pool, index, 0, 1ULL << pool->shift);
+	free_segment_pages(pool, index, pages, user);
+}
+
+/**
+ * zpipe_pool_provide - see to it that a claimed spare segment has pages
+ * @pool: the pool
+ * @index: its slot, which is the caller's
+ * @user: who is to pay, also for pages that are there already
+ * @exempt: the caller may pass limits
+ *
+ * Context: may sleep; killable.
+ * Return: 0, -ENOMEM, -EDQUOT or -EINTR.
+ */
+int zpipe_pool_provide(struct zpipe_pool *pool, u32 index, struct zpipe_user *user, bool exempt)
+{
+	if (pool->segment[index].pages && payer_of(pool, index) != user)
+		take_pages(pool, index);
+	if (pool->segment[index].pages)
+		return 0;
+	return first_pages(pool, index, user, exempt);
+}
+
+/* Take the pages of a slot that is free, or parked, unless it is neither any more. */
+static void trim_slot(struct zpipe_pool *pool, u32 index, bool parked)
+{
+	struct zpipe_slots *slots = &pool->slots;
+	bool ours;
+
+	if (!READ_ONCE(pool->segment[index].pages))
+		return;
+	spin_lock(&pool->lock);
+	ours = parked ? slots->slot[index].parked : slots->slot[index].refs == 0;
+	if (ours && parked)
+		zpipe_slots_claim(slots, index);
+	else if (ours)
+		zpipe_slots_get(slots, index, 1);
+	spin_unlock(&pool->lock);
+	if (!ours)
+		return;
+
+	take_pages(pool, index);
+
+	spin_lock(&pool->lock);
+	if (parked)
+		zpipe_slots_park(slots, index);
+	else
+		zpipe_slots_put(slots, index, 1);
+	spin_unlock(&pool->lock);
+	cond_resched();
+}
+
+/**
+ * zpipe_pool_sweep - give the pages of parked segments back
+ * @pool: the pool
+ *
+ * Slots are parked under the lock, where no page can be freed; whoever may
+ * have caused it calls this afterwards.
+ *
+ * Context: may sleep.
+ */
+void zpipe_pool_sweep(struct zpipe_pool *pool)
+{
+	u32 i;
+
+	spin_lock(&pool->lock);
+	pool->slots.returned = 0;
+	spin_unlock(&pool->lock);
+	if (!atomic_long_read(&pool->spare_pages))
+		return;
+	for (i = pool->slots.nr; i < zpipe_slots_total(&pool->slots); i++)
+		trim_slot(pool, i, true);
+}
+
 /**
  * zpipe_pool_trim - give the pages of free segments back
  * @pool: the pool
- *
- * First no new PTE can come, then the old ones go, then the pages: a later
- * touch of the memory is SIGBUS.
  *
  * Context: may sleep.
  */
@@ -332,54 +468,44 @@ void zpipe_pool_trim(struct zpipe_pool *pool)
 {
 	u32 i;
 
-	for (i = 0; i < pool->slots.nr; i++) {
-		struct page **pages;
-		bool is_free;
-
-		if (!READ_ONCE(pool->segment[i].pages))
-			continue;
-		spin_lock(&pool->lock);
-		is_free = pool->slots.slot[i].refs == 0;
-		if (is_free)
-			zpipe_slots_get(&pool->slots, i, 1);
-		spin_unlock(&pool->lock);
-		if (!is_free)
-			continue;
-
-		mutex_lock(&pool->mutex);
-		pages = pool->segment[i].pages;
-		WRITE_ONCE(pool->segment[i].pages, NULL);
-		mutex_unlock(&pool->mutex);
-		if (pages) {
-			unmap(pool, (u64)i << pool->shift, 1ULL << pool->shift);
-			free_segment_pages(pool, pages);
-		}
-
-		spin_lock(&pool->lock);
-		zpipe_slots_put(&pool->slots, i, 1);
-		spin_unlock(&pool->lock);
-		cond_resched();
-	}
+	WRITE_ONCE(pool->trimmed, true);
+	for (i = 0; i < zpipe_slots_total(&pool->slots); i++)
+		trim_slot(pool, i, false);
+	zpipe_pool_sweep(pool);
 }
 
 /**
  * zpipe_pool_page - the page behind a byte of the window
  * @pool: the pool
- * @offset: below twice the window; the caller holds a reference on its slot
+ * @offset: a data offset; the caller holds a reference on its slot
  *
  * Return: the page, or NULL when the segment has none.
  */
 struct page *zpipe_pool_page(struct zpipe_pool *pool, u64 offset)
 {
-	u64 window = zpipe_pool_window(pool);
+	u32 index = zpipe_slots_index(&pool->slots, offset, pool->shift);
 	struct page **pages;
 
-	if (offset >= window)
-		offset -= window;
-	pages = READ_ONCE(pool->segment[offset >> pool->shift].pages);
+	pages = READ_ONCE(pool->segment[index].pages);
 	if (!pages)
 		return NULL;
 	return pages[(offset & ((1ULL << pool->shift) - 1)) >> PAGE_SHIFT];
+}
+
+static struct file *make_file(struct zpipe_pool *pool, const char *name, int flags,
+			      const struct file_operations *fops)
+{
+	struct file *file;
+
+	/* The file's end drops a module reference that nobody else takes. */
+	__module_get(fops->owner);
+	ihold(pool->inode);
+	file = alloc_file_pseudo(pool->inode, zpipe_mnt, name, flags, fops);
+	if (IS_ERR(file)) {
+		iput(pool->inode);
+		module_put(fops->owner);
+	}
+	return file;
 }
 
 /**
@@ -417,17 +543,28 @@ bool zpipe_pool_lend(struct page *page)
 struct file *zpipe_pool_file(struct zpipe_pool *pool, const char *name, int flags,
 			     const struct file_operations *fops)
 {
-	struct file *file;
+	struct file *file = make_file(pool, name, O_RDWR | flags, fops);
 
-	/* The file's end drops a module reference that nobody else takes. */
-	__module_get(fops->owner);
-	ihold(pool->inode);
-	file = alloc_file_pseudo(pool->inode, zpipe_mnt, name, O_RDWR | flags, fops);
-	if (IS_ERR(file)) {
-		iput(pool->inode);
-		module_put(fops->owner);
-		return file;
-	}
-	stream_open(pool->inode, file);
+	if (!IS_ERR(file))
+		stream_open(pool->inode, file);
+	return file;
+}
+
+/**
+ * zpipe_pool_rofile - one that is read-only and has a position
+ * @pool: the pool
+ * @name: what /proc/PID/fd shows
+ * @fops: of the file
+ *
+ * Context: may sleep.
+ * Return: the file, or an ERR_PTR().
+ */
+struct file *zpipe_pool_rofile(struct zpipe_pool *pool, const char *name,
+			       const struct file_operations *fops)
+{
+	struct file *file = make_file(pool, name, O_RDONLY, fops);
+
+	if (!IS_ERR(file))
+		file->f_mode |= FMODE_LSEEK | FMODE_PREAD | FMODE_ATOMIC_POS;
 	return file;
 }

@@ -4,7 +4,9 @@
  *
  * slots.c says which segments are free; here is what they are made of. A
  * segment gets its pages when it is first taken, and keeps them while the pool
- * lives, unless zpipe_pool_trim() gives those of the free ones back.
+ * lives, unless zpipe_pool_trim() gives those of the free ones back. A spare
+ * segment gets them before it goes into service, and has none while parked,
+ * once zpipe_pool_sweep() has been there.
  */
 #ifndef ZPIPE_POOL_H
 #define ZPIPE_POOL_H
@@ -16,12 +18,16 @@
 struct zpipe_pool *zpipe_pool_create(u32 nr, u32 shift, bool exempt);
 void zpipe_pool_put(struct zpipe_pool *pool);
 int zpipe_pool_populate(struct zpipe_pool *pool, u32 first, u32 nr);
+int zpipe_pool_provide(struct zpipe_pool *pool, u32 index, struct zpipe_user *user, bool exempt);
+void zpipe_pool_sweep(struct zpipe_pool *pool);
 void zpipe_pool_trim(struct zpipe_pool *pool);
 int zpipe_pool_replace(struct zpipe_pool *pool, u32 index, u32 i, struct page *new);
 struct page *zpipe_pool_page(struct zpipe_pool *pool, u64 offset);
 bool zpipe_pool_lend(struct page *page);
 struct file *zpipe_pool_file(struct zpipe_pool *pool, const char *name, int flags,
 			     const struct file_operations *fops);
+struct file *zpipe_pool_rofile(struct zpipe_pool *pool, const char *name,
+			       const struct file_operations *fops);
 
 static inline u32 zpipe_pool_segment_pages(const struct zpipe_pool *pool)
 {

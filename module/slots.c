@@ -7,48 +7,81 @@
  */
 #include "slots.h"
 
-static void push(struct zpipe_slots *slots, u32 index)
+static void push(struct zpipe_slots *slots, u32 *top, u32 index)
 {
 	struct zpipe_slot *slot = &slots->slot[index];
 
 	slot->prev = ZPIPE_NO_SLOT;
-	slot->next = slots->top;
-	if (slots->top != ZPIPE_NO_SLOT)
-		slots->slot[slots->top].prev = index;
-	slots->top = index;
-	slots->nr_free++;
+	slot->next = *top;
+	if (*top != ZPIPE_NO_SLOT)
+		slots->slot[*top].prev = index;
+	*top = index;
 }
 
-static void unlink(struct zpipe_slots *slots, u32 index)
+static void unlink(struct zpipe_slots *slots, u32 *top, u32 index)
 {
 	struct zpipe_slot *slot = &slots->slot[index];
 
 	if (slot->prev != ZPIPE_NO_SLOT)
 		slots->slot[slot->prev].next = slot->next;
 	else
-		slots->top = slot->next;
+		*top = slot->next;
 	if (slot->next != ZPIPE_NO_SLOT)
 		slots->slot[slot->next].prev = slot->prev;
+}
+
+/* Which of the two free stacks. */
+static u32 *stack_of(struct zpipe_slots *slots, u32 index)
+{
+	return zpipe_slots_is_spare(slots, index) ? &slots->spare : &slots->top;
+}
+
+static void make_free(struct zpipe_slots *slots, u32 index)
+{
+	push(slots, stack_of(slots, index), index);
+	slots->nr_free++;
+}
+
+static void take_free(struct zpipe_slots *slots, u32 index)
+{
+	unlink(slots, stack_of(slots, index), index);
 	slots->nr_free--;
 }
 
+/* The last reference is gone. */
+static void come_free(struct zpipe_slots *slots, u32 index)
+{
+	if (zpipe_slots_is_spare(slots, index) && slots->owed) {
+		slots->owed--;
+		slots->serving--;
+		slots->returned++;
+		slots->slot[index].refs = 1;
+		zpipe_slots_park(slots, index);
+	} else {
+		make_free(slots, index);
+	}
+}
+
 /**
- * zpipe_slots_init - make all slots free, the first on top
+ * zpipe_slots_init - make the ring free, its first slot on top, and park the rest
  * @slots: to set up
- * @slot: zeroed array of @nr entries; stays the caller's
+ * @slot: zeroed array of twice @nr entries; stays the caller's
  * @nr: at least 1
  */
 void zpipe_slots_init(struct zpipe_slots *slots, struct zpipe_slot *slot, u32 nr)
 {
 	u32 i;
 
-	slots->slot = slot;
-	slots->nr = nr;
-	slots->nr_free = 0;
-	slots->top = ZPIPE_NO_SLOT;
-	slots->given = 0;
-	for (i = nr; i > 0; i--)
-		push(slots, i - 1);
+	*slots = (struct zpipe_slots){
+		.slot = slot, .nr = nr, .top = ZPIPE_NO_SLOT, .spare = ZPIPE_NO_SLOT,
+		.parked = ZPIPE_NO_SLOT,
+	};
+	for (i = 2 * nr; i > nr; i--) {
+		slot[i - 1].refs = 1;
+		zpipe_slots_park(slots, i - 1);
+	}
+	for (; i > 0; i--)
+		make_free(slots, i - 1);
 }
 
 /**
@@ -65,7 +98,7 @@ void zpipe_slots_get(struct zpipe_slots *slots, u32 first, u32 nr)
 		u32 index = zpipe_slots_after(slots, first, i);
 
 		if (slots->slot[index].refs++ == 0)
-			unlink(slots, index);
+			take_free(slots, index);
 	}
 }
 
@@ -75,7 +108,7 @@ void zpipe_slots_get(struct zpipe_slots *slots, u32 first, u32 nr)
  * @first: index of the run's first slot
  * @nr: length of the run
  *
- * Return: how many became free.
+ * Return: how many became free, those that were parked then included.
  */
 u32 zpipe_slots_put(struct zpipe_slots *slots, u32 first, u32 nr)
 {
@@ -85,7 +118,7 @@ u32 zpipe_slots_put(struct zpipe_slots *slots, u32 first, u32 nr)
 		u32 index = zpipe_slots_after(slots, first, i);
 
 		if (--slots->slot[index].refs == 0) {
-			push(slots, index);
+			come_free(slots, index);
 			freed++;
 		}
 	}
@@ -120,7 +153,7 @@ void zpipe_slots_take_back(struct zpipe_slots *slots)
 
 	if (!slots->given)
 		return;
-	for (i = 0; i < slots->nr; i++)
+	for (i = 0; i < zpipe_slots_total(slots); i++)
 		slots->slot[i].give = 0;
 	slots->given = 0;
 }
@@ -149,13 +182,31 @@ bool zpipe_slots_fits(const struct zpipe_slots *slots, u32 first, u32 nr)
 	return true;
 }
 
+/*
+ * A spare slot that is free, or would be. Of those that a what-if gives back,
+ * as many as are owed would be parked instead.
+ */
+static u32 find_spare(const struct zpipe_slots *slots)
+{
+	u32 i, owed = slots->owed;
+
+	if (slots->spare != ZPIPE_NO_SLOT || !slots->serving || !slots->given)
+		return slots->spare;
+	for (i = slots->nr; i < zpipe_slots_total(slots); i++) {
+		if (slots->slot[i].refs == slots->slot[i].give && owed-- == 0)
+			return i;
+	}
+	return ZPIPE_NO_SLOT;
+}
+
 /**
  * zpipe_slots_find - look for a run that is free, or would be
  * @slots: the pool's
  * @from: index where the search begins
  * @nr: length of the run, at least 1
  *
- * Return: its first slot, or ZPIPE_NO_SLOT.
+ * Return: its first slot, a spare one only when nothing else fits, or
+ * ZPIPE_NO_SLOT.
  */
 u32 zpipe_slots_find(const struct zpipe_slots *slots, u32 from, u32 nr)
 {
@@ -163,6 +214,8 @@ u32 zpipe_slots_find(const struct zpipe_slots *slots, u32 from, u32 nr)
 
 	if (nr > slots->nr)
 		return ZPIPE_NO_SLOT;
+	if (zpipe_slots_is_spare(slots, from))
+		from = 0;
 	/* One turn, and then far enough to finish a run begun in it. */
 	for (i = 0; i < slots->nr + nr - 1; i++) {
 		u32 index = zpipe_slots_after(slots, from, i);
@@ -174,5 +227,110 @@ u32 zpipe_slots_find(const struct zpipe_slots *slots, u32 from, u32 nr)
 		if (len == nr)
 			return zpipe_slots_after(slots, from, i + 1 - nr);
 	}
-	return ZPIPE_NO_SLOT;
+	return nr == 1 ? find_spare(slots) : ZPIPE_NO_SLOT;
+}
+
+/**
+ * zpipe_slots_unheld - how many slots of a run does nobody hold
+ * @slots: the pool's
+ * @first: index of the run's first slot
+ * @nr: length of the run
+ *
+ * Return: as many spare slots as zpipe_slots_hold() wants in service, less
+ * those that are owed.
+ */
+u32 zpipe_slots_unheld(const struct zpipe_slots *slots, u32 first, u32 nr)
+{
+	u32 i, unheld = 0;
+
+	for (i = 0; i < nr; i++)
+		unheld += slots->slot[zpipe_slots_after(slots, first, i)].holds == 0;
+	return unheld;
+}
+
+/**
+ * zpipe_slots_hold - preserve each slot of a run
+ * @slots: the pool's
+ * @first: index of the run's first slot; the caller knows that they are taken
+ * @nr: length of the run
+ *
+ * For each slot that nobody held before, a spare one that was owed stays in
+ * service; where none was, the caller has called zpipe_slots_serve().
+ */
+void zpipe_slots_hold(struct zpipe_slots *slots, u32 first, u32 nr)
+{
+	u32 i;
+
+	for (i = 0; i < nr; i++) {
+		struct zpipe_slot *slot = &slots->slot[zpipe_slots_after(slots, first, i)];
+
+		slot->refs++;
+		if (slot->holds++ == 0)
+			slots->owed--;
+	}
+}
+
+/**
+ * zpipe_slots_unhold - the opposite
+ * @slots: the pool's
+ * @first: index of the run's first slot
+ * @nr: length of the run
+ *
+ * For each slot that nobody holds now, a spare one is parked, or owed.
+ *
+ * Return: how many slots became free.
+ */
+u32 zpipe_slots_unhold(struct zpipe_slots *slots, u32 first, u32 nr)
+{
+	u32 i, freed = 0;
+
+	for (i = 0; i < nr; i++) {
+		u32 index = zpipe_slots_after(slots, first, i);
+
+		if (--slots->slot[index].holds == 0)
+			slots->owed++;
+		freed += zpipe_slots_put(slots, index, 1);
+	}
+	while (slots->owed && slots->spare != ZPIPE_NO_SLOT) {
+		u32 index = slots->spare;
+
+		take_free(slots, index);
+		come_free(slots, index);
+	}
+	return freed;
+}
+
+/**
+ * zpipe_slots_claim - take a parked slot, to give it pages or take them away
+ * @slots: the pool's
+ * @index: a parked one
+ */
+void zpipe_slots_claim(struct zpipe_slots *slots, u32 index)
+{
+	unlink(slots, &slots->parked, index);
+	slots->slot[index].parked = false;
+}
+
+/**
+ * zpipe_slots_park - put a claimed slot back
+ * @slots: the pool's
+ * @index: a spare slot whose only reference is the caller's
+ */
+void zpipe_slots_park(struct zpipe_slots *slots, u32 index)
+{
+	slots->slot[index].parked = true;
+	push(slots, &slots->parked, index);
+}
+
+/**
+ * zpipe_slots_serve - a claimed slot goes into service
+ * @slots: the pool's
+ * @index: as for zpipe_slots_park(); it is free then, and owed
+ */
+void zpipe_slots_serve(struct zpipe_slots *slots, u32 index)
+{
+	slots->slot[index].refs = 0;
+	slots->serving++;
+	slots->owed++;
+	make_free(slots, index);
 }

@@ -5,8 +5,17 @@
  * Indexes and counts only: pages belong to pool.c. A slot with no references
  * stands in the free list, which is a stack, so that the memory used last (and
  * still in the caches) is used next. Runs wrap from the last slot to the first
- * because the data window is mapped twice in a row. Pure code: no locks, no
- * kernel types beyond integers; the host's unit tests and fuzzer compile it.
+ * because the data window is mapped twice in a row.
+ *
+ * Behind these @nr slots, the ring, are as many spare ones. A slot that is held
+ * (preserved) is lost to the stream, so for each held slot one spare slot is in
+ * service in its place; the others are parked, which is neither free nor taken.
+ * A spare slot is never part of a longer run. When a slot is held no longer, a
+ * free spare slot is parked; if none is free, one is owed: the next to come
+ * free. Always: in service - owed = held.
+ *
+ * Pure code: no locks, no kernel types beyond integers; the host's unit tests
+ * and fuzzer compile it.
  */
 #ifndef ZPIPE_SLOTS_H
 #define ZPIPE_SLOTS_H
@@ -17,24 +26,33 @@
 
 /**
  * struct zpipe_slot - one segment's bookkeeping
- * @next: below it in the free stack; only while free
- * @prev: above it in the free stack; only while free
- * @refs: references; 0 is free
+ * @next: below it in its stack; only while free or parked
+ * @prev: above it in its stack; only while free or parked
+ * @refs: references; 0 is free. Being parked counts as one
  * @give: references that a what-if would give back, see zpipe_slots_give()
+ * @holds: references that preserve it
+ * @parked: a spare slot out of service
  */
 struct zpipe_slot {
 	u32 next;
 	u32 prev;
 	u32 refs;
 	u32 give;
+	u32 holds : 31;
+	u32 parked : 1;
 };
 
 /**
  * struct zpipe_slots - the slots of a pool
- * @slot: @nr of them
- * @nr: how many
- * @nr_free: how many have no references
+ * @slot: the ring's, then the spare ones; see zpipe_slots_total()
+ * @nr: how many the ring has, and how many are spare
+ * @nr_free: how many have no references, spare ones too
  * @top: of the free stack, or ZPIPE_NO_SLOT
+ * @spare: top of the stack of free spare slots
+ * @parked: top of the stack of parked ones
+ * @serving: spare slots in service
+ * @owed: of these, how many are to be parked as they come free
+ * @returned: how many were, since the caller cleared this
  * @given: sum of all give counts, so that the usual what-if costs nothing
  */
 struct zpipe_slots {
@@ -42,6 +60,11 @@ struct zpipe_slots {
 	u32 nr;
 	u32 nr_free;
 	u32 top;
+	u32 spare;
+	u32 parked;
+	u32 serving;
+	u32 owed;
+	u32 returned;
 	u32 given;
 };
 
@@ -52,13 +75,48 @@ void zpipe_slots_give(struct zpipe_slots *slots, u32 first, u32 nr);
 void zpipe_slots_take_back(struct zpipe_slots *slots);
 bool zpipe_slots_fits(const struct zpipe_slots *slots, u32 first, u32 nr);
 u32 zpipe_slots_find(const struct zpipe_slots *slots, u32 from, u32 nr);
+u32 zpipe_slots_unheld(const struct zpipe_slots *slots, u32 first, u32 nr);
+void zpipe_slots_hold(struct zpipe_slots *slots, u32 first, u32 nr);
+u32 zpipe_slots_unhold(struct zpipe_slots *slots, u32 first, u32 nr);
+void zpipe_slots_claim(struct zpipe_slots *slots, u32 index);
+void zpipe_slots_park(struct zpipe_slots *slots, u32 index);
+void zpipe_slots_serve(struct zpipe_slots *slots, u32 index);
 
-/* The slot @by places after @index, round the window's end. */
+/* The ring's and the spare ones. */
+static inline u32 zpipe_slots_total(const struct zpipe_slots *slots)
+{
+	return 2 * slots->nr;
+}
+
+static inline bool zpipe_slots_is_spare(const struct zpipe_slots *slots, u32 index)
+{
+	return index >= slots->nr;
+}
+
+/* The slot @by places after @index, round the window's end; a spare one is alone. */
 static inline u32 zpipe_slots_after(const struct zpipe_slots *slots, u32 index, u32 by)
 {
 	u64 i = (u64)index + by;
 
-	return i < slots->nr ? (u32)i : (u32)(i % slots->nr);
+	if (i < slots->nr || zpipe_slots_is_spare(slots, index))
+		return (u32)i;
+	return (u32)(i % slots->nr);
+}
+
+/*
+ * Data offsets count the window twice, as it is mapped, and the spare slots
+ * behind it.
+ */
+static inline u64 zpipe_slots_offset(const struct zpipe_slots *slots, u32 index, u32 shift)
+{
+	return ((u64)index + (zpipe_slots_is_spare(slots, index) ? slots->nr : 0)) << shift;
+}
+
+static inline u32 zpipe_slots_index(const struct zpipe_slots *slots, u64 offset, u32 shift)
+{
+	u32 i = (u32)(offset >> shift);
+
+	return i < slots->nr ? i : i - slots->nr;
 }
 
 #endif /* ZPIPE_SLOTS_H */

@@ -12,6 +12,7 @@
 
 #include "limits.h"
 #include "pipe.h"
+#include "preserve.h"
 #include "tee.h"
 #include "wait.h"
 #include "zpipe_trace.h"
@@ -24,6 +25,7 @@
 
 static void free_reader(struct zpipe_reader *reader)
 {
+	zpipe_preserve_exit(reader);
 	free_page((unsigned long)reader->page);
 	free_page((unsigned long)reader->words);
 	kfree(reader);

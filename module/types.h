@@ -7,6 +7,10 @@
  *	reader file --> zpipe_end --/			    |
  *	every mapping --> its file			    +--> inode, user
  *
+ *	zpipe_reader --> zpipe_handle --\
+ *					 >--> zpipe_hold --> zpipe_pool
+ *	buffer file --------------------/
+ *
  * A file holds its end, the two ends hold the pipe, the pipe holds the pool.
  * Nothing holds a file, so a pipe cannot be a node in a cycle of passed fds. A
  * mapping needs no bookkeeping: vm_file keeps everything above alive, and PTEs
@@ -149,10 +153,14 @@ struct zpipe_segment {
  * @exempt: I, was made with CAP_SYS_RESOURCE
  * @mutex: see above
  * @lock: see above
- * @segment: I, array of slots.nr
+ * @segment: I, one for each slot, spare ones too
+ * @payer: M, one for each spare slot: who pays for its pages, because it has
+ *	preserved a range that they replace; or NULL for @user
  * @slots: L
  * @shift: I, log2 of the segment size
+ * @trimmed: its free segments were trimmed, and none was taken since; a hint
  * @pages: A, data pages held
+ * @spare_pages: A, of these, in spare slots
  * @replaced: A, pages that somebody still referred to when their turn came
  * @views: A, guarded: indexes of readers that have mapped their view, so far;
  *	0: not guarded
@@ -165,9 +173,12 @@ struct zpipe_pool {
 	struct mutex mutex;
 	spinlock_t lock;
 	struct zpipe_segment *segment;
+	struct zpipe_user **payer;
 	struct zpipe_slots slots;
 	u32 shift;
+	bool trimmed;
 	atomic_long_t pages;
+	atomic_long_t spare_pages;
 	atomic_long_t replaced;
 	atomic_t views;
 };
@@ -228,6 +239,58 @@ struct zpipe_wake {
 #define ZPIPE_HIDE_ALL	(~0ULL)
 
 /**
+ * struct zpipe_hold - a preserved range; the handle and every export share it
+ *
+ * The last reference gives the slots back. It refers to the pool and not to
+ * the pipe, so it outlives both ends.
+ *
+ * @kref: A, one for a handle, one for each buffer file
+ * @pool: I
+ * @pipe: I, number of the pipe it came from
+ * @position: I, stream position of its first byte
+ * @length: I, in bytes
+ * @nr_spans: I, of @spans
+ * @spans: I, where the bytes lie, as data offsets; a reference on every slot
+ */
+struct zpipe_hold {
+	struct kref kref;
+	struct zpipe_pool *pool;
+	u64 pipe;
+	u64 position;
+	u64 length;
+	u32 nr_spans;
+	struct zpipe_span spans[];
+};
+
+/**
+ * struct zpipe_handle - an entry of a reader's table
+ * @hold: what it stands for, or NULL while it is free
+ * @generation: of the handle given out last; 0 for none yet
+ * @next: the next free entry
+ */
+struct zpipe_handle {
+	struct zpipe_hold *hold;
+	u32 generation;
+	u32 next;
+};
+
+/**
+ * struct zpipe_handles - what a reader has preserved
+ * @entry: L, @room of them
+ * @room: L
+ * @free: L, the first free entry, or @room or above for none
+ * @nr: L, handles
+ * @bytes: L, the sum of their lengths
+ */
+struct zpipe_handles {
+	struct zpipe_handle *entry;
+	u32 room;
+	u32 free;
+	u32 nr;
+	u64 bytes;
+};
+
+/**
  * struct zpipe_reader - one of the readers of a pipe
  * @pipe: I
  * @entry: L, in the pipe's list
@@ -249,6 +312,7 @@ struct zpipe_wake {
  * @want: L, the position that an EAGAIN READ wanted, or 0
  * @wake: L, for published
  * @sleeper: L, the task asleep in READ or read(2)
+ * @handles: L, what it has preserved
  * @mutex: see above
  */
 struct zpipe_reader {
@@ -272,6 +336,7 @@ struct zpipe_reader {
 	u64 want;
 	struct zpipe_wake wake;
 	struct task_struct *sleeper;
+	struct zpipe_handles handles;
 	struct mutex mutex;
 };
 

@@ -250,7 +250,11 @@ int zpipe_writer_grant(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *a
 	else if (ret == GRANT_WAITS)
 		ret = sleep_for_memory_locked(pipe, args, park, plan);
 	zpipe_wait_unlock(pipe);
-	return ret ?: commit_grant(pipe, plan);
+	ret = ret ?: commit_grant(pipe, plan);
+	/* Spare slots that came free, and replace what is preserved no longer. */
+	if (unlikely(READ_ONCE(pipe->pool->slots.returned)))
+		zpipe_pool_sweep(pipe->pool);
+	return ret;
 }
 
 /**

@@ -92,6 +92,12 @@ ZPIPE_EVENT(reset);
 ZPIPE_EVENT(reject);
 /* Another reader: where it begins; length is its index. */
 ZPIPE_EVENT(tee);
+/* PRESERVE: the range. */
+ZPIPE_EVENT(preserve);
+/* A handle was given up, by RELEASE or the reader's end: its range. */
+ZPIPE_EVENT(release);
+/* EXPORT of a handle: its range. */
+ZPIPE_EVENT(export);
 /* A buffer was posted: position is its cookie, its length. */
 ZPIPE_EVENT(post);
 /* A buffer came back: position is its cookie, length the bytes placed in it. */

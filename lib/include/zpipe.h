@@ -41,6 +41,7 @@
 #include <zpipe/view.h>
 #include <zpipe/writer.h>
 #include <zpipe/reader.h>
+#include <zpipe/kept.h>
 #include <zpipe/stream.h>
 #include <zpipe/future.h>
 
@@ -72,12 +73,12 @@ ZP_API int zp_create(const struct zp_create_opts *opts, int *writer_fd, int *rea
 
 /**
  * zp_query() - what an fd is, and the geometry of its pipe
- * @fd: any fd; nothing is mapped
+ * @fd: any fd; nothing is mapped. A buffer (zp_export()) is no end of a pipe
  * @info: out; info->sz is set by the caller
  *
  * Source: ZPIPE_IOC_INFO, checked as for mapping.
  *
- * Return: 0; -EBADF: not an fd of zpipe; -EPROTO: answers that make no sense;
+ * Return: 0; -EBADF: not an end of a pipe; -EPROTO: answers that make no sense;
  * -EPROTONOSUPPORT: a later version of the interface; -EINVAL: info->sz.
  */
 ZP_API int zp_query(int fd, struct zp_info *info);

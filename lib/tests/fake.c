@@ -236,7 +236,28 @@ int zp_sys_create(int fd, struct zpipe_create_args *args)
 	return -ENODEV;
 }
 
+int zp_sys_preserve(int fd, struct zpipe_preserve_args *args)
+{
+	(void)fd;
+	(void)args;
+	return -ENODEV;
+}
+
 int zp_sys_post(int fd, struct zpipe_post_args *args)
+{
+	(void)fd;
+	(void)args;
+	return -ENODEV;
+}
+
+int zp_sys_release(int fd, struct zpipe_release_args *args)
+{
+	(void)fd;
+	(void)args;
+	return -ENODEV;
+}
+
+int zp_sys_export(int fd, struct zpipe_export_args *args)
 {
 	(void)fd;
 	(void)args;

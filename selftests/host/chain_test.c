@@ -50,16 +50,18 @@ static void random_programs(uint64_t seed)
 	printf("# grants %lu again %lu nobufs %lu rollbacks %lu refused %lu bytes %lu\n",
 	       counts.grants, counts.again, counts.nobufs, counts.rollbacks, counts.refused,
 	       counts.bytes);
+	printf("# preserved %lu, over budget %lu\n", counts.preserved, counts.budget);
 	result(counts.grants && counts.again && counts.nobufs && counts.rollbacks &&
-	       counts.refused && counts.bytes, "random programs agree with the reference");
+	       counts.refused && counts.bytes && counts.preserved && counts.budget,
+	       "random programs agree with the reference");
 }
 
 /* A chain of four segments of 16 bytes. */
 struct small {
-	struct zpipe_slot slot[4];
+	struct zpipe_slot slot[8];
 	struct zpipe_slots slots;
-	struct zpipe_descriptor table[8];
-	struct zpipe_run run[8];
+	struct zpipe_descriptor table[16];
+	struct zpipe_run run[16];
 	u64 opened, granted;
 	struct zpipe_chain chain;
 };
@@ -69,7 +71,7 @@ static void make(struct small *s, bool contig)
 	memset(s, 0, sizeof(*s));
 	zpipe_slots_init(&s->slots, s->slot, 4);
 	s->chain = (struct zpipe_chain){
-		.slots = &s->slots, .table = s->table, .run = s->run, .mask = 7, .shift = 4,
+		.slots = &s->slots, .table = s->table, .run = s->run, .mask = 15, .shift = 4,
 		.opened_word = &s->opened, .granted_word = &s->granted, .contig = contig,
 	};
 }

@@ -71,6 +71,7 @@
 /* zp_info.role */
 #define ZP_ROLE_WRITER	1
 #define ZP_ROLE_READER	2
+#define ZP_ROLE_BUFFER	3
 
 /**
  * struct zp_create_opts - what zp_create() makes
@@ -179,6 +180,9 @@ struct zp_info {
  *	their page when they were published
  * @spliced_out: bytes that splice(2) took out by page reference
  * @spliced_in: bytes that splice(2) and sendfile(2) brought in, by a copy
+ * @preserved_bytes: what this reader, or of a writer all readers, preserve
+ * @preserved_handles: in so many calls of zp_preserve()
+ * @spare_pages: pages of @data_pages in segments that replace preserved ones
  */
 struct zp_stat {
 	size_t sz;
@@ -210,6 +214,9 @@ struct zp_stat {
 	uint64_t copied_seal;
 	uint64_t spliced_out;
 	uint64_t spliced_in;
+	uint64_t preserved_bytes;
+	uint64_t preserved_handles;
+	uint64_t spare_pages;
 };
 
 /**
