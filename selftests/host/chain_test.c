@@ -187,6 +187,7 @@ static void full_table_is_waited_for(void)
 
 	make(&s, false);
 	s.chain.page = 4;
+	s.chain.mask = 7;
 	for (position = 0; position < 8; position++) {
 		ok = ok && !grant(&s, position, 1, 1, &plan) && plan.offset == position * 4;
 		s.chain.sealed = position + 1;
