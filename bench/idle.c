@@ -53,13 +53,13 @@ static double free_bytes(void)
 
 static int make_zpipe(struct raw_pipe *pipe)
 {
-	return raw_create(pipe, 0);
+	return raw_create(pipe, 0, 0);
 }
 
 static int make_used_zpipe(struct raw_pipe *pipe)
 {
 	static char bytes[64 << 10];
-	int err = raw_create(pipe, 0);
+	int err = raw_create(pipe, 0, 0);
 
 	for (size_t moved = 0; !err && moved < CAPACITY; moved += sizeof(bytes))
 		if (write(pipe->writer, bytes, sizeof(bytes)) != (ssize_t)sizeof(bytes) ||

@@ -12,15 +12,17 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "flush.h"
 #include "forward.h"
 #include "idle.h"
 #include "measure.h"
+#include "preserve.h"
 #include "report.h"
 #include "tee.h"
 
 /* What is compared with each other runs one after the other. */
 static const struct bench_system *const systems[] = {
-	&sys_zpipe_mapped, &sys_memfd, &sys_pipe, &sys_zpipe_ioctl,
+	&sys_zpipe_mapped, &sys_memfd, &sys_pipe, &sys_zpipe_ioctl, &sys_zpipe_guarded,
 	&sys_zpipe_rw, &sys_unix, &sys_vmsplice,
 };
 
@@ -37,8 +39,10 @@ static struct options {
 	bool icount;
 	bool alone;
 	bool idle;
+	bool flush;
 	bool tee;
 	bool forward;
+	bool preserve;
 	bool no_header;
 	unsigned int reps;
 	unsigned int spins;
@@ -53,6 +57,8 @@ static const struct argp_option known[] = {
 	  "Also one process that is both ends (--icount does so anyway)", 0 },
 	{ "idle", 'd', NULL, 0, "Only weigh idle pipes", 0 },
 	{ "forward", 'F', NULL, 0, "Only compare forward (with --icount)", 0 },
+	{ "flush", 'f', NULL, 0, "Only what each step of a message costs, guarded or not", 0 },
+	{ "preserve", 'P', NULL, 0, "Only weigh preserve and release (with --icount)", 0 },
 	{ "tee", 'T', NULL, 0, "Only compare tee (with --icount)", 0 },
 	{ "reps", 'r', "N", 0, "Runs of each cell, at most 5", 0 },
 	{ "target", 't', "MS", 0, "Length of a run (300; with --icount 50)", 0 },
@@ -80,6 +86,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case 'F':
 		options.forward = true;
+		break;
+	case 'f':
+		options.flush = true;
+		break;
+	case 'P':
+		options.preserve = true;
 		break;
 	case 'T':
 		options.tee = true;
@@ -210,6 +222,10 @@ int main(int argc, char **argv)
 		return idle_report() ? 1 : 0;
 	else if (options.forward)
 		return forward_report() ? 1 : 0;
+	else if (options.flush)
+		return flush_report() ? 2 : 0;
+	else if (options.preserve)
+		return preserve_report() ? 1 : 0;
 	else if (options.tee)
 		return tee_report() ? 1 : 0;
 
@@ -223,7 +239,7 @@ int main(int argc, char **argv)
 		missed += idle_report();
 	if (options.icount && !options.only && !options.mode && !options.size &&
 	    !access("/dev/zpipe", F_OK))
-		missed += tee_report() + forward_report();
+		missed += tee_report() + forward_report() + preserve_report();
 	if (options.csv) {
 		csv = fopen(options.csv, "w");
 		if (csv)

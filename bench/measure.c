@@ -158,11 +158,15 @@ static int pingpong_side(const struct bench_cell *cell, struct bench_link *there
 uint64_t measure_batch(const struct bench_cell *cell)
 {
 	size_t room = cell->system->alone_max;
+	size_t message = cell->config.message;
 	uint64_t batch;
 
+	if (cell->system->grain)
+		message = (message + cell->system->grain - 1) / cell->system->grain *
+			  cell->system->grain;
 	if (!room)
 		room = cell->config.capacity / 4;
-	batch = room / cell->config.message;
+	batch = room / message;
 	return batch < 256 ? batch : 256;
 }
 

@@ -19,10 +19,10 @@ struct raw_pipe {
 };
 
 /* Default thresholds. 0 or -errno. */
-static inline int raw_create(struct raw_pipe *pipe, uint64_t capacity)
+static inline int raw_create(struct raw_pipe *pipe, uint64_t capacity, uint32_t flags)
 {
 	struct zpipe_create_args args = {
-		.capacity = capacity, .pause = ZPIPE_DEFAULT, .resume = ZPIPE_DEFAULT,
+		.flags = flags, .capacity = capacity, .pause = ZPIPE_DEFAULT, .resume = ZPIPE_DEFAULT,
 		.pool_fd = -1,
 	};
 	int device = open("/dev/zpipe", O_RDWR | O_CLOEXEC);

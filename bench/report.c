@@ -175,8 +175,9 @@ static const struct bench_cell *find(const struct bench_results *results, const 
 	return NULL;
 }
 
-/* The promises. The ratio is of speed, or of cost: what mapped zpipe has over the other. */
+/* The promises. The ratio is of speed, or of cost: what the system has over the other. */
 struct promise {
+	const struct bench_system *system;
 	const char *label, *than;
 	size_t message;
 	bool cost;
@@ -184,15 +185,18 @@ struct promise {
 };
 
 static const struct promise promises[] = {
-	{ "stream", "memfd-ring", 64, false, 0.9 },
-	{ "stream", "memfd-ring", 1024, false, 0.9 },
-	{ "stream", "memfd-ring", 4096, false, 0.9 },
-	{ "stream", "memfd-ring", 65536, false, 0.9 },
-	{ "stream", "memfd-ring", 1048576, false, 0.9 },
-	{ "stream", "pipe", 64, false, 10 },
-	{ "stream", "pipe", 65536, false, 3 },
-	{ "pingpong", "pipe", 64, false, 1 },
-	{ "icount-1p", "memfd-ring", 64, true, 1.15 },
+	{ &sys_zpipe_mapped, "stream", "memfd-ring", 64, false, 0.9 },
+	{ &sys_zpipe_mapped, "stream", "memfd-ring", 1024, false, 0.9 },
+	{ &sys_zpipe_mapped, "stream", "memfd-ring", 4096, false, 0.9 },
+	{ &sys_zpipe_mapped, "stream", "memfd-ring", 65536, false, 0.9 },
+	{ &sys_zpipe_mapped, "stream", "memfd-ring", 1048576, false, 0.9 },
+	{ &sys_zpipe_mapped, "stream", "pipe", 64, false, 10 },
+	{ &sys_zpipe_mapped, "stream", "pipe", 65536, false, 3 },
+	{ &sys_zpipe_mapped, "pingpong", "pipe", 64, false, 1 },
+	{ &sys_zpipe_mapped, "icount-1p", "memfd-ring", 64, true, 1.15 },
+	{ &sys_zpipe_guarded, "stream", "pipe", 65536, false, 1 },
+	{ &sys_zpipe_guarded, "stream", "pipe", 1048576, false, 2 },
+	{ &sys_zpipe_guarded, "icount", "pipe", 65536, true, 1 },
 };
 
 #define MOST_CALLS	0.001	/* per side and message of 64 bytes, exclusive */
@@ -207,7 +211,7 @@ int report_verdicts(const struct bench_results *results)
 		const struct promise *p = &promises[i];
 		struct spread ratio;
 
-		mapped = find(results, p->label, sys_zpipe_mapped.name, p->message);
+		mapped = find(results, p->label, p->system->name, p->message);
 		than = find(results, p->label, p->than, p->message);
 		if (!mapped || !than)
 			continue;

@@ -14,7 +14,7 @@ struct bench_link {
 
 static int link_open(struct bench_link *link)
 {
-	return raw_create(&link->pipe, link->base.config.capacity);
+	return raw_create(&link->pipe, link->base.config.capacity, 0);
 }
 
 static void link_close(struct bench_link *link)

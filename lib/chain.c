@@ -33,6 +33,8 @@ void zp_chain_init(struct zp_chain *chain, const struct zp_map *map)
 	chain->mask = info->out_table_entries - 1;
 	chain->opened = zp_map_word(map->state, info->out_opened_at);
 	chain->window = info->out_window;
+	chain->segment = info->out_segment_size;
+	chain->spare = info->out_spare.size;
 	chain->data = map->data;
 }
 
@@ -66,8 +68,22 @@ static uint64_t offset_of(const struct zp_chain *chain, uint64_t index)
 }
 
 /*
+ * May @length bytes lie at @offset? Up to a window of them in its first turn,
+ * or within one of the spare segments behind its second.
+ */
+bool zp_chain_has(const struct zp_chain *chain, uint64_t offset, uint64_t length)
+{
+	if (offset < chain->window)
+		return length <= chain->window;
+	if (offset < 2 * chain->window || offset - 2 * chain->window >= chain->spare)
+		return false;
+	return length <= chain->segment - (offset & (chain->segment - 1));
+}
+
+/*
  * Append a run that is at @offset of the window. If it follows the last span,
- * modulo the window, the second mapping makes them one.
+ * modulo the window, the second mapping makes them one; a spare segment is
+ * always a span of its own.
  */
 static void add_run(const struct zp_chain *chain, struct zp_walk *walk, uint64_t offset,
 		    uint64_t length)
@@ -75,9 +91,9 @@ static void add_run(const struct zp_chain *chain, struct zp_walk *walk, uint64_t
 	struct zp_span *span = walk->spans + walk->nr_spans;
 	uint64_t end;
 
-	if (offset >= chain->window)
+	if (offset >= chain->window && offset < 2 * chain->window)
 		offset -= chain->window;
-	if (walk->nr_spans) {
+	if (walk->nr_spans && offset < chain->window) {
 		end = (uint64_t)((unsigned char *)span[-1].data - chain->data) + span[-1].len;
 		if (end >= chain->window)
 			end -= chain->window;
@@ -124,7 +140,7 @@ int zp_chain_walk(const struct zp_chain *chain, uint64_t from, uint64_t to, stru
 		end = ZP_MIN(next, to);
 		start = start_of(chain, index);
 		offset = offset_of(chain, index);
-		if (start > from || offset >= chain->window || end - start > chain->window)
+		if (start > from || !zp_chain_has(chain, offset, end - start))
 			return -EPROTO;
 		add_run(chain, walk, offset + (from - start), end - from);
 		from = end;

@@ -40,6 +40,9 @@ int zp_sys_advance(int fd, struct zpipe_advance_args *args);
 int zp_sys_complete(int fd, struct zpipe_complete_args *args);
 int zp_sys_cancel(int fd, struct zpipe_cancel_args *args);
 int zp_sys_set(int fd, struct zpipe_set_args *args);
+int zp_sys_preserve(int fd, struct zpipe_preserve_args *args);
+int zp_sys_release(int fd, struct zpipe_release_args *args);
+int zp_sys_export(int fd, struct zpipe_export_args *args);
 int zp_sys_tee(int fd, struct zpipe_tee_args *args);
 int zp_sys_post(int fd, struct zpipe_post_args *args);
 int zp_sys_unpost(int fd, struct zpipe_unpost_args *args);
@@ -58,16 +61,18 @@ int zp_opts_put(void *to, const void *known, size_t known_size);
  * @fd: the end
  * @keep_fd: unmapping leaves it open
  * @nonblock: it had O_NONBLOCK when it was opened
+ * @guarded: positions move by ioctl only, the words are read-only
  * @state: state region
  * @writer: writer region
  * @reader: reader region
- * @data: data window, mapped twice back to back
+ * @data: data window, mapped twice back to back, and the spare region behind
  * @info: the checked geometry
  */
 struct zp_map {
 	int fd;
 	bool keep_fd;
 	bool nonblock;
+	bool guarded;
 	unsigned char *state;
 	unsigned char *writer;
 	unsigned char *reader;
@@ -77,6 +82,7 @@ struct zp_map {
 
 int zp_map_check(const struct zpipe_info_args *info, size_t page_size);
 int zp_map_info(int fd, struct zpipe_info_args *info);
+int zp_map_ask(int fd, struct zpipe_info_args *info);
 int zp_map_open(struct zp_map *map, int fd, uint32_t role, uint32_t flags);
 void zp_map_close(struct zp_map *map);
 unsigned int zp_map_spin(const struct zp_map *map, int32_t wish);
@@ -114,6 +120,8 @@ static inline void zp_relax(void)
  * @mask: entries - 1
  * @opened: the shared word
  * @window: bytes
+ * @segment: bytes of a segment
+ * @spare: bytes of the spare segments, behind the second mapping
  * @data: the first of the two mappings
  */
 struct zp_chain {
@@ -121,6 +129,8 @@ struct zp_chain {
 	uint64_t mask;
 	const uint64_t *opened;
 	uint64_t window;
+	uint64_t segment;
+	uint64_t spare;
 	unsigned char *data;
 };
 
@@ -142,8 +152,12 @@ struct zp_walk {
 };
 
 void zp_chain_init(struct zp_chain *chain, const struct zp_map *map);
+bool zp_chain_has(const struct zp_chain *chain, uint64_t offset, uint64_t length);
 int zp_chain_walk(const struct zp_chain *chain, uint64_t from, uint64_t to, struct zp_walk *walk);
 uint64_t zp_walk_entry(const struct zp_walk *walk, uint64_t consumed);
+int zp_view_fill(struct zp_view *view, struct zp_span *spans, const struct zpipe_span *from,
+		 uint32_t nr, unsigned char *data);
+const struct zp_map *zp_reader_map(struct zp_reader *r, const struct zp_chain **chain);
 int zp_walk_init(struct zp_walk *walk, const struct zp_chain *chain);
 void zp_walk_exit(struct zp_walk *walk);
 int zp_chain_find(const struct zp_chain *chain, uint64_t position, uint64_t *index);

@@ -18,7 +18,8 @@
 #define MAGIC_GENERATION	0xffULL
 
 /* Pipe flags whose rules this library knows. */
-#define KNOWN_FLAGS		(ZPIPE_F_CONTIG | ZPIPE_F_NONBLOCK | ZPIPE_F_POSTED)
+#define KNOWN_FLAGS		(ZPIPE_F_CONTIG | ZPIPE_F_NONBLOCK | ZPIPE_F_GUARDED | \
+				 ZPIPE_F_POSTED)
 
 /* Polls before sleeping, where another CPU may answer meanwhile. */
 #define DEFAULT_SPIN		500
@@ -77,6 +78,9 @@ int zp_map_check(const struct zpipe_info_args *info, size_t page_size)
 		return -EPROTONOSUPPORT;
 	if (!info->out_version)
 		return -EPROTO;
+	/* that is for zp_buffer_open() */
+	if (info->out_role == ZPIPE_ROLE_BUFFER)
+		return -EBADF;
 	if (info->out_role != ZPIPE_ROLE_WRITER && info->out_role != ZPIPE_ROLE_READER)
 		return -EPROTO;
 
@@ -90,6 +94,10 @@ int zp_map_check(const struct zpipe_info_args *info, size_t page_size)
 	    info->out_window != info->out_data.size || !info->out_capacity ||
 	    info->out_capacity > info->out_window)
 		return -EPROTO;
+	/* none, or as large as the window */
+	if (info->out_spare.size && (!region_ok(&info->out_spare, page_size) ||
+				     info->out_spare.size != info->out_window))
+		return -EPROTO;
 	if (!words_ok(info))
 		return -EPROTO;
 
@@ -100,16 +108,14 @@ int zp_map_check(const struct zpipe_info_args *info, size_t page_size)
 	return 0;
 }
 
-/* Ask an fd what it is, and believe it only if it makes sense. */
-int zp_map_info(int fd, struct zpipe_info_args *info)
+/* Ask an fd what it is; the answer is not checked. */
+int zp_map_ask(int fd, struct zpipe_info_args *info)
 {
 	int ret;
 
 	*info = (struct zpipe_info_args){ 0 };
 	ret = zp_sys_info(fd, info);
 	switch (ret) {
-	case 0:
-		break;
 	case -ENOTTY:
 	case -EINVAL:
 	case -EOPNOTSUPP:
@@ -117,9 +123,16 @@ int zp_map_info(int fd, struct zpipe_info_args *info)
 		/* what files say that are not ours */
 		return -EBADF;
 	default:
-		return ret < 0 ? ret : -EPROTO;
+		return ret > 0 ? -EPROTO : ret;
 	}
-	return zp_map_check(info, (size_t)sysconf(_SC_PAGESIZE));
+}
+
+/* Ask an fd what it is, and believe it only if it makes sense. */
+int zp_map_info(int fd, struct zpipe_info_args *info)
+{
+	int ret = zp_map_ask(fd, info);
+
+	return ret ? ret : zp_map_check(info, (size_t)sysconf(_SC_PAGESIZE));
 }
 
 static void *map_region(int fd, const struct zpipe_region *region, bool writable)
@@ -129,23 +142,35 @@ static void *map_region(int fd, const struct zpipe_region *region, bool writable
 	return mmap(NULL, (size_t)region->size, prot, MAP_SHARED, fd, (off_t)region->offset);
 }
 
-/* Twice, back to back: a run of bytes that wraps is still one piece. */
-static void *map_window(int fd, const struct zpipe_region *region, bool writable)
+/* All that map_window() maps. */
+static size_t window_size(const struct zpipe_info_args *info)
 {
+	return 2 * (size_t)info->out_data.size + (size_t)info->out_spare.size;
+}
+
+/*
+ * Twice, back to back: a run of bytes that wraps is still one piece. Behind
+ * that the spare region, so that every offset is one from the first byte.
+ */
+static void *map_window(int fd, const struct zpipe_info_args *info, bool writable)
+{
+	const struct zpipe_region *parts[] = { &info->out_data, &info->out_data, &info->out_spare };
 	int prot = writable ? PROT_READ | PROT_WRITE : PROT_READ;
-	size_t size = (size_t)region->size;
+	size_t size = (size_t)info->out_data.size;
 	unsigned char *base;
 	size_t i;
 
-	base = mmap(NULL, 2 * size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	base = mmap(NULL, window_size(info), PROT_NONE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (base == MAP_FAILED)
 		return MAP_FAILED;
-	for (i = 0; i < 2; i++) {
-		if (mmap(base + i * size, size, prot, MAP_SHARED | MAP_FIXED, fd,
-			 (off_t)region->offset) == MAP_FAILED) {
+	for (i = 0; i < 3; i++) {
+		if (parts[i]->size &&
+		    mmap(base + i * size, (size_t)parts[i]->size, prot, MAP_SHARED | MAP_FIXED, fd,
+			 (off_t)parts[i]->offset) == MAP_FAILED) {
 			int saved = errno;
 
-			munmap(base, 2 * size);
+			munmap(base, window_size(info));
 			errno = saved;
 			return MAP_FAILED;
 		}
@@ -156,7 +181,7 @@ static void *map_window(int fd, const struct zpipe_region *region, bool writable
 int zp_map_open(struct zp_map *map, int fd, uint32_t role, uint32_t flags)
 {
 	const struct zpipe_info_args *info = &map->info;
-	bool writer = role == ZPIPE_ROLE_WRITER;
+	bool writer = role == ZPIPE_ROLE_WRITER, guarded;
 	void *state, *cursors[2], *data;
 	int status, ret;
 
@@ -167,6 +192,7 @@ int zp_map_open(struct zp_map *map, int fd, uint32_t role, uint32_t flags)
 		return ret;
 	if (info->out_role != role)
 		return -EBADF;
+	guarded = info->out_flags & ZPIPE_F_GUARDED;
 	status = fcntl(fd, F_GETFL);
 	if (status < 0)
 		return -errno;
@@ -174,17 +200,17 @@ int zp_map_open(struct zp_map *map, int fd, uint32_t role, uint32_t flags)
 	state = map_region(fd, &info->out_state, false);
 	if (state == MAP_FAILED)
 		return -errno;
-	cursors[0] = map_region(fd, &info->out_writer, writer);
+	cursors[0] = map_region(fd, &info->out_writer, writer && !guarded);
 	if (cursors[0] == MAP_FAILED) {
 		ret = -errno;
 		goto err_unmap_state;
 	}
-	cursors[1] = map_region(fd, &info->out_reader, !writer);
+	cursors[1] = map_region(fd, &info->out_reader, !writer && !guarded);
 	if (cursors[1] == MAP_FAILED) {
 		ret = -errno;
 		goto err_unmap_writer;
 	}
-	data = map_window(fd, &info->out_data, writer);
+	data = map_window(fd, info, writer);
 	if (data == MAP_FAILED) {
 		ret = -errno;
 		goto err_unmap_reader;
@@ -193,6 +219,7 @@ int zp_map_open(struct zp_map *map, int fd, uint32_t role, uint32_t flags)
 	map->fd = fd;
 	map->keep_fd = flags & ZP_KEEP_FD;
 	map->nonblock = status & O_NONBLOCK;
+	map->guarded = guarded;
 	map->state = state;
 	map->writer = cursors[0];
 	map->reader = cursors[1];
@@ -210,7 +237,7 @@ err_unmap_state:
 
 void zp_map_close(struct zp_map *map)
 {
-	munmap(map->data, 2 * (size_t)map->info.out_data.size);
+	munmap(map->data, window_size(&map->info));
 	munmap(map->reader, (size_t)map->info.out_reader.size);
 	munmap(map->writer, (size_t)map->info.out_writer.size);
 	munmap(map->state, (size_t)map->info.out_state.size);

@@ -25,7 +25,11 @@
  *	but another read may too
  * @done: this end has completed
  * @inherited: up to here a reader before this one had examined
- * @nothing: what @hot.published points at once it has
+ * @nothing: what @hot.published points at once it has; in a guarded pipe that,
+ *	and the wake words, from the beginning: every call goes to the kernel
+ * @always: guarded: what @hot.events points at: 1
+ * @words: guarded: what the cursor words point at
+ * @pieces: guarded: room for the spans of a view, as the kernel tells them
  * @walk: of the view
  */
 struct reader {
@@ -37,12 +41,33 @@ struct reader {
 	bool done;
 	uint64_t inherited;
 	uint64_t nothing;
+	uint32_t always;
+	uint64_t words[2];
+	struct zpipe_span *pieces;
 	struct zp_walk walk;
 };
 
 static struct reader *reader_of(struct zp_reader *r)
 {
 	return (struct reader *)(void *)r;
+}
+
+/* No word is shared: the inline functions find that there is always something to call for. */
+static int be_guarded(struct reader *rd)
+{
+	struct zp_reader *hot = &rd->hot;
+
+	rd->pieces = calloc((size_t)rd->chain.mask + 1, sizeof(*rd->pieces));
+	if (!rd->pieces)
+		return -ENOMEM;
+	rd->always = 1;
+	hot->events = &rd->always;
+	hot->published = &rd->nothing;
+	hot->examined_word = &rd->words[0];
+	hot->consumed_word = &rd->words[1];
+	hot->writer_wake_examined = &rd->nothing;
+	hot->writer_wake_consumed = &rd->nothing;
+	return 0;
 }
 
 int zp_reader_open(struct zp_reader **r, int fd, const struct zp_open_opts *opts)
@@ -81,6 +106,11 @@ int zp_reader_open(struct zp_reader **r, int fd, const struct zp_open_opts *opts
 	hot->consumed_word = zp_map_word(rd->map.reader, info->out_consumed_at);
 	hot->writer_wake_examined = zp_map_word(rd->map.state, info->out_writer_wake_examined_at);
 	hot->writer_wake_consumed = zp_map_word(rd->map.state, info->out_writer_wake_consumed_at);
+	if (rd->map.guarded) {
+		ret = be_guarded(rd);
+		if (ret)
+			goto err_exit_walk;
+	}
 	hot->consumed = info->out_consumed;
 	/*
 	 * Not what was examined: that was another reader, which may have died
@@ -97,6 +127,8 @@ int zp_reader_open(struct zp_reader **r, int fd, const struct zp_open_opts *opts
 	*r = hot;
 	return 0;
 
+err_exit_walk:
+	zp_walk_exit(&rd->walk);
 err_unmap:
 	rd->map.keep_fd = true;
 	zp_map_close(&rd->map);
@@ -113,6 +145,7 @@ void zp_reader_close(struct zp_reader *r)
 		return;
 	zp_map_close(&rd->map);
 	zp_walk_exit(&rd->walk);
+	free(rd->pieces);
 	free(rd);
 }
 
@@ -121,16 +154,45 @@ int zp_reader_fd(const struct zp_reader *r)
 	return ((const struct reader *)(const void *)r)->map.fd;
 }
 
+/* For kept.c. */
+const struct zp_map *zp_reader_map(struct zp_reader *r, const struct zp_chain **chain)
+{
+	*chain = &reader_of(r)->chain;
+	return &reader_of(r)->map;
+}
+
 void zp_reader_set_spin(struct zp_reader *r, unsigned int polls)
 {
 	reader_of(r)->spin = polls;
 }
 
+/* Guarded: the spans that the kernel told, instead of a walk. */
+static int take_pieces(struct reader *rd, uint64_t end, uint32_t nr)
+{
+	struct zp_walk *walk = &rd->walk;
+	uint64_t left = end - rd->hot.consumed;
+	uint32_t i;
+
+	if (!nr || nr > rd->chain.mask + 1)
+		return -EPROTO;
+	for (i = 0; i < nr; i++) {
+		const struct zpipe_span *piece = &rd->pieces[i];
+
+		if (piece->offset >= rd->chain.window || piece->length > left)
+			return -EPROTO;
+		walk->spans[i].data = rd->chain.data + piece->offset;
+		walk->spans[i].len = (size_t)piece->length;
+		left -= piece->length;
+	}
+	walk->nr_spans = nr;
+	return left ? -EPROTO : 0;
+}
+
 /*
  * Make the bytes from consumed to @end the outstanding view. @end is at most
- * an acquired published.
+ * an acquired published. Guarded: in @pieces spans.
  */
-static int show(struct reader *rd, uint64_t end, uint32_t flags)
+static int show(struct reader *rd, uint64_t end, uint32_t flags, uint32_t pieces)
 {
 	struct zp_reader *r = &rd->hot;
 	struct zp_walk *walk = &rd->walk;
@@ -143,7 +205,8 @@ static int show(struct reader *rd, uint64_t end, uint32_t flags)
 	r->nr_spans = 0;
 	r->first_end = r->consumed;
 	if (end > r->consumed) {
-		ret = zp_chain_walk(&rd->chain, r->consumed, end, walk);
+		ret = rd->map.guarded ? take_pieces(rd, end, pieces) :
+					zp_chain_walk(&rd->chain, r->consumed, end, walk);
 		if (ret)
 			return ret;
 		r->nr_spans = walk->nr_spans;
@@ -153,7 +216,7 @@ static int show(struct reader *rd, uint64_t end, uint32_t flags)
 	}
 	rd->loose = end == r->consumed || flags & ZP_CANCELED;
 	/* the fast path may serve the next read, unless that has to end @loose */
-	if (!rd->loose) {
+	if (!rd->loose && !rd->map.guarded) {
 		r->ready = r->first_end;
 		if (walk->nr_spans == 1)
 			r->expect = walk->index + walk->nr_entries;
@@ -198,7 +261,7 @@ int zp_inline_read(struct zp_reader *r, uint64_t min, unsigned int flags, uint64
 
 	for (i = 0; ; i++) {
 		if (look(rd, min, &end)) {
-			ret = show(rd, end, 0);
+			ret = show(rd, end, 0, 0);
 			if (ret != -EPROTO)
 				return ret;
 			/* the table makes no sense from here: let the kernel say where */
@@ -212,7 +275,13 @@ int zp_inline_read(struct zp_reader *r, uint64_t min, unsigned int flags, uint64
 
 	args.min = min;
 	args.deadline = deadline;
-	args.flags = flags | ZPIPE_READ_F_SHARED;
+	args.flags = flags;
+	if (rd->map.guarded) {
+		args.spans = (uintptr_t)rd->pieces;
+		args.nr_spans = (uint32_t)rd->chain.mask + 1;
+	} else {
+		args.flags |= ZPIPE_READ_F_SHARED;
+	}
 	/* what a reader before this one examined is new to us */
 	if (r->examined < rd->inherited)
 		args.flags |= ZPIPE_READ_F_REREAD;
@@ -220,7 +289,7 @@ int zp_inline_read(struct zp_reader *r, uint64_t min, unsigned int flags, uint64
 	if (ret < 0)
 		return ret;
 	rd->walk.index = args.out_index;
-	return show(rd, args.out_end, args.out_flags & INT32_MAX);
+	return show(rd, args.out_end, args.out_flags & INT32_MAX, args.out_nr_spans);
 }
 
 /* What the inline path refused: an error, or ZP_KEEP. */
@@ -239,17 +308,36 @@ int zp_inline_advance(struct zp_reader *r, uint64_t consumed, uint64_t examined)
 	return zp_inline_move(r, consumed, examined);
 }
 
-/* The words are stored: the kernel looks at them and wakes. */
+/* A view that was cancelled is not outstanding for the kernel; make it so. */
+static int read_again(struct reader *rd)
+{
+	struct zpipe_read_args args = { .flags = ZPIPE_READ_F_NOWAIT | ZPIPE_READ_F_REREAD };
+	int ret = zp_sys_read(rd->map.fd, &args);
+
+	return ret < 0 ? ret : 0;
+}
+
+/*
+ * The words are stored: the kernel looks at them and wakes. In a guarded pipe
+ * it is told the positions.
+ */
 int zp_inline_wake_writer(struct zp_reader *r)
 {
 	struct reader *rd = reader_of(r);
 	struct zpipe_advance_args args = {
 		.consumed = r->consumed,
 		.examined = r->examined,
-		.flags = ZPIPE_ADVANCE_F_SHARED,
+		.flags = rd->map.guarded ? 0 : ZPIPE_ADVANCE_F_SHARED,
 	};
 	int ret;
 
+	if (rd->map.guarded && rd->loose) {
+		rd->loose = false;
+		/* an empty view, or nothing new: there is nothing to tell */
+		ret = read_again(rd);
+		if (ret)
+			return ret == -EAGAIN ? 0 : ret;
+	}
 	ret = zp_sys_advance(rd->map.fd, &args);
 	return ret < 0 ? ret : 0;
 }

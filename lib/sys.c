@@ -26,12 +26,14 @@ _Static_assert(ZP_FLUSH_WAIT_EXAMINED == ZPIPE_FLUSH_F_WAIT_EXAMINED, "flush fla
 _Static_assert(ZP_FLUSH_WAIT_CONSUMED == ZPIPE_FLUSH_F_WAIT_CONSUMED, "flush flag");
 _Static_assert(ZP_CONTIG == ZPIPE_F_CONTIG, "pipe flag");
 _Static_assert(ZP_NONBLOCK == ZPIPE_F_NONBLOCK, "pipe flag");
+_Static_assert(ZP_GUARDED == ZPIPE_F_GUARDED, "pipe flag");
 _Static_assert(ZP_POSTED == ZPIPE_F_POSTED, "pipe flag");
 _Static_assert(ZP_DRAIN == ZPIPE_COMPLETE_F_DRAIN, "complete flag");
 _Static_assert(ZP_CANCEL_READ == ZPIPE_CANCEL_READ, "cancel");
 _Static_assert(ZP_CANCEL_FLUSH == ZPIPE_CANCEL_FLUSH, "cancel");
 _Static_assert(ZP_ROLE_WRITER == ZPIPE_ROLE_WRITER, "role");
 _Static_assert(ZP_ROLE_READER == ZPIPE_ROLE_READER, "role");
+_Static_assert(ZP_ROLE_BUFFER == ZPIPE_ROLE_BUFFER, "role");
 _Static_assert(ZP_KEEP == ZPIPE_KEEP, "keep");
 
 static int call(int fd, unsigned long request, void *args)
@@ -104,6 +106,21 @@ int zp_sys_cancel(int fd, struct zpipe_cancel_args *args)
 int zp_sys_set(int fd, struct zpipe_set_args *args)
 {
 	return call(fd, ZPIPE_IOC_SET, args);
+}
+
+int zp_sys_preserve(int fd, struct zpipe_preserve_args *args)
+{
+	return call(fd, ZPIPE_IOC_PRESERVE, args);
+}
+
+int zp_sys_release(int fd, struct zpipe_release_args *args)
+{
+	return call(fd, ZPIPE_IOC_RELEASE, args);
+}
+
+int zp_sys_export(int fd, struct zpipe_export_args *args)
+{
+	return call(fd, ZPIPE_IOC_EXPORT, args);
 }
 
 int zp_sys_tee(int fd, struct zpipe_tee_args *args)

@@ -71,6 +71,30 @@ static bool cursor_matches(struct cursor c, const unsigned char *bytes, size_t n
 	return true;
 }
 
+/*
+ * Spans of the kernel, checked by the caller, from @data on. @view's start, end
+ * and flags are the caller's; @spans has room for @nr.
+ */
+int zp_view_fill(struct zp_view *view, struct zp_span *spans, const struct zpipe_span *from,
+		 uint32_t nr, unsigned char *data)
+{
+	uint64_t length = 0;
+	uint32_t i;
+
+	for (i = 0; i < nr; i++) {
+		spans[i].data = data + from[i].offset;
+		spans[i].len = (size_t)from[i].length;
+		length += from[i].length;
+	}
+	if (!nr || length != view->end - view->start)
+		return -EPROTO;
+	view->nr_spans = nr;
+	view->first = spans[0];
+	view->more = spans + 1;
+	view->last = spans[nr - 1].len;
+	return 0;
+}
+
 int zp_view_slice(const struct zp_view *view, uint64_t start, uint64_t end, struct zp_view *out)
 {
 	struct zp_view slice = *view;

@@ -32,6 +32,9 @@
  * @open_start: start of the open descriptor: above it, memory goes on
  * @want: how long a grant to ask for
  * @spin: polls before a call that would wait for memory
+ * @published: the shared word, which only the kernel writes if guarded
+ * @own: guarded: what @hot.published points at: a store there publishes nothing
+ * @always: guarded: what @hot.reader_wake_at points at: 0, every flush is a call
  * @paused: a flush was left before the reader caught up: no fast path
  * @done: this end has completed
  * @walk: for pending views
@@ -51,6 +54,9 @@ struct writer {
 	uint64_t open_start;
 	uint64_t want;
 	unsigned int spin;
+	const uint64_t *published;
+	uint64_t own;
+	uint64_t always;
 	bool paused;
 	bool done;
 	struct zp_walk walk;
@@ -129,6 +135,12 @@ int zp_writer_open(struct zp_writer **w, int fd, const struct zp_open_opts *opts
 	wr->slowest = info->out_examined;
 	wr->hot.published = zp_map_word(wr->map.writer, info->out_published_at);
 	wr->hot.reader_wake_at = zp_map_word(wr->map.state, info->out_reader_wake_at);
+	wr->published = wr->hot.published;
+	if (wr->map.guarded) {
+		wr->own = info->out_published;
+		wr->hot.published = &wr->own;
+		wr->hot.reader_wake_at = &wr->always;
+	}
 	wr->hot.position = info->out_published;
 	wr->grant_start = info->out_published;
 	wr->open_start = UINT64_MAX;
@@ -237,7 +249,7 @@ int zp_inline_alloc(struct zp_writer *w, size_t min, unsigned int flags, uint64_
 		return ret;
 	if (args.out_flags & ZPIPE_RES_CANCELED)
 		return -ECANCELED;
-	if (args.out_offset >= window || args.out_length < min || args.out_length > window ||
+	if (args.out_length < min || !zp_chain_has(&wr->chain, args.out_offset, args.out_length) ||
 	    args.out_length > UINT64_MAX - w->position)
 		return -EPROTO;
 
@@ -248,6 +260,19 @@ int zp_inline_alloc(struct zp_writer *w, size_t min, unsigned int flags, uint64_
 	wr->open_start = zp_chain_open_start(&wr->chain);
 	set_pause_limit(wr, examined_hint(wr));
 	return (int)(args.out_flags & ZPIPE_RES_COMPLETED);
+}
+
+/*
+ * Guarded: what the kernel has published, which may be less than was wanted, is
+ * not the writer's any more; inside a page that was the end of the grant.
+ */
+static void after_seal(struct writer *wr)
+{
+	uint64_t granted = zp_load(wr->granted);
+
+	wr->own = zp_load(wr->published);
+	if (wr->hot.limit > granted)
+		wr->hot.limit = ZP_MAX(granted, wr->hot.position);
 }
 
 /*
@@ -270,6 +295,8 @@ int zp_inline_flush(struct zp_writer *w, unsigned int flags, uint64_t deadline)
 			return 0;
 	}
 	ret = zp_sys_flush(wr->map.fd, &args);
+	if (wr->map.guarded)
+		after_seal(wr);
 	wr->paused = ret == -EAGAIN || ret == -ETIMEDOUT || ret == -EINTR;
 	if (ret >= 0)
 		wr->slowest = args.out_examined;
@@ -438,6 +465,8 @@ int zp_writer_complete(struct zp_writer *w, int error, unsigned int flags)
 	int ret;
 
 	ret = zp_sys_complete(wr->map.fd, &args);
+	if (wr->map.guarded)
+		after_seal(wr);
 	if (ret < 0)
 		return ret;
 	/* what was dropped must not be published by a flush that comes too late */

@@ -56,13 +56,19 @@ static u64 capacity_of(const struct zpipe_chain *chain, u64 k)
 	return ((u64)run_of(chain, k)->nr << chain->shift) - skew_of(chain, k);
 }
 
+/* Spare slots lie behind the two turns of the window. */
+static bool is_spare(const struct zpipe_chain *chain, u64 offset)
+{
+	return offset >= 2 * zpipe_chain_window(chain);
+}
+
 /* Where in the window a position of descriptor k lies. */
 static u64 place_of(const struct zpipe_chain *chain, u64 k, u64 position)
 {
 	u64 offset = offset_of(chain, k) + (position - start_of(chain, k));
 	u64 window = zpipe_chain_window(chain);
 
-	return offset < window ? offset : offset - window;
+	return offset < window || is_spare(chain, offset_of(chain, k)) ? offset : offset - window;
 }
 
 /* The position at which slot i of k's run ends. */
@@ -84,7 +90,25 @@ static u32 slots_used(const struct zpipe_chain *chain, u64 k, u64 position)
 
 static u32 slot_of(const struct zpipe_chain *chain, u64 k, u32 i)
 {
-	return zpipe_slots_after(chain->slots, (u32)(offset_of(chain, k) >> chain->shift), i);
+	const struct zpipe_slots *slots = chain->slots;
+
+	return zpipe_slots_after(slots, zpipe_slots_index(slots, offset_of(chain, k),
+							  chain->shift), i);
+}
+
+/*
+ * A guarded pipe's next byte after one that was published inside a page goes on
+ * the next page: by so many bytes further than it would. k is the descriptor
+ * that stops there.
+ */
+static u64 skip_of(const struct zpipe_chain *chain, u64 k, u64 position)
+{
+	u64 in_page;
+
+	if (!chain->page || position != chain->sealed || position == start_of(chain, k))
+		return 0;
+	in_page = place_of(chain, k, position) & (chain->page - 1);
+	return in_page ? chain->page - in_page : 0;
 }
 
 /* What the pool has promised to a chain: what it holds, or else its reserve. */
@@ -233,6 +257,8 @@ static void extend_run(const struct zpipe_chain *chain, struct zpipe_plan *plan,
 {
 	const struct zpipe_slots *slots = chain->slots;
 
+	if (zpipe_slots_is_spare(slots, plan->first))
+		return;
 	while (plan->nr < want &&
 	       zpipe_slots_fits(slots, zpipe_slots_after(slots, plan->first, plan->nr), 1))
 		plan->nr++;
@@ -260,21 +286,28 @@ static bool place_anywhere(const struct zpipe_chain *chain, struct zpipe_plan *p
 	const struct zpipe_slots *slots = chain->slots;
 
 	plan->nr = slots_for(chain, min);
-	if (slots_for(chain, want) == 1 && !chain->contig && slots->nr_free)
+	if (slots_for(chain, want) == 1 && !chain->contig && zpipe_slots_ring_free(slots))
 		plan->first = zpipe_slots_top(slots);
 	else
 		plan->first = zpipe_slots_find(slots, from, plan->nr);
 	if (plan->first == ZPIPE_NO_SLOT)
 		return false;
 	extend_run(chain, plan, slots_for(chain, want));
-	plan->offset = (u64)plan->first << chain->shift;
+	plan->offset = zpipe_slots_offset(slots, plan->first, chain->shift);
 	plan->length = (u64)plan->nr << chain->shift;
 	return true;
 }
 
+/* Does a preserved slot stand in the way, which no consuming removes? */
+static bool is_held(const struct zpipe_slots *slots, u32 first, u32 nr)
+{
+	return nr <= slots->nr && zpipe_slots_unheld(slots, first, nr) < nr;
+}
+
 /*
  * ZPIPE_F_CONTIG: go on exactly where the last descriptor, k, stops, perhaps
- * inside its last slot, so that a view never has a seam.
+ * inside its last slot, so that a view never has a seam; unless a preserved
+ * slot makes one.
  */
 static bool place_after(const struct zpipe_chain *chain, struct zpipe_plan *plan,
 			u64 min, u64 want, u64 k)
@@ -283,12 +316,16 @@ static bool place_after(const struct zpipe_chain *chain, struct zpipe_plan *plan
 	u64 offset = place_of(chain, k, plan->position);
 	u64 skew = offset & (segment_size(chain) - 1);
 	u32 shared = skew ? 1 : 0;
+	u32 next;
 
+	if (is_spare(chain, offset_of(chain, k)))
+		return place_anywhere(chain, plan, min, want, 0);
 	plan->first = (u32)(offset >> chain->shift);
 	plan->nr = slots_for(chain, skew + min);
-	if (plan->nr > slots->nr ||
-	    !zpipe_slots_fits(slots, zpipe_slots_after(slots, plan->first, shared),
-			      plan->nr - shared))
+	next = zpipe_slots_after(slots, plan->first, shared);
+	if (is_held(slots, next, plan->nr - shared))
+		return place_anywhere(chain, plan, min, want, next);
+	if (plan->nr > slots->nr || !zpipe_slots_fits(slots, next, plan->nr - shared))
 		return false;
 	extend_run(chain, plan, min_t(u32, slots_for(chain, skew + want), slots->nr));
 	plan->offset = offset;
@@ -327,17 +364,22 @@ static bool others_hold(const struct zpipe_chain *chain)
 static bool place(const struct zpipe_chain *chain, struct zpipe_plan *plan,
 		  u64 min, u64 want, u64 keep, u64 floor)
 {
+	bool go_on = chain->contig && keep > chain->first;
 	u32 from = 0, room = room_of(chain);
 
 	if (slots_for(chain, min) > room)
 		return false;
 	want = min(want, (u64)room << chain->shift);
-	if (chain->contig && keep > chain->first && floor != plan->position)
+	if (go_on && floor != plan->position)
 		return place_after(chain, plan, min, want, keep - 1);
 	/* Where the last descriptor stops; its entry outlives its memory. */
 	if (keep > 0)
-		from = (u32)(place_of(chain, keep - 1, plan->position) >> chain->shift);
-	return place_anywhere(chain, plan, min, want, from);
+		from = zpipe_slots_index(chain->slots, place_of(chain, keep - 1, plan->position),
+					 chain->shift);
+	if (place_anywhere(chain, plan, min, want, from))
+		return true;
+	/* The rest of a slot that is preserved in front may help. */
+	return go_on && place_after(chain, plan, min, want, keep - 1);
 }
 
 /* Where the next slot, or descriptor, would come free. */
@@ -402,8 +444,75 @@ static bool is_over_quota(const struct zpipe_chain *chain, u32 nr)
 	return chain->slots->shared && chain->holds - chain->slots->given + nr > chain->quota;
 }
 
-/* No memory now. Could anybody but the writer itself change that? */
-static int judge(struct zpipe_chain *chain, struct zpipe_plan *plan, u64 min, u64 want, u64 keep)
+/* Does the table have an entry for one more descriptor after those before keep? */
+static bool has_entry(const struct zpipe_chain *chain, u64 keep)
+{
+	return keep - chain->first <= chain->mask;
+}
+
+/*
+ * Go on in descriptor k, the one that position is in or at the end of: the
+ * same grant again, or in a guarded pipe a new one, on the next page of k's
+ * run.
+ */
+static bool go_on_in(const struct zpipe_chain *chain, struct zpipe_plan *plan, u64 min, u64 k)
+{
+	u64 skip = skip_of(chain, k, plan->position);
+	u64 left = start_of(chain, k) + capacity_of(chain, k) - plan->position;
+
+	if (run_of(chain, k)->forwarded)
+		return false;
+	if (left < skip || left - skip < min || (skip && !has_entry(chain, plan->keep)))
+		return false;
+	plan->offset = place_of(chain, k, plan->position + skip);
+	plan->length = left - skip;
+	if (skip) {
+		plan->first = (u32)(plan->offset >> chain->shift);
+		plan->nr = slots_for(chain, (plan->offset & (segment_size(chain) - 1)) +
+				     plan->length);
+		plan->again = plan->nr;
+	}
+	return true;
+}
+
+/*
+ * Spare slots add neither to the capacity nor to the table: there may be memory
+ * where there is no room for bytes, or for an entry. Is it the reader who makes
+ * room? Then *wait says where, if not at once.
+ */
+static int wait_for_room(const struct zpipe_chain *chain, u64 min, bool full,
+			 struct zpipe_plan *plan)
+{
+	u64 need = plan->position + min, window = zpipe_chain_window(chain);
+
+	plan->wait = full ? start_of(chain, chain->first + 1) : 0;
+	if (need > chain->consumed + window)
+		plan->wait = max(plan->wait, need - window);
+	return plan->wait <= chain->published ? -EAGAIN : -ENOBUFS;
+}
+
+/*
+ * No memory now. Could anybody but the writer itself change that? In a private
+ * pool the readers, unless what they have preserved stands in the way.
+ */
+static int judge_private(struct zpipe_chain *chain, struct zpipe_plan *plan, u64 min, u64 want,
+			 u64 keep, bool full)
+{
+	int ret;
+
+	if (plan->position != chain->consumed)
+		give_published(chain, keep, plan->position);
+	ret = wait_for_room(chain, min, full, plan);
+	if (!place(chain, plan, min, want, keep, chain->published))
+		ret = -ENOBUFS;
+	if (ret == -EAGAIN)
+		plan->wait = next_boundary(chain, keep, plan->position);
+	return ret;
+}
+
+/* In a shared pool, other pipes too. */
+static int judge_shared(struct zpipe_chain *chain, struct zpipe_plan *plan, u64 min, u64 want,
+			u64 keep)
 {
 	u32 given = chain->slots->given;
 
@@ -476,15 +585,8 @@ int zpipe_chain_plan_at(struct zpipe_chain *chain, u64 position, u64 min, bool g
 		min = 1;
 	if (position > ZPIPE_POSITION_MAX)
 		return -EMSGSIZE;
-	if (go_on && keep > chain->first) {
-		u64 end = start_of(chain, keep - 1) + capacity_of(chain, keep - 1);
-
-		if (end - position >= min) {
-			plan->offset = place_of(chain, keep - 1, position);
-			plan->length = end - position;
-			return 0;
-		}
-	}
+	if (go_on && keep > chain->first && go_on_in(chain, plan, min, keep - 1))
+		return 0;
 	if (!length)
 		return -EAGAIN;
 	if (length < min)
@@ -509,7 +611,10 @@ int zpipe_chain_plan_at(struct zpipe_chain *chain, u64 position, u64 min, bool g
  *
  * Changes nothing. Whether waiting can help is judged by descriptors (rule
  * R3): if consuming all that is published would not make a fitting run, and
- * nobody else holds any of the pool, only the writer itself can.
+ * nobody else holds any of the pool, only the writer itself can, or the end of
+ * a preserve. A table without a free entry is like a window without a free
+ * slot. Never grants more than a window beyond consumed, however many spare
+ * slots are in service.
  *
  * Return: 0, -EAGAIN to wait for @plan->wait, or with @plan->pool for others,
  * -ENOBUFS, -EMSGSIZE, -EINVAL.
@@ -518,35 +623,37 @@ int zpipe_chain_plan(struct zpipe_chain *chain, u64 position, u64 min, u64 want,
 		     struct zpipe_plan *plan)
 {
 	u64 capacity = zpipe_chain_capacity(chain);
+	/* A shared pool has no spare slots, and so its quota is limit enough. */
+	u64 limit = chain->slots->shared ? ~0ULL : chain->consumed + capacity;
 	u64 keep;
+	bool full;
 	int ret;
 
-	if (position < chain->published || position > chain->granted)
+	if (position < zpipe_chain_floor(chain) || position > chain->granted)
 		return -EINVAL;
 	if (min == 0)
 		min = 1;
 	if (min > capacity || position > ZPIPE_POSITION_MAX)
 		return -EMSGSIZE;
-	if (want < min)
-		want = min;
-	if (want > capacity)
-		want = capacity;
+	want = max(min, min(want, min(capacity, limit - position)));
 
 	keep = begin_plan(chain, position, plan);
-	if (keep > chain->first && !run_of(chain, keep - 1)->forwarded) {
-		u64 end = start_of(chain, keep - 1) + capacity_of(chain, keep - 1);
-
-		if (end - position >= min) {
-			plan->offset = place_of(chain, keep - 1, position);
-			plan->length = end - position;
-			return 0;
-		}
+	if (keep > chain->first && go_on_in(chain, plan, min, keep - 1)) {
+		plan->length = min(plan->length, limit - position);
+		return plan->length >= min ? 0 : wait_for_room(chain, min, false, plan);
 	}
 	imagine_leaving(chain, plan, keep);
-	if (place(chain, plan, min, want, keep, chain->consumed))
+	full = !has_entry(chain, plan->keep);
+	if (place(chain, plan, min, want, keep, chain->consumed)) {
+		plan->length = min(plan->length, limit - position);
 		ret = 0;
-	else
-		ret = judge(chain, plan, min, want, keep);
+		if (full || plan->length < min)
+			ret = wait_for_room(chain, min, full, plan);
+	} else if (chain->slots->shared) {
+		ret = judge_shared(chain, plan, min, want, keep);
+	} else {
+		ret = judge_private(chain, plan, min, want, keep, full);
+	}
 	zpipe_slots_take_back(chain->slots);
 	return ret;
 }
@@ -659,17 +766,20 @@ u32 zpipe_chain_commit(struct zpipe_chain *chain, const struct zpipe_plan *plan)
 }
 
 /**
- * zpipe_chain_piece - the first stretch of a range that lies in one piece
+ * zpipe_chain_stretch - the first stretch of a range that lies in one piece
  * @chain: the pipe's
  * @k: what zpipe_chain_index() said of @from; moved on for the next piece
  * @from: at least consumed
  * @to: at most published
  * @piece: the answer
  *
+ * Unlike zpipe_chain_piece(), neighbours in the window are one stretch. A spare
+ * slot is a stretch of its own.
+ *
  * Return: false when @from is @to.
  */
-bool zpipe_chain_piece(const struct zpipe_chain *chain, u64 *k, u64 from, u64 to,
-		       struct zpipe_span *piece)
+bool zpipe_chain_stretch(const struct zpipe_chain *chain, u64 *k, u64 from, u64 to,
+			 struct zpipe_span *piece)
 {
 	u64 end = from;
 
@@ -678,7 +788,8 @@ bool zpipe_chain_piece(const struct zpipe_chain *chain, u64 *k, u64 from, u64 to
 	piece->offset = place_of(chain, *k, from);
 	do {
 		end = ++*k < chain->opened ? min(start_of(chain, *k), to) : to;
-		if (end == to || place_of(chain, *k - 1, end) != place_of(chain, *k, end))
+		if (end == to || is_spare(chain, offset_of(chain, *k - 1)) ||
+		    place_of(chain, *k - 1, end) != place_of(chain, *k, end))
 			break;
 	} while (end - from < zpipe_chain_window(chain));
 	piece->length = end - from;
@@ -700,7 +811,7 @@ u32 zpipe_chain_slots(const struct zpipe_chain *chain, u64 from, u64 to)
 	struct zpipe_span piece;
 	u32 nr = 0;
 
-	while (nr <= chain->slots->nr && zpipe_chain_piece(chain, &k, from, to, &piece)) {
+	while (nr <= chain->slots->nr && zpipe_chain_stretch(chain, &k, from, to, &piece)) {
 		nr += slots_for(chain, (piece.offset & (segment_size(chain) - 1)) + piece.length);
 		from += piece.length;
 	}
@@ -726,6 +837,15 @@ static bool goes_on(const struct zpipe_chain *chain, const struct zpipe_plan *pl
 static u32 most_forwarded(const struct zpipe_chain *chain)
 {
 	return chain->slots->shared ? chain->quota + 1 : chain->quota;
+}
+
+/*
+ * Does the ring have slots for pages that are forwarded? In a shared pool the
+ * quotas say so. Spare slots are for bytes that the writer writes.
+ */
+static bool fit(const struct zpipe_chain *chain, u32 nr)
+{
+	return !chain->slots->serving || zpipe_slots_usable(chain->slots) >= nr;
 }
 
 /**
@@ -760,7 +880,7 @@ int zpipe_chain_plan_forward(struct zpipe_chain *chain, u64 position, u64 length
 	/* Where consumed must be for the bytes to fit. */
 	need = position + length > capacity ? position + length - capacity : 0;
 	given = slots->given;
-	if (need <= chain->consumed && chain->holds - given + nr <= limit) {
+	if (need <= chain->consumed && chain->holds - given + nr <= limit && fit(chain, nr)) {
 		ret = 0;
 		goto out_take_back;
 	}
@@ -768,7 +888,8 @@ int zpipe_chain_plan_forward(struct zpipe_chain *chain, u64 position, u64 length
 		     others_hold(chain);
 	if (position != chain->consumed)
 		give_published(chain, keep, position);
-	if (need > chain->published || chain->holds - slots->given + nr > most)
+	if (need > chain->published || chain->holds - slots->given + nr > most ||
+	    !fit(chain, nr))
 		ret = -ENOBUFS;
 	else if (need > chain->consumed)
 		plan->wait = need;
@@ -822,6 +943,28 @@ u32 zpipe_chain_append(struct zpipe_chain *chain, const struct zpipe_plan *plan,
 	chain->granted = plan->position + piece->length;
 	share(chain);
 	return freed + zpipe_chain_reclaim(chain);
+}
+
+/**
+ * zpipe_chain_publish - the writer publishes by system call
+ * @chain: the pipe's
+ * @position: more than published, at most zpipe_chain_limit()
+ *
+ * In a guarded pipe a position inside a page ends the grant: the rest of that
+ * page shows nothing, and memory behind it is taken back.
+ */
+void zpipe_chain_publish(struct zpipe_chain *chain, u64 position)
+{
+	u64 k = zpipe_chain_index(chain, position);
+
+	chain->published = position;
+	if (!chain->page)
+		return;
+	chain->sealed = position;
+	if (k < chain->opened && skip_of(chain, k, position)) {
+		chain->granted = position;
+		WRITE_ONCE(*chain->granted_word, position);
+	}
 }
 
 /**
@@ -880,6 +1023,7 @@ u32 zpipe_chain_reset(struct zpipe_chain *chain)
 		freed += put_slots(chain, chain->first, run->given, run->nr);
 	}
 	chain->granted = chain->published;
+	chain->sealed = chain->published;
 	share(chain);
 	return freed;
 }
@@ -901,6 +1045,61 @@ u64 zpipe_chain_index(const struct zpipe_chain *chain, u64 position)
 }
 
 /**
+ * zpipe_chain_fresh - from where on memory is the writer's alone, guarded
+ * @chain: the pipe's
+ *
+ * Return: the least position whose page holds no byte below sealed.
+ */
+u64 zpipe_chain_fresh(const struct zpipe_chain *chain)
+{
+	u64 k = zpipe_chain_index(chain, chain->sealed);
+
+	return chain->sealed + (k < chain->opened ? skip_of(chain, k, chain->sealed) : 0);
+}
+
+/**
+ * zpipe_chain_splits_page - does a page hold bytes on both sides of a position
+ * @chain: of a guarded pipe
+ * @position: from consumed to published
+ *
+ * Return: whether it does, counting published bytes only.
+ */
+bool zpipe_chain_splits_page(const struct zpipe_chain *chain, u64 position)
+{
+	u64 k = zpipe_chain_index(chain, position);
+
+	return position < chain->published && k < chain->opened &&
+	       start_of(chain, k) < position &&
+	       (place_of(chain, k, position) & (chain->page - 1));
+}
+
+/**
+ * zpipe_chain_piece - the next piece of a range of bytes
+ * @chain: the pipe's
+ * @k: in: zpipe_chain_index() of @from, or what this left; out: for the next call
+ * @from: in: at least consumed; out: where the piece ends
+ * @to: at most granted
+ * @piece: where it lies; may pass the window's end
+ *
+ * Return: whether there is one.
+ */
+bool zpipe_chain_piece(const struct zpipe_chain *chain, u64 *k, u64 *from, u64 to,
+		       struct zpipe_span *piece)
+{
+	u64 end = to;
+
+	if (*from >= to || *k >= chain->opened)
+		return false;
+	if (*k + 1 < chain->opened)
+		end = min(start_of(chain, *k + 1), to);
+	piece->offset = place_of(chain, *k, *from);
+	piece->length = end - *from;
+	*from = end;
+	(*k)++;
+	return true;
+}
+
+/**
  * zpipe_chain_spans - where a range of published bytes lies
  * @chain: the pipe's
  * @from: at least consumed
@@ -908,7 +1107,8 @@ u64 zpipe_chain_index(const struct zpipe_chain *chain, u64 position)
  * @spans: filled from the front
  * @max: room there, in entries
  *
- * Neighbours in the window are one span, also across its end.
+ * Neighbours in the window are one span, also across its end. A spare slot is
+ * a span of its own.
  *
  * Return: how many spans the range makes, which may be more than @max.
  */
@@ -917,27 +1117,23 @@ u32 zpipe_chain_spans(const struct zpipe_chain *chain, u64 from, u64 to,
 {
 	u64 window = zpipe_chain_window(chain);
 	u64 k = zpipe_chain_index(chain, from);
-	struct zpipe_span last = { 0, 0 };
+	struct zpipe_span last = { 0, 0 }, piece;
 	u32 nr = 0;
 
-	while (from < to) {
-		u64 end = k + 1 < chain->opened ? min(start_of(chain, k + 1), to) : to;
-		u64 offset = place_of(chain, k, from);
+	while (zpipe_chain_piece(chain, &k, &from, to, &piece)) {
 		u64 next = last.offset + last.length;
 
 		if (next >= window)
 			next -= window;
-		if (nr && next == offset && last.length + (end - from) <= window) {
-			last.length += end - from;
+		if (nr && next == piece.offset && !is_spare(chain, last.offset) &&
+		    last.length + piece.length <= window) {
+			last.length += piece.length;
 		} else {
 			nr++;
-			last.offset = offset;
-			last.length = end - from;
+			last = piece;
 		}
 		if (nr <= max)
 			spans[nr - 1] = last;
-		from = end;
-		k++;
 	}
 	return nr;
 }

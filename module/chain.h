@@ -7,8 +7,11 @@
  * several readers each has a cursor, and the slowest is what counts here. The
  * chain keeps granted >= published >= examined >= consumed, and a reference on
  * every slot that holds a byte between consumed and granted. Descriptor k ends
- * where k + 1 starts; the last one is open and ends at granted. Pure code like
- * slots.c: the caller holds the pool's lock.
+ * where k + 1 starts; the last one is open and ends at granted. In a guarded
+ * pipe no page holds both published and unpublished bytes: what follows a
+ * position that was published inside a page begins on the next one, with a
+ * descriptor of its own. Pure code like slots.c: the caller holds the pool's
+ * lock.
  */
 #ifndef ZPIPE_CHAIN_H
 #define ZPIPE_CHAIN_H
@@ -60,6 +63,9 @@ struct zpipe_cursor {
  * @published: accepted from the writer
  * @examined: the least of the readers'
  * @consumed: the least of the readers'
+ * @sealed: guarded: what lies below is published or about to be, and not the
+ *	writer's any more; at least @published
+ * @page: guarded: bytes of a page; else 0
  * @shift: log2 of the segment size
  * @quota: slots it may hold: its capacity
  * @holds: references on slots that it has, those of a reserved plan included
@@ -78,6 +84,8 @@ struct zpipe_chain {
 	u64 published;
 	u64 examined;
 	u64 consumed;
+	u64 sealed;
+	u32 page;
 	u32 shift;
 	u32 quota;
 	u32 holds;
@@ -92,6 +100,7 @@ struct zpipe_chain {
  * @keep: descriptors before this one stay; those from it on are taken back
  * @first: first slot of a new run
  * @nr: its length; 0 when the grant is what the open descriptor still has
+ * @again: its first slots that the descriptor before it holds already
  * @fixed: bytes of the new run when it has not all of its slots; else 0
  * @forwarded: they are another pipe's bytes and not a grant
  * @wait: the consumed position to wait for, when there is no memory now; 0
@@ -105,6 +114,7 @@ struct zpipe_plan {
 	u64 keep;
 	u32 first;
 	u32 nr;
+	u32 again;
 	u64 fixed;
 	bool forwarded;
 	u64 wait;
@@ -126,8 +136,8 @@ void zpipe_chain_close(struct zpipe_chain *chain, u64 position);
 void zpipe_chain_reserve(struct zpipe_chain *chain, const struct zpipe_plan *plan);
 void zpipe_chain_unreserve(struct zpipe_chain *chain, const struct zpipe_plan *plan);
 u32 zpipe_chain_commit(struct zpipe_chain *chain, const struct zpipe_plan *plan);
-bool zpipe_chain_piece(const struct zpipe_chain *chain, u64 *k, u64 from, u64 to,
-		       struct zpipe_span *piece);
+bool zpipe_chain_stretch(const struct zpipe_chain *chain, u64 *k, u64 from, u64 to,
+			 struct zpipe_span *piece);
 u32 zpipe_chain_slots(const struct zpipe_chain *chain, u64 from, u64 to);
 int zpipe_chain_plan_forward(struct zpipe_chain *chain, u64 position, u64 length, u32 nr,
 			     struct zpipe_plan *plan);
@@ -138,7 +148,12 @@ u32 zpipe_chain_append(struct zpipe_chain *chain, const struct zpipe_plan *plan,
 u32 zpipe_chain_discard(struct zpipe_chain *chain);
 u32 zpipe_chain_reset(struct zpipe_chain *chain);
 u64 zpipe_chain_boundary(const struct zpipe_chain *chain);
+void zpipe_chain_publish(struct zpipe_chain *chain, u64 position);
+u64 zpipe_chain_fresh(const struct zpipe_chain *chain);
+bool zpipe_chain_splits_page(const struct zpipe_chain *chain, u64 position);
 u64 zpipe_chain_index(const struct zpipe_chain *chain, u64 position);
+bool zpipe_chain_piece(const struct zpipe_chain *chain, u64 *k, u64 *from, u64 to,
+		       struct zpipe_span *piece);
 u32 zpipe_chain_spans(const struct zpipe_chain *chain, u64 from, u64 to,
 		      struct zpipe_span *spans, u32 max);
 
@@ -150,6 +165,18 @@ static inline u64 zpipe_chain_window(const struct zpipe_chain *chain)
 static inline u64 zpipe_chain_capacity(const struct zpipe_chain *chain)
 {
 	return (u64)chain->quota << chain->shift;
+}
+
+/* The writer's committed position is at least this. */
+static inline u64 zpipe_chain_floor(const struct zpipe_chain *chain)
+{
+	return chain->page ? chain->sealed : chain->published;
+}
+
+/* And up to here it may be published now. */
+static inline u64 zpipe_chain_limit(const struct zpipe_chain *chain)
+{
+	return chain->page ? chain->sealed : chain->granted;
 }
 
 static inline u64 zpipe_chain_held(const struct zpipe_chain *chain)

@@ -13,6 +13,7 @@
 #include <linux/uio.h>
 
 #include "copy.h"
+#include "guard.h"
 #include "pipe.h"
 #include "pool.h"
 #include "post.h"
@@ -219,7 +220,8 @@ ssize_t zpipe_copy_fill(struct zpipe_pipe *pipe, struct iov_iter *from,
 	zpipe_wait_lock(pipe);
 	zpipe_pipe_look_locked(pipe, NULL);
 	/* It may have been completed by another thread while this copied. */
-	ret = zpipe_writer_check_locked(pipe);
+	ret = zpipe_guard_seal_locked(pipe, plan->position + count) ?:
+	      zpipe_writer_check_locked(pipe);
 	if (!ret) {
 		zpipe_pipe_publish_locked(pipe, plan->position + count);
 		if (zpipe_post_is_on(pipe))
@@ -230,6 +232,7 @@ ssize_t zpipe_copy_fill(struct zpipe_pipe *pipe, struct iov_iter *from,
 		/* Each write is an edge for epoll, as it is with pipe(2). */
 		zpipe_wait_wake_readers_locked(pipe, ZPIPE_UNARMED);
 	}
+	zpipe_guard_sealed_locked(pipe);
 	zpipe_wait_unlock(pipe);
 	if (ret)
 		return ret;
@@ -319,6 +322,11 @@ void zpipe_copy_consume(struct zpipe_reader *reader, u64 position, u64 copied, u
 	u64 end = position + copied + spliced;
 
 	zpipe_wait_lock(pipe);
+	/* Killed: what the mapping still shows is not given back. */
+	if (zpipe_guard_hide_locked(reader, end)) {
+		zpipe_wait_unlock(pipe);
+		return;
+	}
 	/* What a mapped thread of this end has stored meanwhile counts again. */
 	reader->busy &= ~ZPIPE_BUSY_READ2;
 	zpipe_pipe_look_locked(pipe, reader);

@@ -7,9 +7,11 @@
  * free when it hears that its reader is gone (row X15 of the semantics).
  */
 #include "ends.h"
+#include "guard.h"
 #include "pipe.h"
 #include "pool.h"
 #include "post.h"
+#include "preserve.h"
 #include "wait.h"
 #include "zpipe_trace.h"
 
@@ -78,6 +80,7 @@ static void end_reader(struct zpipe_end *end, int error)
 	struct zpipe_pipe *pipe = end->pipe;
 	bool last;
 
+	zpipe_guard_hide_all(reader);
 	zpipe_wait_lock(pipe);
 	look_finally_locked(end);
 	if (reader->ended) {
@@ -96,6 +99,7 @@ static void end_reader(struct zpipe_end *end, int error)
 	zpipe_pipe_freed_locked(pipe, zpipe_chain_reclaim(&pipe->chain));
 	zpipe_wait_unlock(pipe);
 
+	zpipe_preserve_drop(reader);
 	zpipe_pool_trim_after_end(pipe->pool);
 
 	zpipe_wait_lock(pipe);
@@ -140,6 +144,8 @@ void zpipe_ends_close(struct zpipe_end *end)
 
 	if (end->reader) {
 		end_reader(end, 0);
+		/* One that was detached has ended before, and kept what it had. */
+		zpipe_preserve_drop(end->reader);
 		zpipe_wait_lock(pipe);
 		list_del_init(&end->reader->entry);
 		pipe->nr_readers--;
@@ -156,6 +162,23 @@ void zpipe_ends_close(struct zpipe_end *end)
 	}
 	zpipe_wait_unlock(pipe);
 	trim_if_over(pipe);
+}
+
+/* The lock is dropped meanwhile in a guarded pipe, so another call may come first. */
+static int publish_last_locked(struct zpipe_pipe *pipe, u64 position)
+{
+	int ret;
+
+	lockdep_assert_held(&pipe->pool->lock);
+	ret = zpipe_guard_seal_locked(pipe, position);
+	if (!ret && !pipe->writer_ended) {
+		if (position > zpipe_chain_limit(&pipe->chain))
+			ret = zpipe_pipe_reject_locked(pipe, ZPIPE_NR_COMPLETE, position, -EINVAL);
+		else
+			zpipe_pipe_publish_locked(pipe, position);
+	}
+	zpipe_guard_sealed_locked(pipe);
+	return ret;
 }
 
 /**
@@ -187,12 +210,9 @@ int zpipe_ends_complete(struct zpipe_end *end, struct zpipe_complete_args *args)
 	if (ret)
 		goto out_unlock;
 	if (!args->error) {
-		if (args->position > pipe->chain.granted) {
-			ret = zpipe_pipe_reject_locked(pipe, ZPIPE_NR_COMPLETE, args->position,
-						       -EINVAL);
+		ret = publish_last_locked(pipe, args->position);
+		if (ret || pipe->writer_ended)
 			goto out_unlock;
-		}
-		zpipe_pipe_publish_locked(pipe, args->position);
 	}
 	end_writer_locked(pipe, args->error, args->flags & ZPIPE_COMPLETE_F_DRAIN);
 out_unlock:
@@ -284,6 +304,7 @@ static void reset_reader_locked(struct zpipe_reader *reader)
 
 	reader->cursor.consumed = position;
 	reader->cursor.examined = position;
+	reader->hidden = position;
 	WRITE_ONCE(reader->page->examined, position);
 	WRITE_ONCE(reader->page->consumed, position);
 	reader->ended = false;

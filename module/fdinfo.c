@@ -60,5 +60,9 @@ void zpipe_fdinfo_show(struct seq_file *seq, struct file *file)
 		   pipe->writer_ended ? pipe->writer_error : -1);
 	seq_printf(seq, "zpipe-reader-ended:\t%d\n",
 		   pipe->reader_ended ? pipe->reader_error : -1);
+	if (reader) {
+		seq_printf(seq, "zpipe-handles:\t%u\n", reader->handles.nr);
+		seq_printf(seq, "zpipe-preserved:\t%llu\n", reader->handles.bytes);
+	}
 	zpipe_wait_unlock(pipe);
 }

@@ -232,13 +232,16 @@ static int create(struct zpipe_create_args *args, struct ends *ends)
 	struct zpipe_pool *pool;
 	int ret;
 
-	if (args->flags & ~(ZPIPE_F_CONTIG | ZPIPE_F_NONBLOCK | ZPIPE_F_POSTED))
+	if (args->flags & ~(ZPIPE_F_CONTIG | ZPIPE_F_NONBLOCK | ZPIPE_F_GUARDED | ZPIPE_F_POSTED))
 		return -EOPNOTSUPP;
 	/* Where the bytes go is the reader's choice. */
 	if ((args->flags & ZPIPE_F_POSTED) && (args->flags & ZPIPE_F_CONTIG))
 		return -EINVAL;
 	if (args->__reserved)
 		return -EOPNOTSUPP;
+	/* Its views have a seam wherever a page was flushed half full, and it owns no buffers. */
+	if ((args->flags & ZPIPE_F_GUARDED) && (args->flags & (ZPIPE_F_CONTIG | ZPIPE_F_POSTED)))
+		return -EINVAL;
 	pool = get_pool(args->pool_fd);
 	if (IS_ERR(pool))
 		return PTR_ERR(pool);

@@ -89,7 +89,7 @@ static void append_locked(struct zpipe_pipe *pipe, const struct job *job, struct
 
 	lockdep_assert_held(&pipe->pool->lock);
 	plan->forwarded = true;
-	while (zpipe_chain_piece(from, &k, at, end, &piece)) {
+	while (zpipe_chain_stretch(from, &k, at, end, &piece)) {
 		plan->offset = piece.offset;
 		plan->length = piece.length;
 		plan->fixed = piece.length;
@@ -166,7 +166,7 @@ static int count_chunks(struct zpipe_pipe *pipe, struct job *job)
 	zpipe_wait_lock(source);
 	ret = check_source_locked(job);
 	k = zpipe_chain_index(&source->chain, at);
-	while (!ret && job->nr < most && zpipe_chain_piece(&source->chain, &k, at, end, &piece)) {
+	while (!ret && job->nr < most && zpipe_chain_stretch(&source->chain, &k, at, end, &piece)) {
 		at += piece.length;
 		while (piece.length && job->nr < most) {
 			u64 length = chunk_length(&piece, per_slot);
@@ -257,7 +257,7 @@ static int fill_some_locked(struct zpipe_pipe *pipe, struct job *job, u32 *i, u6
 		u64 length;
 		int ret;
 
-		if (!piece.length && !zpipe_chain_piece(&source->chain, &k, *at, end, &piece))
+		if (!piece.length && !zpipe_chain_stretch(&source->chain, &k, *at, end, &piece))
 			return -EINVAL;
 		length = chunk_length(&piece, per_slot);
 		ret = fill_chunk_locked(source->pool, &piece, length, &job->chunk[*i]);
@@ -311,9 +311,9 @@ static int take_slots(struct zpipe_pipe *pipe, struct zpipe_request *request,
 
 	zpipe_wait_lock(pipe);
 	ret = try_room_locked(pipe, request, plan);
-	if (!ret && chain->slots->nr_free < job->nr)
+	if (!ret && zpipe_slots_ring_free(chain->slots) < job->nr)
 		zpipe_pipe_freed_locked(pipe, zpipe_chain_retract(chain, plan));
-	if (!ret && chain->slots->nr_free < job->nr)
+	if (!ret && zpipe_slots_ring_free(chain->slots) < job->nr)
 		ret = -ENOBUFS;
 	for (i = 0; !ret && i < job->nr; i++) {
 		job->chunk[i].slot = zpipe_slots_adoptable(chain->slots);
@@ -439,7 +439,8 @@ int zpipe_forward(struct zpipe_end *end, struct zpipe_end *source,
 	if (args->flags & ~FORWARD_FLAGS)
 		return -EOPNOTSUPP;
 	if (!args->length || source->pipe == pipe ||
-	    (pipe->flags & (ZPIPE_F_CONTIG | ZPIPE_F_POSTED)))
+	    (pipe->flags & (ZPIPE_F_CONTIG | ZPIPE_F_POSTED | ZPIPE_F_GUARDED)) ||
+	    (source->pipe->flags & ZPIPE_F_GUARDED))
 		return -EINVAL;
 	nowait = nowait || (args->flags & ZPIPE_FORWARD_F_NOWAIT);
 	zpipe_wait_lock(pipe);

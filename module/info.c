@@ -8,6 +8,7 @@
 #include <linux/fs.h>
 #include <linux/ktime.h>
 
+#include "guard.h"
 #include "info.h"
 #include "pipe.h"
 #include "pool.h"
@@ -44,7 +45,10 @@ int zpipe_info_get(struct zpipe_end *end, struct zpipe_info_args *args)
 		args->out_state.size += PAGE_SIZE;
 	args->out_writer = (struct zpipe_region){ ZPIPE_OFF_WRITER, PAGE_SIZE };
 	args->out_reader = (struct zpipe_region){ ZPIPE_OFF_READER, PAGE_SIZE };
-	args->out_data = (struct zpipe_region){ ZPIPE_OFF_DATA, window };
+	args->out_data = (struct zpipe_region){ zpipe_guard_data_offset(end), window };
+	args->out_spare = (struct zpipe_region){ ZPIPE_OFF_SPARE, window };
+	args->out_data_at = 0;
+	args->out_nr_spans = 0;
 	args->out_opened_at = offsetof(struct zpipe_state, opened);
 	args->out_granted_at = offsetof(struct zpipe_state, granted);
 	args->out_reader_wake_at = offsetof(struct zpipe_state, reader_wake_at);
@@ -87,13 +91,19 @@ int zpipe_info_stat(struct zpipe_end *end, struct zpipe_stat_args *args)
 {
 	struct zpipe_pipe *pipe = end->pipe;
 	const struct zpipe_stats *stats = &pipe->stats;
+	const struct zpipe_reader *reader;
 	const struct zpipe_pool *pool = pipe->pool;
 
 	args->out_data_pages = atomic_long_read(&pool->pages);
 	args->out_replaced_pages = atomic_long_read(&pool->replaced);
+	args->out_spare_pages = atomic_long_read(&pool->spare_pages);
+	args->out_preserved_bytes = 0;
+	args->out_preserved_handles = 0;
 	args->out_control_bytes = zpipe_pipe_control_pages(pipe) * PAGE_SIZE + sizeof(*pipe) +
 		(pipe->chain.mask + 1) * sizeof(*pipe->chain.run) + sizeof(*pool) +
-		pool->slots.nr * (sizeof(*pool->slots.slot) + sizeof(*pool->segment)) +
+		zpipe_slots_total(&pool->slots) *
+		(sizeof(*pool->slots.slot) + sizeof(*pool->segment)) +
+		pool->slots.nr * sizeof(*pool->payer) +
 		2 * (sizeof(struct zpipe_end) + sizeof(struct file) + sizeof(struct dentry)) +
 		sizeof(struct inode);
 
@@ -105,6 +115,7 @@ int zpipe_info_stat(struct zpipe_end *end, struct zpipe_stat_args *args)
 	args->out_consumed = end->reader ? end->reader->cursor.consumed : pipe->chain.consumed;
 	args->out_copied_write = stats->copied_write;
 	args->out_copied_read = stats->copied_read;
+	args->out_copied_seal = stats->copied_seal;
 	args->out_segments_opened = stats->segments_opened;
 	args->out_segments_freed = stats->segments_freed;
 	args->out_allocs = stats->allocs;
@@ -122,6 +133,12 @@ int zpipe_info_stat(struct zpipe_end *end, struct zpipe_stat_args *args)
 	args->out_reader_wakes = stats->reader_wakes;
 	args->out_writer_wakes = stats->writer_wakes;
 	args->out_rejects = stats->rejects;
+	list_for_each_entry(reader, &pipe->readers, entry) {
+		if (end->reader && end->reader != reader)
+			continue;
+		args->out_preserved_bytes += reader->handles.bytes;
+		args->out_preserved_handles += reader->handles.nr;
+	}
 	args->out_readers = pipe->nr_readers;
 	args->out_posts = pipe->nr_posts;
 	args->out_spliced_out = stats->spliced_out;

@@ -14,6 +14,7 @@
 #include <linux/uaccess.h>
 #include <asm/ioctls.h>
 
+#include "buffer.h"
 #include "ends.h"
 #include "file.h"
 #include "forward.h"
@@ -22,6 +23,7 @@
 #include "pipe.h"
 #include "poolfd.h"
 #include "post.h"
+#include "preserve.h"
 #include "reader.h"
 #include "types.h"
 #include "wait.h"
@@ -42,6 +44,9 @@ union verb_args {
 	struct zpipe_cancel_args cancel;
 	struct zpipe_set_args set;
 	struct zpipe_reset_args reset;
+	struct zpipe_preserve_args preserve;
+	struct zpipe_release_args release;
+	struct zpipe_export_args export;
 	struct zpipe_tee_args tee;
 	struct zpipe_forward_args forward;
 	struct zpipe_post_args post;
@@ -73,7 +78,7 @@ struct zpipe_call {
 };
 
 /* The role of what belongs to neither end. */
-#define ZPIPE_ROLE_DEVICE	4
+#define ZPIPE_ROLE_DEVICE	(~0U)
 
 /**
  * struct verb - an ioctl
@@ -171,36 +176,93 @@ static void stop_read(struct file *file, union verb_args *args)
 	zpipe_reader_stop_read(file->private_data, &args->read, call_of(args)->park);
 }
 
+/*
+ * Room for the spans of an answer: *few, four of them, or more, and *nr cut to
+ * what is useful.
+ */
+static struct zpipe_span *make_spans(struct zpipe_span *few, u32 *nr, u32 most)
+{
+	/* No more than there can be. */
+	*nr = min(*nr, most);
+	if (*nr <= 4)
+		return few;
+	return kvmalloc_array(*nr, sizeof(*few), GFP_KERNEL_ACCOUNT);
+}
+
+static int copy_spans(u64 user, const struct zpipe_span *spans, u32 room, u32 nr)
+{
+	return copy_to_user(u64_to_user_ptr(user), spans, min(room, nr) * sizeof(*spans)) ?
+	       -EFAULT : 0;
+}
+
 static int do_read(struct file *file, union verb_args *args)
 {
 	struct zpipe_end *end = file->private_data;
 	u32 room = args->read.nr_spans;
-	struct zpipe_span few[4], *spans = few;
+	struct zpipe_span few[4], *spans;
 	int ret;
 
 	/* No view has more spans than the chain has entries. */
-	args->read.nr_spans = min_t(u64, room, end->pipe->chain.mask + 1);
-	if (args->read.nr_spans > ARRAY_SIZE(few)) {
-		spans = kvmalloc_array(args->read.nr_spans, sizeof(*spans), GFP_KERNEL_ACCOUNT);
-		if (!spans) {
-			args->read.nr_spans = room;
-			return -ENOMEM;
-		}
+	spans = make_spans(few, &args->read.nr_spans, end->pipe->state->table_entries);
+	if (!spans) {
+		args->read.nr_spans = room;
+		return -ENOMEM;
 	}
 	ret = zpipe_reader_read(end, &args->read, spans, is_nowait(file), call_of(args)->park);
 	if (!ret && room) {
-		u32 nr = min(args->read.nr_spans, args->read.out_nr_spans);
-
-		if (copy_to_user(u64_to_user_ptr(args->read.spans), spans,
-				 nr * sizeof(*spans))) {
+		ret = copy_spans(args->read.spans, spans, args->read.nr_spans,
+				 args->read.out_nr_spans);
+		if (ret)
 			undo_read(file, args);
-			ret = -EFAULT;
-		}
 	}
 	args->read.nr_spans = room;
 	if (spans != few)
 		kvfree(spans);
 	return ret;
+}
+
+static void undo_preserve(struct file *file, union verb_args *args)
+{
+	struct zpipe_release_args release = { .handle = args->preserve.out_handle };
+
+	zpipe_preserve_release(file->private_data, &release);
+}
+
+static int do_preserve(struct file *file, union verb_args *args)
+{
+	struct zpipe_end *end = file->private_data;
+	u32 room = args->preserve.nr_spans;
+	struct zpipe_span few[4], *spans;
+	int ret;
+
+	spans = make_spans(few, &args->preserve.nr_spans,
+			   end->pipe->state->table_entries);
+	if (!spans)
+		return -ENOMEM;
+	ret = zpipe_preserve_take(end, &args->preserve, spans);
+	if (!ret && room) {
+		ret = copy_spans(args->preserve.spans, spans, args->preserve.nr_spans,
+				 args->preserve.out_nr_spans);
+		if (ret)
+			undo_preserve(file, args);
+	}
+	args->preserve.nr_spans = room;
+	if (spans != few)
+		kvfree(spans);
+	return ret;
+}
+
+static int do_release(struct file *file, union verb_args *args)
+{
+	return zpipe_preserve_release(file->private_data, &args->release);
+}
+
+static int do_export(struct file *file, union verb_args *args)
+{
+	int fd = offer_file(args, zpipe_buffer_create(file->private_data, &args->export));
+
+	args->export.out_fd = fd;
+	return min(fd, 0);
 }
 
 static int do_advance(struct file *file, union verb_args *args)
@@ -291,7 +353,10 @@ static const struct verb verbs[] = {
 	VERB(SET, 0, set, resume, do_set, NULL),
 	VERB(RESET, 0, reset, flags, do_reset, NULL),
 	VERB(FORWARD, ZPIPE_ROLE_WRITER, forward, position, do_forward, NULL),
-	/* Without room for the fd in the answer it would be lost. */
+	/* Without room for the handle, or the fd, in the answer it would be lost. */
+	VERB(PRESERVE, ZPIPE_ROLE_READER, preserve, out_handle, do_preserve, undo_preserve),
+	VERB(RELEASE, ZPIPE_ROLE_READER, release, handle, do_release, NULL),
+	VERB(EXPORT, ZPIPE_ROLE_READER, export, out_fd, do_export, NULL),
 	VERB(TEE, ZPIPE_ROLE_READER, tee, out_fd, do_tee, NULL),
 	VERB(POST, ZPIPE_ROLE_READER, post, length, do_post, NULL),
 	/* What comes back is known by the answer only: there must be room for it. */
@@ -316,6 +381,48 @@ static int do_pool_stat(struct file *file, union verb_args *args)
 static const struct verb pool_verbs[] = {
 	VERB(INFO, ZPIPE_ROLE_POOL, info, flags, do_pool_info, NULL),
 	VERB(STAT, ZPIPE_ROLE_POOL, pool_stat, __reserved, do_pool_stat, NULL),
+};
+
+static int do_buffer_info(struct file *file, union verb_args *args)
+{
+	if (args->info.flags)
+		return -EOPNOTSUPP;
+	return zpipe_buffer_info(file->private_data, &args->info);
+}
+
+static int do_buffer_stat(struct file *file, union verb_args *args)
+{
+	if (args->stat.flags || args->stat.__reserved)
+		return -EOPNOTSUPP;
+	return zpipe_buffer_stat(file->private_data, &args->stat);
+}
+
+static int do_buffer_read(struct file *file, union verb_args *args)
+{
+	struct zpipe_hold *hold = file->private_data;
+	u32 room = args->read.nr_spans;
+	struct zpipe_span few[4], *spans;
+	int ret;
+
+	spans = make_spans(few, &args->read.nr_spans,
+			   zpipe_slots_total(&hold->pool->slots) + 1);
+	if (!spans)
+		return -ENOMEM;
+	ret = zpipe_buffer_read(hold, &args->read, spans);
+	if (!ret && room)
+		ret = copy_spans(args->read.spans, spans, args->read.nr_spans,
+				 args->read.out_nr_spans);
+	args->read.nr_spans = room;
+	if (spans != few)
+		kvfree(spans);
+	return ret;
+}
+
+/* What a buffer answers; any other verb is for another kind of fd. */
+static const struct verb buffer_verbs[] = {
+	VERB(INFO, ZPIPE_ROLE_BUFFER, info, flags, do_buffer_info, NULL),
+	VERB(STAT, ZPIPE_ROLE_BUFFER, stat, __reserved, do_buffer_stat, NULL),
+	VERB(READ, ZPIPE_ROLE_BUFFER, read, min, do_buffer_read, NULL),
 };
 
 static const struct verb *find_verb(unsigned int command)
@@ -528,4 +635,32 @@ long zpipe_ioctl_pool(struct file *file, unsigned int command, unsigned long add
 		return ret ?: zpipe_ioctl_run(&call);
 	}
 	return -EBADF;
+}
+
+/**
+ * zpipe_ioctl_buffer - f_op->unlocked_ioctl of a buffer
+ * @file: the buffer's
+ * @command: ioctl command
+ * @address: user pointer
+ *
+ * Context: may sleep.
+ * Return: 0 or an errno.
+ */
+long zpipe_ioctl_buffer(struct file *file, unsigned int command, unsigned long address)
+{
+	const struct verb *verb;
+	struct zpipe_call call;
+	int ret;
+
+	if (!find_verb(command))
+		return -ENOTTY;
+	for (verb = buffer_verbs; verb->number != _IOC_NR(command); verb++) {
+		if (verb + 1 == buffer_verbs + ARRAY_SIZE(buffer_verbs))
+			return -EBADF;
+	}
+	ret = begin_verb(&call, file, verb, command, (void __user *)address);
+	if (ret)
+		return ret;
+	call.park = NULL;
+	return zpipe_ioctl_run(&call);
 }

@@ -19,5 +19,6 @@ void zpipe_ioctl_stop(struct zpipe_call *call);
 bool zpipe_ioctl_is_ours(unsigned int command);
 long zpipe_ioctl_pool(struct file *file, unsigned int command, unsigned long address);
 long zpipe_ioctl_end(struct file *file, unsigned int command, unsigned long address);
+long zpipe_ioctl_buffer(struct file *file, unsigned int command, unsigned long address);
 
 #endif /* ZPIPE_IOCTL_H */

@@ -34,11 +34,16 @@ static unsigned long user_pipes = 4096;
 module_param(user_pipes, ulong, 0644);
 MODULE_PARM_DESC(user_pipes, "Most pipes of a user (default 4096, 0 for no limit)");
 
+unsigned long zpipe_max_preserved = 64UL << 20;
+module_param_named(max_preserved, zpipe_max_preserved, ulong, 0644);
+MODULE_PARM_DESC(max_preserved,
+		 "Most bytes that one reader may preserve (default 64 MiB, 0 for no limit)");
+
 /**
  * struct zpipe_user - what a uid has
  * @node: in the table; users_lock
  * @uid: immutable
- * @refs: pipes that charge to it
+ * @refs: pools and replacement segments that charge to it
  * @pipes: how many
  * @pages: how many
  */
@@ -100,6 +105,15 @@ struct zpipe_user *zpipe_user_get(void)
 	spin_unlock(&users_lock);
 	kfree(new);
 	return user;
+}
+
+/**
+ * zpipe_user_hold - one more reference
+ * @user: an account that the caller has a reference on
+ */
+void zpipe_user_hold(struct zpipe_user *user)
+{
+	refcount_inc(&user->refs);
 }
 
 /**

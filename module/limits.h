@@ -13,8 +13,10 @@
 struct zpipe_user;
 
 extern unsigned long zpipe_max_capacity;
+extern unsigned long zpipe_max_preserved;
 
 struct zpipe_user *zpipe_user_get(void);
+void zpipe_user_hold(struct zpipe_user *user);
 void zpipe_user_put(struct zpipe_user *user);
 int zpipe_user_add_pipe(struct zpipe_user *user, bool exempt);
 void zpipe_user_sub_pipe(struct zpipe_user *user);

@@ -12,9 +12,11 @@
 
 #include "compat.h"
 #include "ends.h"
+#include "guard.h"
 #include "map.h"
 #include "pool.h"
 #include "tee.h"
+#include "wait.h"
 
 static struct zpipe_end *end_of(struct vm_area_struct *vma)
 {
@@ -33,9 +35,14 @@ static bool has_own_words(const struct zpipe_end *end)
 	return end->reader && zpipe_tee_is_extra(end->reader);
 }
 
+/* Which page of its region; each reader's view is a region. */
 static pgoff_t region_page(pgoff_t pgoff)
 {
-	return pgoff & ~(pgoff_t)(ZPIPE_OFF_MASK >> PAGE_SHIFT);
+	u64 offset = (u64)pgoff << PAGE_SHIFT;
+
+	if ((offset & ZPIPE_OFF_MASK) == ZPIPE_OFF_VIEW)
+		return (offset & (ZPIPE_VIEW_SPAN - 1)) >> PAGE_SHIFT;
+	return (offset & ~ZPIPE_OFF_MASK) >> PAGE_SHIFT;
 }
 
 /* An fd may be kept elsewhere although the process that mapped it has died. */
@@ -103,6 +110,36 @@ static int insert_pages(struct vm_area_struct *vma, unsigned long address,
 	return 0;
 }
 
+/* What insert_frame() puts next, and how. */
+struct frames {
+	struct vm_area_struct *vma;
+	struct page **pages;
+};
+
+static int insert_frame(pte_t *pte, unsigned long address, void *data)
+{
+	struct frames *frames = data;
+	pte_t entry = pfn_pte(page_to_pfn(*frames->pages++), frames->vma->vm_page_prot);
+
+	if (pte_none(*pte))
+		set_pte_at(frames->vma->vm_mm, address, pte, pte_mkspecial(entry));
+	return 0;
+}
+
+/*
+ * A guarded reader's mapping knows no pages, only frame numbers: nothing can be
+ * pinned through it. Before a page leaves the pool its PTEs are removed here.
+ * vmf_insert_pfn() would ask for the cache mode of every page, which for memory
+ * of ours is known, at ten times the cost.
+ */
+static int insert_frames(struct vm_area_struct *vma, unsigned long address,
+			 struct page **pages, unsigned long nr)
+{
+	struct frames frames = { vma, pages };
+
+	return apply_to_page_range(vma->vm_mm, address, nr << PAGE_SHIFT, insert_frame, &frames);
+}
+
 /*
  * Map the whole segment, as far as the mapping reaches: a fault for each page
  * would cost five times as much. Under pool->mutex, so that a trim that has
@@ -113,6 +150,7 @@ static vm_fault_t data_fault(struct vm_fault *vmf)
 	struct vm_area_struct *vma = vmf->vma;
 	struct zpipe_pool *pool = end_of(vma)->pipe->pool;
 	u32 per_segment = zpipe_pool_segment_pages(pool);
+	bool spare = ((u64)vmf->pgoff << PAGE_SHIFT & ZPIPE_OFF_MASK) == ZPIPE_OFF_SPARE;
 	pgoff_t page = region_page(vmf->pgoff);
 	pgoff_t first = page & ~(pgoff_t)(per_segment - 1);
 	pgoff_t from = max(first, region_page(vma->vm_pgoff));
@@ -123,6 +161,8 @@ static vm_fault_t data_fault(struct vm_fault *vmf)
 
 	if (index >= pool->slots.nr)
 		return VM_FAULT_SIGBUS;
+	if (spare)
+		index += pool->slots.nr;
 	if (mutex_lock_killable(&pool->mutex))
 		return VM_FAULT_SIGBUS;
 	pages = pool->segment[index].pages;
@@ -147,10 +187,77 @@ static const struct vm_operations_struct data_ops = {
 	.fault = data_fault,
 };
 
+/* Pages [from, to) of the window, which the end may map now. */
+static int insert_run(struct vm_area_struct *vma, unsigned long address, u64 from, u64 to)
+{
+	const struct zpipe_end *end = end_of(vma);
+	struct zpipe_pool *pool = end->pipe->pool;
+	u32 per_segment = zpipe_pool_segment_pages(pool);
+
+	while (from < to) {
+		struct page **pages = pool->segment[from / per_segment].pages;
+		u32 first = from & (per_segment - 1);
+		unsigned long nr = min_t(u64, to - from, per_segment - first);
+		int ret;
+
+		if (!pages)
+			return -EFAULT;
+		if (end->reader)
+			ret = insert_frames(vma, address, pages + first, nr);
+		else
+			ret = insert_pages(vma, address, pages + first, nr);
+		if (ret)
+			return ret;
+		address += nr << PAGE_SHIFT;
+		from += nr;
+	}
+	return 0;
+}
+
+/*
+ * Map all that the end may touch from the segment of the fault on, up to a
+ * batch: a flush or an advance has taken all of it away, and it is wanted
+ * again. Under pool->mutex, so that whoever takes pages away after this finds
+ * the PTEs, and a fault after that finds that they may not be there.
+ */
+static vm_fault_t guarded_fault(struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	struct zpipe_pool *pool = end_of(vma)->pipe->pool;
+	u64 begin = region_page(vma->vm_pgoff), page = region_page(vmf->pgoff);
+	u64 from = max(begin, round_down(page, zpipe_pool_segment_pages(pool)));
+	u64 to = min(begin + vma_pages(vma), zpipe_pool_window(pool) >> PAGE_SHIFT);
+	DECLARE_BITMAP(mark, ZPIPE_GUARD_BATCH);
+	unsigned long nr = min_t(u64, to - from, ZPIPE_GUARD_BATCH), a, b;
+	int ret = -EFAULT;
+
+	if (mutex_lock_killable(&pool->mutex))
+		return VM_FAULT_SIGBUS;
+	zpipe_guard_mark(end_of(vma), from, nr, mark);
+	if (test_bit(page - from, mark)) {
+		for_each_set_bitrange(a, b, mark, nr) {
+			ret = insert_run(vma, vma->vm_start + ((from + a - begin) << PAGE_SHIFT),
+					 from + a, from + b);
+			if (ret)
+				break;
+		}
+	}
+	mutex_unlock(&pool->mutex);
+	if (!ret)
+		return VM_FAULT_NOPAGE;
+	return ret == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
+}
+
+static const struct vm_operations_struct guarded_ops = {
+	.close = map_close,
+	.fault = guarded_fault,
+};
+
 /* The permission table: a region's size, and the end that may write to it. */
 static int find_region(const struct zpipe_end *end, u64 region, u64 *size, u32 *owner)
 {
 	const struct zpipe_pipe *pipe = end->pipe;
+	bool guarded = zpipe_is_guarded(pipe);
 
 	switch (region) {
 	case ZPIPE_OFF_STATE:
@@ -159,22 +266,44 @@ static int find_region(const struct zpipe_end *end, u64 region, u64 *size, u32 *
 		return 0;
 	case ZPIPE_OFF_WRITER:
 		*size = PAGE_SIZE;
-		*owner = ZPIPE_ROLE_WRITER;
+		*owner = guarded ? 0 : ZPIPE_ROLE_WRITER;
 		return 0;
 	case ZPIPE_OFF_READER:
 		*size = PAGE_SIZE;
-		*owner = ZPIPE_ROLE_READER;
+		*owner = guarded ? 0 : ZPIPE_ROLE_READER;
 		return 0;
 	case ZPIPE_OFF_DATA:
+		if (guarded && end->reader)
+			return -EACCES;
+		fallthrough;
+	case ZPIPE_OFF_SPARE:
 		*size = zpipe_pool_window(pipe->pool);
 		*owner = ZPIPE_ROLE_WRITER;
+		return 0;
+	case ZPIPE_OFF_VIEW:
+		if (!guarded)
+			return -EINVAL;
+		if (!end->reader)
+			return -EACCES;
+		*size = zpipe_pool_window(pipe->pool);
+		*owner = 0;
 		return 0;
 	}
 	return -EINVAL;
 }
 
-/* Refuse what is asked for now, and drop what might be asked for later. */
-static int restrict_vma(struct vm_area_struct *vma, bool may_write)
+/**
+ * zpipe_map_restrict - what holds for every mapping
+ * @vma: to set up
+ * @may_write: now or later
+ * @kind: VM_MIXEDMAP or what else its pages need
+ *
+ * Refuses what is asked for now, and drops what might be asked for later.
+ *
+ * Context: under the mm lock.
+ * Return: 0, -EINVAL for a private mapping, -EACCES.
+ */
+int zpipe_map_restrict(struct vm_area_struct *vma, bool may_write, unsigned long kind)
 {
 	unsigned long clear = VM_MAYEXEC;
 
@@ -188,8 +317,19 @@ static int restrict_vma(struct vm_area_struct *vma, bool may_write)
 			return -EACCES;
 		clear |= VM_MAYWRITE;
 	}
-	zpipe_vma_flags(vma, VM_DONTEXPAND | VM_DONTDUMP | VM_MIXEDMAP, clear);
+	zpipe_vma_flags(vma, VM_DONTEXPAND | VM_DONTDUMP | kind, clear);
 	return 0;
+}
+
+/* The pool looks for PTEs there from now on. */
+static void count_view(const struct zpipe_end *end)
+{
+	atomic_t *views = &end->pipe->pool->views;
+
+	zpipe_wait_lock(end->pipe);
+	if (atomic_read(views) <= end->reader->index)
+		atomic_set(views, end->reader->index + 1);
+	zpipe_wait_unlock(end->pipe);
 }
 
 /**
@@ -205,19 +345,35 @@ int zpipe_map_mmap(struct file *file, struct vm_area_struct *vma)
 	struct zpipe_end *end = file->private_data;
 	u64 offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
 	u64 length = (u64)vma_pages(vma) << PAGE_SHIFT;
-	u64 at = offset & ~ZPIPE_OFF_MASK;
+	u64 at = (u64)region_page(vma->vm_pgoff) << PAGE_SHIFT;
+	u64 region = offset & ZPIPE_OFF_MASK;
+	unsigned long kind = VM_MIXEDMAP;
 	u64 size;
 	u32 owner;
 	int ret;
 
-	ret = find_region(end, offset & ZPIPE_OFF_MASK, &size, &owner);
+	ret = find_region(end, region, &size, &owner);
 	if (ret)
 		return ret;
+	if (region == ZPIPE_OFF_VIEW && offset - at != zpipe_guard_data_offset(end))
+		return -EACCES;
 	if (at >= size || length > size - at)
 		return -EINVAL;
-	ret = restrict_vma(vma, owner == end->role);
+	if (region == ZPIPE_OFF_VIEW)
+		kind = VM_PFNMAP | VM_IO;
+	else if (region == ZPIPE_OFF_DATA && zpipe_is_guarded(end->pipe))
+		/* The pages are on no list of recently used ones: do not look there. */
+		kind |= VM_SEQ_READ;
+	ret = zpipe_map_restrict(vma, owner == end->role, kind);
 	if (ret)
 		return ret;
-	vma->vm_ops = (offset & ZPIPE_OFF_MASK) == ZPIPE_OFF_DATA ? &data_ops : &control_ops;
+	if (region == ZPIPE_OFF_VIEW)
+		count_view(end);
+	if (region < ZPIPE_OFF_DATA)
+		vma->vm_ops = &control_ops;
+	else if (region == ZPIPE_OFF_SPARE)
+		vma->vm_ops = &data_ops;
+	else
+		vma->vm_ops = zpipe_is_guarded(end->pipe) ? &guarded_ops : &data_ops;
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include <linux/fs.h>
 #include <linux/mm_types.h>
 
+int zpipe_map_restrict(struct vm_area_struct *vma, bool may_write, unsigned long kind);
 int zpipe_map_mmap(struct file *file, struct vm_area_struct *vma);
 
 #endif /* ZPIPE_MAP_H */

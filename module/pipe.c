@@ -15,11 +15,15 @@
 #include "limits.h"
 #include "pipe.h"
 #include "pool.h"
+#include "preserve.h"
 #include "wait.h"
 #include "zpipe_trace.h"
 
 #define DEFAULT_CAPACITY	(1ULL << 20)
 #define DEFAULT_SEGMENT		(1ULL << 16)
+
+/* Descriptors of a guarded pipe, unless it has more segments. */
+#define GUARDED_ENTRIES		4096
 
 static atomic64_t last_id = ATOMIC64_INIT(0);
 
@@ -59,8 +63,11 @@ static int work_out_shared(const struct zpipe_create_args *args, const struct zp
 	u64 window = zpipe_pool_window(pool);
 	u64 capacity = args->capacity ?: min(DEFAULT_CAPACITY, window);
 
-	/* CONTIG goes on where it stopped, POSTED wants all: others are there too. */
-	if (args->flags & (ZPIPE_F_CONTIG | ZPIPE_F_POSTED))
+	/*
+	 * CONTIG goes on where it stopped, POSTED wants all, GUARDED hides what is
+	 * not its own: others are there too.
+	 */
+	if (args->flags & (ZPIPE_F_CONTIG | ZPIPE_F_POSTED | ZPIPE_F_GUARDED))
 		return -EINVAL;
 	if (capacity > READ_ONCE(zpipe_max_capacity) || capacity > window)
 		return -EINVAL;
@@ -81,6 +88,8 @@ static int work_out(const struct zpipe_create_args *args, struct zpipe_user *use
 	u64 segment = args->segment_size;
 
 	if (capacity > READ_ONCE(zpipe_max_capacity) || segment > ZPIPE_MAX_SEGMENT)
+		return -EINVAL;
+	if ((args->flags & ZPIPE_F_GUARDED) && capacity > ZPIPE_VIEW_SPAN - ZPIPE_MAX_SEGMENT)
 		return -EINVAL;
 	if (!exempt && zpipe_user_is_soft(user, DIV_ROUND_UP(capacity, PAGE_SIZE))) {
 		if (args->capacity)
@@ -137,26 +146,39 @@ static int init_chain(struct zpipe_pipe *pipe, struct zpipe_pool *pool, u32 quot
 	chain->shift = pool->shift;
 	chain->quota = quota;
 	chain->contig = pipe->flags & ZPIPE_F_CONTIG;
+	chain->page = pipe->flags & ZPIPE_F_GUARDED ? PAGE_SIZE : 0;
 	return 0;
 }
 
 static void free_control(struct zpipe_pipe *pipe)
 {
 	kvfree(pipe->chain.run);
+	zpipe_preserve_exit(&pipe->reader);
 	free_page((unsigned long)pipe->reader.page);
 	free_page((unsigned long)pipe->writer_page);
 	if (pipe->state)
 		free_pages_exact(pipe->state, pipe->state_size);
 }
 
+/*
+ * Each entry holds a slot, but for the open one. A forward may take one slot
+ * more than the quota, and one entry is being opened. In a guarded pipe each
+ * page may need one; where pages are many the table may fill up.
+ */
+static u32 table_entries(const struct zpipe_pool *pool, u32 flags, u32 quota)
+{
+	u64 pages = zpipe_pool_window(pool) >> PAGE_SHIFT;
+	u32 least = roundup_pow_of_two(quota + 3);
+
+	if (!(flags & ZPIPE_F_GUARDED))
+		return least;
+	return max_t(u32, least, roundup_pow_of_two(min_t(u64, pages, GUARDED_ENTRIES - 1) + 1));
+}
+
 /* The pages both processes see besides the data: three, unless segments are many. */
 static int alloc_control(struct zpipe_pipe *pipe, struct zpipe_pool *pool, u32 quota)
 {
-	/*
-	 * Each entry holds a slot, but for the open one. A forward may take one
-	 * slot more than the quota, and one entry is being opened.
-	 */
-	u32 entries = roundup_pow_of_two(quota + 3);
+	u32 entries = table_entries(pool, pipe->flags, quota);
 	struct zpipe_state *state;
 
 	pipe->state_size = PAGE_ALIGN(struct_size(state, table, entries));
@@ -262,6 +284,8 @@ struct zpipe_pipe *zpipe_pipe_create(const struct zpipe_create_args *args, struc
 		goto err_free_pipe;
 	}
 	pipe->pool = pool;
+	if (pipe->flags & ZPIPE_F_GUARDED)
+		atomic_set(&pool->views, 1);
 	ret = alloc_control(pipe, pool, geometry.nr);
 	if (ret)
 		goto err_put_pool;
@@ -608,7 +632,8 @@ void zpipe_pipe_settle_locked(struct zpipe_pipe *pipe)
  * them the other way round (rule R4). A word that has ended its service - the
  * end has completed, or was found out - is not read any more, and while
  * read(2) copies, only its end moves consumed: a word scribbled meanwhile must
- * not free what is being copied.
+ * not free what is being copied. In a guarded pipe only the kernel writes the
+ * words, and knows what they say.
  *
  * Return: 0, or -EPROTO when the caller's own word is bad; it may mend it and
  * call again. The peer's bad word ends the pipe for both.
@@ -617,9 +642,11 @@ int zpipe_pipe_look_locked(struct zpipe_pipe *pipe, const struct zpipe_reader *c
 {
 	struct zpipe_reader *reader;
 	u64 published;
-	int ret;
+	int ret = 0;
 
 	lockdep_assert_held(&pipe->pool->lock);
+	if (pipe->flags & ZPIPE_F_GUARDED)
+		goto out_settle;
 	list_for_each_entry(reader, &pipe->readers, entry)
 		load_cursor(reader);
 	/* Pairs with the writer's release of published (A in uapi/linux/zpipe.h). */
@@ -629,6 +656,7 @@ int zpipe_pipe_look_locked(struct zpipe_pipe *pipe, const struct zpipe_reader *c
 		list_for_each_entry(reader, &pipe->readers, entry)
 			ret = ret ?: look_at_reader_locked(reader, caller);
 	}
+out_settle:
 	zpipe_pipe_settle_locked(pipe);
 	wake_reached_locked(pipe);
 	return ret;
@@ -637,7 +665,7 @@ int zpipe_pipe_look_locked(struct zpipe_pipe *pipe, const struct zpipe_reader *c
 /**
  * zpipe_pipe_publish_locked - publish for a writer who does it by system call
  * @pipe: the pipe, looked at
- * @position: at most granted; at or below published it changes nothing
+ * @position: at most zpipe_chain_limit(); at or below published it changes nothing
  *
  * Wakes nobody.
  */
@@ -646,7 +674,7 @@ void zpipe_pipe_publish_locked(struct zpipe_pipe *pipe, u64 position)
 	lockdep_assert_held(&pipe->pool->lock);
 	if (position <= pipe->chain.published)
 		return;
-	pipe->chain.published = position;
+	zpipe_chain_publish(&pipe->chain, position);
 	/* Pairs with the reader's load-acquire of published (A). */
 	smp_store_release(&pipe->writer_page->published, position);
 	if (pipe->reader_ended)

@@ -65,15 +65,39 @@ static void put_inode(struct inode *inode)
 	simple_release_fs(&zpipe_mnt, &zpipe_mnt_count);
 }
 
-static void free_segment_pages(struct zpipe_pool *pool, struct page **pages)
+/* Who pays for a segment, besides the pool's user; NULL for nobody. */
+static struct zpipe_user *payer_of(const struct zpipe_pool *pool, u32 index)
+{
+	return zpipe_slots_is_spare(&pool->slots, index) ? pool->payer[index - pool->slots.nr] :
+							   NULL;
+}
+
+static void set_payer(struct zpipe_pool *pool, u32 index, struct zpipe_user *user)
+{
+	if (zpipe_slots_is_spare(&pool->slots, index))
+		pool->payer[index - pool->slots.nr] = user;
+}
+
+static void count_pages(struct zpipe_pool *pool, u32 index, long nr)
+{
+	atomic_long_add(nr, &pool->pages);
+	if (zpipe_slots_is_spare(&pool->slots, index))
+		atomic_long_add(nr, &pool->spare_pages);
+}
+
+/* What a segment had; @user is its own, or NULL for the pool's. */
+static void free_segment_pages(struct zpipe_pool *pool, u32 index, struct page **pages,
+			       struct zpipe_user *user)
 {
 	u32 i, nr = zpipe_pool_segment_pages(pool);
 
 	for (i = 0; i < nr; i++)
 		put_page(pages[i]);
 	kvfree(pages);
-	atomic_long_sub(nr, &pool->pages);
-	zpipe_user_sub_pages(pool->user, nr);
+	count_pages(pool, index, -(long)nr);
+	zpipe_user_sub_pages(user ?: pool->user, nr);
+	if (user)
+		zpipe_user_put(user);
 }
 
 /* Those of another pool: this one has a reference on each, and no charge. */
@@ -84,23 +108,25 @@ static void free_foreign_pages(struct page **pages, u32 nr)
 	kvfree(pages);
 }
 
-static void free_pages_of(struct zpipe_pool *pool, struct zpipe_segment *old)
+static void free_pages_of(struct zpipe_pool *pool, u32 index, struct zpipe_segment *old,
+			  struct zpipe_user *user)
 {
 	if (!old->pages)
 		return;
 	if (old->foreign)
 		free_foreign_pages(old->pages, old->foreign);
 	else
-		free_segment_pages(pool, old->pages);
+		free_segment_pages(pool, index, old->pages, user);
 }
 
-static struct page **alloc_segment_pages(struct zpipe_pool *pool)
+static struct page **alloc_segment_pages(struct zpipe_pool *pool, u32 index,
+					 struct zpipe_user *user, bool exempt)
 {
 	u32 i, nr = zpipe_pool_segment_pages(pool);
 	struct page **pages;
 	int ret;
 
-	ret = zpipe_user_add_pages(pool->user, nr, pool->exempt);
+	ret = zpipe_user_add_pages(user, nr, exempt);
 	if (ret)
 		return ERR_PTR(ret);
 	pages = kvmalloc_array(nr, sizeof(*pages), GFP_KERNEL_ACCOUNT);
@@ -111,7 +137,7 @@ static struct page **alloc_segment_pages(struct zpipe_pool *pool)
 		if (!pages[i])
 			goto err_free_pages;
 	}
-	atomic_long_add(nr, &pool->pages);
+	count_pages(pool, index, nr);
 	return pages;
 
 err_free_pages:
@@ -119,13 +145,13 @@ err_free_pages:
 		put_page(pages[i]);
 	kvfree(pages);
 err_uncharge:
-	zpipe_user_sub_pages(pool->user, nr);
+	zpipe_user_sub_pages(user, nr);
 	return ERR_PTR(-ENOMEM);
 }
 
 /**
  * zpipe_pool_create - make a pool that holds no pages yet
- * @nr: segments
+ * @nr: segments; as many spare ones come on top
  * @shift: log2 of their size
  * @idle: free segments that keep their pages while it is idle
  * @exempt: the caller may pass limits
@@ -151,16 +177,19 @@ struct zpipe_pool *zpipe_pool_create(u32 nr, u32 shift, u32 idle, bool exempt)
 	pool->idle = idle;
 	pool->exempt = exempt;
 
-	slot = kvcalloc(nr, sizeof(*slot), GFP_KERNEL_ACCOUNT);
+	slot = kvcalloc(2 * nr, sizeof(*slot), GFP_KERNEL_ACCOUNT);
 	if (!slot)
 		goto err_free_pool;
 	zpipe_slots_init(&pool->slots, slot, nr);
-	pool->segment = kvcalloc(nr, sizeof(*pool->segment), GFP_KERNEL_ACCOUNT);
+	pool->segment = kvcalloc(2 * nr, sizeof(*pool->segment), GFP_KERNEL_ACCOUNT);
 	if (!pool->segment)
 		goto err_free_slots;
+	pool->payer = kvcalloc(nr, sizeof(*pool->payer), GFP_KERNEL_ACCOUNT);
+	if (!pool->payer)
+		goto err_free_segments;
 	pool->user = zpipe_user_get();
 	if (!pool->user)
-		goto err_free_segments;
+		goto err_free_payers;
 	pool->inode = get_inode();
 	if (IS_ERR(pool->inode)) {
 		ret = PTR_ERR(pool->inode);
@@ -173,6 +202,8 @@ struct zpipe_pool *zpipe_pool_create(u32 nr, u32 shift, u32 idle, bool exempt)
 
 err_put_user:
 	zpipe_user_put(pool->user);
+err_free_payers:
+	kvfree(pool->payer);
 err_free_segments:
 	kvfree(pool->segment);
 err_free_slots:
@@ -214,12 +245,13 @@ static void pool_free(struct kref *kref)
 	mutex_lock(&zpipe_pools_mutex);
 	list_del(&pool->entry);
 	mutex_unlock(&zpipe_pools_mutex);
-	for (i = 0; i < pool->slots.nr; i++)
-		free_pages_of(pool, &pool->segment[i]);
+	for (i = 0; i < zpipe_slots_total(&pool->slots); i++)
+		free_pages_of(pool, i, &pool->segment[i], payer_of(pool, i));
 	put_inode(pool->inode);
 	if (pool->slots.shared)
 		zpipe_user_sub_pipe(pool->user);
 	zpipe_user_put(pool->user);
+	kvfree(pool->payer);
 	kvfree(pool->segment);
 	kvfree(pool->slots.slot);
 	kfree(pool);
@@ -238,20 +270,23 @@ void zpipe_pool_put(struct zpipe_pool *pool)
 }
 
 /* The first look at a segment: its pages come from nowhere. */
-static int first_pages(struct zpipe_pool *pool, u32 index)
+static int first_pages(struct zpipe_pool *pool, u32 index, struct zpipe_user *user, bool exempt)
 {
 	struct page **pages;
 
-	pages = alloc_segment_pages(pool);
+	pages = alloc_segment_pages(pool, index, user ?: pool->user, exempt);
 	if (IS_ERR(pages))
 		return PTR_ERR(pages);
+	if (user)
+		zpipe_user_hold(user);
 	if (mutex_lock_killable(&pool->mutex)) {
-		free_segment_pages(pool, pages);
+		free_segment_pages(pool, index, pages, user);
 		return -EINTR;
 	}
 	/* Only who holds the slot gives it pages, and the caller does. */
 	WRITE_ONCE(pool->segment[index].pages, pages);
 	pool->slots.slot[index].kind = ZPIPE_SLOT_WARM;
+	set_payer(pool, index, user);
 	mutex_unlock(&pool->mutex);
 	return 0;
 }
@@ -263,15 +298,65 @@ static int first_pages(struct zpipe_pool *pool, u32 index)
  * this. A pin is not a loan but a claim on the place: buffers registered with
  * io_uring mean whatever the window holds there. Pins and many references look
  * the same, so a page that zpipe_pool_lend() has marked counts as lent while
- * there are any.
+ * there are any. In guarded mode nobody has such a claim.
  */
-static bool is_lent(struct page *page)
+static bool is_lent(const struct zpipe_pool *pool, struct page *page)
 {
 	if (page_ref_count(page) <= 1 + atomic_read(&page->_mapcount) + 1) {
 		set_page_private(page, 0);
 		return false;
 	}
-	return page_private(page) == LENT || !folio_maybe_dma_pinned(page_folio(page));
+	return page_private(page) == LENT || atomic_read(&pool->views) ||
+	       !folio_maybe_dma_pinned(page_folio(page));
+}
+
+/* Where a slot's memory is in the files of the pool. */
+static u64 file_offset(const struct zpipe_pool *pool, u32 index)
+{
+	u32 nr = pool->slots.nr;
+
+	return index < nr ? ZPIPE_OFF_DATA + ((u64)index << pool->shift) :
+			    ZPIPE_OFF_SPARE + ((u64)(index - nr) << pool->shift);
+}
+
+/*
+ * Take a part of a slot out of every mapping, the views of guarded readers
+ * included; those do not show spare slots.
+ */
+static void unmap(const struct zpipe_pool *pool, u32 index, u64 from, u64 length)
+{
+	struct address_space *mapping = pool->inode->i_mapping;
+	int i, views = atomic_read(&pool->views);
+
+	unmap_mapping_range(mapping, file_offset(pool, index) + from, length, 1);
+	for (i = 0; i < views && !zpipe_slots_is_spare(&pool->slots, index); i++)
+		unmap_mapping_range(mapping, ZPIPE_OFF_VIEW + i * ZPIPE_VIEW_SPAN +
+				    ((u64)index << pool->shift) + from, length, 1);
+}
+
+/**
+ * zpipe_pool_replace - put another page in a page's place
+ * @pool: the pool
+ * @index: the segment; the caller holds a reference on its slot
+ * @i: which of its pages
+ * @new: the pool's from here on; not on failure
+ *
+ * The old page stays what it was for those who still refer to it.
+ *
+ * Context: may sleep; killable.
+ * Return: 0 or -EINTR.
+ */
+int zpipe_pool_replace(struct zpipe_pool *pool, u32 index, u32 i, struct page *new)
+{
+	struct page *old = pool->segment[index].pages[i];
+
+	if (mutex_lock_killable(&pool->mutex))
+		return -EINTR;
+	WRITE_ONCE(pool->segment[index].pages[i], new);
+	mutex_unlock(&pool->mutex);
+	unmap(pool, index, (u64)i << PAGE_SHIFT, PAGE_SIZE);
+	put_page(old);
+	return 0;
 }
 
 /*
@@ -284,25 +369,19 @@ static int renew_pages(struct zpipe_pool *pool, u32 index)
 {
 	struct page **pages = pool->segment[index].pages;
 	u32 i, nr = zpipe_pool_segment_pages(pool);
-	struct address_space *mapping = pool->inode->i_mapping;
 
 	for (i = 0; i < nr; i++) {
-		struct page *old = pages[i], *new;
+		struct page *new;
 
-		if (likely(!is_lent(old)))
+		if (likely(!is_lent(pool, pages[i])))
 			continue;
 		new = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 		if (!new)
 			return -ENOMEM;
-		if (mutex_lock_killable(&pool->mutex)) {
+		if (zpipe_pool_replace(pool, index, i, new)) {
 			put_page(new);
 			return -EINTR;
 		}
-		pages[i] = new;
-		mutex_unlock(&pool->mutex);
-		unmap_mapping_range(mapping, ZPIPE_OFF_DATA + ((u64)index << pool->shift) +
-				    ((u64)i << PAGE_SHIFT), PAGE_SIZE, 1);
-		put_page(old);
 		atomic_long_inc(&pool->replaced);
 	}
 	return 0;
@@ -322,15 +401,13 @@ static void swap_pages_locked(struct zpipe_pool *pool, u32 index, struct page **
 	WRITE_ONCE(segment->pages, pages);
 	segment->foreign = foreign;
 	if (old->pages)
-		unmap_mapping_range(pool->inode->i_mapping,
-				    ZPIPE_OFF_DATA + ((u64)index << pool->shift),
-				    1ULL << pool->shift, 1);
+		unmap(pool, index, 0, 1ULL << pool->shift);
 }
 
 /**
  * zpipe_pool_adopt - let a segment stand for pages of another pool
  * @pool: the pool
- * @index: the slot; the caller holds it
+ * @index: the slot, of the ring; the caller holds it
  * @pages: array with room for a segment's pages; taken over with a reference on
  *	each, when this succeeds
  * @nr: how many there are, from the front
@@ -350,7 +427,7 @@ int zpipe_pool_adopt(struct zpipe_pool *pool, u32 index, struct page **pages, u3
 	swap_pages_locked(pool, index, pages, nr, &old);
 	pool->slots.slot[index].kind = ZPIPE_SLOT_FOREIGN;
 	mutex_unlock(&pool->mutex);
-	free_pages_of(pool, &old);
+	free_pages_of(pool, index, &old, NULL);
 	return 0;
 }
 
@@ -364,8 +441,8 @@ static int disown_pages(struct zpipe_pool *pool, u32 index)
 	swap_pages_locked(pool, index, NULL, 0, &old);
 	pool->slots.slot[index].kind = ZPIPE_SLOT_COLD;
 	mutex_unlock(&pool->mutex);
-	free_pages_of(pool, &old);
-	return first_pages(pool, index);
+	free_pages_of(pool, index, &old, NULL);
+	return first_pages(pool, index, NULL, pool->exempt);
 }
 
 /**
@@ -384,6 +461,8 @@ int zpipe_pool_populate(struct zpipe_pool *pool, u32 first, u32 nr)
 {
 	u32 i;
 
+	if (READ_ONCE(pool->trimmed))
+		WRITE_ONCE(pool->trimmed, false);
 	for (i = 0; i < nr; i++) {
 		u32 index = zpipe_slots_after(&pool->slots, first, i);
 		int ret;
@@ -395,7 +474,7 @@ int zpipe_pool_populate(struct zpipe_pool *pool, u32 first, u32 nr)
 		else if (pool->segment[index].pages)
 			ret = renew_pages(pool, index);
 		else
-			ret = first_pages(pool, index);
+			ret = first_pages(pool, index, NULL, pool->exempt);
 		if (ret)
 			return ret;
 		cond_resched();
@@ -404,11 +483,103 @@ int zpipe_pool_populate(struct zpipe_pool *pool, u32 first, u32 nr)
 }
 
 /*
+ * A spare segment's. First no new PTE can come, then the old ones go, then the
+ * pages: a later touch of the memory is SIGBUS.
+ */
+static void take_pages(struct zpipe_pool *pool, u32 index)
+{
+	struct zpipe_user *user;
+	struct page **pages;
+
+	mutex_lock(&pool->mutex);
+	pages = pool->segment[index].pages;
+	user = payer_of(pool, index);
+	WRITE_ONCE(pool->segment[index].pages, NULL);
+	set_payer(pool, index, NULL);
+	mutex_unlock(&pool->mutex);
+	if (!pages)
+		return;
+	unmap(pool, index, 0, 1ULL << pool->shift);
+	free_segment_pages(pool, index, pages, user);
+}
+
+/**
+ * zpipe_pool_provide - see to it that a claimed spare segment has pages
+ * @pool: the pool
+ * @index: its slot, which is the caller's
+ * @user: who is to pay, also for pages that are there already
+ * @exempt: the caller may pass limits
+ *
+ * Context: may sleep; killable.
+ * Return: 0, -ENOMEM, -EDQUOT or -EINTR.
+ */
+int zpipe_pool_provide(struct zpipe_pool *pool, u32 index, struct zpipe_user *user, bool exempt)
+{
+	if (pool->segment[index].pages && payer_of(pool, index) != user)
+		take_pages(pool, index);
+	if (pool->segment[index].pages)
+		return 0;
+	return first_pages(pool, index, user, exempt);
+}
+
+/* Take the pages of a spare slot that is free, or parked, unless it is neither any more. */
+static void trim_spare(struct zpipe_pool *pool, u32 index, bool parked)
+{
+	struct zpipe_slots *slots = &pool->slots;
+	bool ours;
+
+	if (!READ_ONCE(pool->segment[index].pages))
+		return;
+	spin_lock(&pool->lock);
+	ours = parked ? slots->slot[index].parked : slots->slot[index].refs == 0;
+	if (ours && parked)
+		zpipe_slots_claim(slots, index);
+	else if (ours)
+		zpipe_slots_get(slots, index, 1);
+	spin_unlock(&pool->lock);
+	if (!ours)
+		return;
+
+	take_pages(pool, index);
+
+	spin_lock(&pool->lock);
+	if (parked)
+		zpipe_slots_park(slots, index);
+	else
+		zpipe_slots_put(slots, index, 1);
+	spin_unlock(&pool->lock);
+	cond_resched();
+}
+
+/**
+ * zpipe_pool_sweep - give the pages of parked segments back
+ * @pool: the pool
+ *
+ * Slots are parked under the lock, where no page can be freed; whoever may
+ * have caused it calls this afterwards.
+ *
+ * Context: may sleep.
+ */
+void zpipe_pool_sweep(struct zpipe_pool *pool)
+{
+	u32 i;
+
+	spin_lock(&pool->lock);
+	pool->slots.returned = 0;
+	spin_unlock(&pool->lock);
+	if (!atomic_long_read(&pool->spare_pages))
+		return;
+	for (i = pool->slots.nr; i < zpipe_slots_total(&pool->slots); i++)
+		trim_spare(pool, i, true);
+}
+
+/*
  * Take the pages from the free segment whose turn is last, if more than keep
  * have some; those of other pools at any rate. Whoever takes the segment at
  * once finds it without pages, and waits for pool->mutex to give it new ones.
  */
-static bool take_pages_locked(struct zpipe_pool *pool, u32 keep, struct zpipe_segment *old)
+static bool take_last_locked(struct zpipe_pool *pool, u32 keep, u32 *taken,
+			     struct zpipe_segment *old)
 {
 	const struct zpipe_stack *warm = &pool->slots.stack[ZPIPE_SLOT_WARM];
 	u32 index;
@@ -428,13 +599,13 @@ static bool take_pages_locked(struct zpipe_pool *pool, u32 keep, struct zpipe_se
 	WRITE_ONCE(pool->segment[index].pages, NULL);
 	pool->segment[index].foreign = 0;
 	spin_unlock(&pool->lock);
-	unmap_mapping_range(pool->inode->i_mapping, ZPIPE_OFF_DATA + ((u64)index << pool->shift),
-			    1ULL << pool->shift, 1);
+	*taken = index;
+	unmap(pool, index, 0, 1ULL << pool->shift);
 	return true;
 }
 
 /**
- * zpipe_pool_trim - give pages of free segments back
+ * zpipe_pool_trim - give pages of the ring's free segments back
  * @pool: the pool
  * @keep: free segments that keep theirs, those used last
  * @trylock: rather stop than wait for a fault: the caller reclaims memory
@@ -453,41 +624,79 @@ unsigned long zpipe_pool_trim(struct zpipe_pool *pool, u32 keep, bool trylock)
 	while (READ_ONCE(stack[ZPIPE_SLOT_WARM].nr) > keep ||
 	       READ_ONCE(stack[ZPIPE_SLOT_FOREIGN].nr)) {
 		struct zpipe_segment old;
+		u32 index;
 		bool any;
 
 		if (!trylock)
 			mutex_lock(&pool->mutex);
 		else if (!mutex_trylock(&pool->mutex))
 			break;
-		any = take_pages_locked(pool, keep, &old);
+		any = take_last_locked(pool, keep, &index, &old);
 		mutex_unlock(&pool->mutex);
 		if (!any)
 			break;
 		freed += old.foreign ?: zpipe_pool_segment_pages(pool);
-		free_pages_of(pool, &old);
+		free_pages_of(pool, index, &old, NULL);
 		cond_resched();
 	}
 	return freed;
 }
 
 /**
+ * zpipe_pool_trim_after_end - an end has gone: give pages of free segments back
+ * @pool: a private one is of no more use, a shared one is
+ *
+ * Context: may sleep.
+ */
+void zpipe_pool_trim_after_end(struct zpipe_pool *pool)
+{
+	u32 i;
+
+	if (pool->slots.shared) {
+		zpipe_pool_trim(pool, pool->idle, false);
+		return;
+	}
+	WRITE_ONCE(pool->trimmed, true);
+	zpipe_pool_trim(pool, 0, false);
+	if (!atomic_long_read(&pool->spare_pages))
+		return;
+	for (i = pool->slots.nr; i < zpipe_slots_total(&pool->slots); i++)
+		trim_spare(pool, i, false);
+	zpipe_pool_sweep(pool);
+}
+
+/**
  * zpipe_pool_page - the page behind a byte of the window
  * @pool: the pool
- * @offset: below twice the window; the caller holds a reference on its slot
+ * @offset: a data offset; the caller holds a reference on its slot
  *
  * Return: the page, or NULL when the segment has none.
  */
 struct page *zpipe_pool_page(struct zpipe_pool *pool, u64 offset)
 {
-	u64 window = zpipe_pool_window(pool);
+	u32 index = zpipe_slots_index(&pool->slots, offset, pool->shift);
 	struct page **pages;
 
-	if (offset >= window)
-		offset -= window;
-	pages = READ_ONCE(pool->segment[offset >> pool->shift].pages);
+	pages = READ_ONCE(pool->segment[index].pages);
 	if (!pages)
 		return NULL;
 	return pages[(offset & ((1ULL << pool->shift) - 1)) >> PAGE_SHIFT];
+}
+
+static struct file *make_file(struct zpipe_pool *pool, const char *name, int flags,
+			      const struct file_operations *fops)
+{
+	struct file *file;
+
+	/* The file's end drops a module reference that nobody else takes. */
+	__module_get(fops->owner);
+	ihold(pool->inode);
+	file = alloc_file_pseudo(pool->inode, zpipe_mnt, name, flags, fops);
+	if (IS_ERR(file)) {
+		iput(pool->inode);
+		module_put(fops->owner);
+	}
+	return file;
 }
 
 /**
@@ -525,17 +734,28 @@ bool zpipe_pool_lend(struct page *page)
 struct file *zpipe_pool_file(struct zpipe_pool *pool, const char *name, int flags,
 			     const struct file_operations *fops)
 {
-	struct file *file;
+	struct file *file = make_file(pool, name, O_RDWR | flags, fops);
 
-	/* The file's end drops a module reference that nobody else takes. */
-	__module_get(fops->owner);
-	ihold(pool->inode);
-	file = alloc_file_pseudo(pool->inode, zpipe_mnt, name, O_RDWR | flags, fops);
-	if (IS_ERR(file)) {
-		iput(pool->inode);
-		module_put(fops->owner);
-		return file;
-	}
-	stream_open(pool->inode, file);
+	if (!IS_ERR(file))
+		stream_open(pool->inode, file);
+	return file;
+}
+
+/**
+ * zpipe_pool_rofile - one that is read-only and has a position
+ * @pool: the pool
+ * @name: what /proc/PID/fd shows
+ * @fops: of the file
+ *
+ * Context: may sleep.
+ * Return: the file, or an ERR_PTR().
+ */
+struct file *zpipe_pool_rofile(struct zpipe_pool *pool, const char *name,
+			       const struct file_operations *fops)
+{
+	struct file *file = make_file(pool, name, O_RDONLY, fops);
+
+	if (!IS_ERR(file))
+		file->f_mode |= FMODE_LSEEK | FMODE_PREAD | FMODE_ATOMIC_POS;
 	return file;
 }

@@ -4,7 +4,9 @@
  *
  * slots.c says which segments are free; here is what they are made of. A
  * segment gets its pages when it is first taken, and keeps them until
- * zpipe_pool_trim() gives those of the free ones back.
+ * zpipe_pool_trim() gives those of the free ones back. A spare segment gets
+ * them before it goes into service, and has none while parked, once
+ * zpipe_pool_sweep() has been there.
  */
 #ifndef ZPIPE_POOL_H
 #define ZPIPE_POOL_H
@@ -28,21 +30,21 @@ int zpipe_pool_share(struct zpipe_pool *pool);
 void zpipe_pool_put(struct zpipe_pool *pool);
 int zpipe_pool_populate(struct zpipe_pool *pool, u32 first, u32 nr);
 int zpipe_pool_adopt(struct zpipe_pool *pool, u32 index, struct page **pages, u32 nr);
+int zpipe_pool_provide(struct zpipe_pool *pool, u32 index, struct zpipe_user *user, bool exempt);
+void zpipe_pool_sweep(struct zpipe_pool *pool);
 unsigned long zpipe_pool_trim(struct zpipe_pool *pool, u32 keep, bool trylock);
+void zpipe_pool_trim_after_end(struct zpipe_pool *pool);
+int zpipe_pool_replace(struct zpipe_pool *pool, u32 index, u32 i, struct page *new);
 struct page *zpipe_pool_page(struct zpipe_pool *pool, u64 offset);
 bool zpipe_pool_lend(struct page *page);
 struct file *zpipe_pool_file(struct zpipe_pool *pool, const char *name, int flags,
 			     const struct file_operations *fops);
+struct file *zpipe_pool_rofile(struct zpipe_pool *pool, const char *name,
+			       const struct file_operations *fops);
 
 static inline u32 zpipe_pool_segment_pages(const struct zpipe_pool *pool)
 {
 	return 1U << (pool->shift - PAGE_SHIFT);
-}
-
-/* After an end has gone: a private pool is of no more use, a shared one is. */
-static inline void zpipe_pool_trim_after_end(struct zpipe_pool *pool)
-{
-	zpipe_pool_trim(pool, pool->slots.shared ? pool->idle : 0, false);
 }
 
 static inline u64 zpipe_pool_window(const struct zpipe_pool *pool)

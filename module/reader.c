@@ -9,6 +9,7 @@
  */
 #include <linux/sched/signal.h>
 
+#include "guard.h"
 #include "pipe.h"
 #include "post.h"
 #include "reader.h"
@@ -192,6 +193,9 @@ static int enter_read_locked(const struct zpipe_reader *reader, const struct zpi
 
 	lockdep_assert_held(&pipe->pool->lock);
 	pipe->stats.reads++;
+	/* The words that a SHARED read leaves to the caller are the kernel's there. */
+	if ((pipe->flags & ZPIPE_F_GUARDED) && (args->flags & ZPIPE_READ_F_SHARED))
+		return zpipe_pipe_reject_locked(pipe, ZPIPE_NR_READ, 0, -EINVAL);
 	if (args->min > zpipe_chain_capacity(&pipe->chain))
 		return zpipe_pipe_reject_locked(pipe, ZPIPE_NR_READ, args->min, -EMSGSIZE);
 	if (reader->busy & (ZPIPE_BUSY_READ | ZPIPE_BUSY_READ2))
@@ -312,12 +316,16 @@ static int advance_locked(struct zpipe_reader *reader, const struct zpipe_advanc
 	u64 now = reader->cursor.consumed;
 	u64 consumed = args->consumed == ZPIPE_KEEP ? now : args->consumed;
 	u64 examined = args->examined == ZPIPE_KEEP ? consumed : args->examined;
+	int ret;
 
 	lockdep_assert_held(&reader->pipe->pool->lock);
 	if (!reader->open)
 		return -EPROTO;
 	if (consumed < now || examined < consumed || examined > reader->view_end)
 		return -EINVAL;
+	ret = zpipe_guard_hide_locked(reader, consumed);
+	if (ret || reader->ended)
+		return ret ?: -(reader->error ?: ESHUTDOWN);
 	reader->open = false;
 	zpipe_pipe_advance_locked(reader, consumed, examined);
 	return 0;
@@ -341,7 +349,9 @@ int zpipe_reader_advance(struct zpipe_end *end, struct zpipe_advance_args *args)
 		return -EOPNOTSUPP;
 	zpipe_wait_lock(pipe);
 	pipe->stats.advances++;
-	ret = reader->busy & ZPIPE_BUSY_READ2 ? -EBUSY : 0;
+	ret = reader->busy & (ZPIPE_BUSY_READ2 | ZPIPE_BUSY_HIDE) ? -EBUSY : 0;
+	if (!ret && (pipe->flags & ZPIPE_F_GUARDED) && (args->flags & ZPIPE_ADVANCE_F_SHARED))
+		ret = zpipe_pipe_reject_locked(pipe, ZPIPE_NR_ADVANCE, 0, -EINVAL);
 	if (!ret)
 		ret = zpipe_pipe_look_locked(pipe, reader);
 	if (!ret && reader->ended)

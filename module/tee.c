@@ -12,6 +12,7 @@
 
 #include "limits.h"
 #include "pipe.h"
+#include "preserve.h"
 #include "tee.h"
 #include "wait.h"
 #include "zpipe_trace.h"
@@ -24,6 +25,7 @@
 
 static void free_reader(struct zpipe_reader *reader)
 {
+	zpipe_preserve_exit(reader);
 	free_page((unsigned long)reader->page);
 	free_page((unsigned long)reader->words);
 	kfree(reader);
@@ -91,6 +93,8 @@ static int join_locked(struct zpipe_reader *from, struct zpipe_reader *reader)
 	if (pipe->nr_readers >= MAX_READERS)
 		return -EDQUOT;
 	reader->index = free_index_locked(pipe);
+	if ((pipe->flags & ZPIPE_F_GUARDED) && reader->index >= ZPIPE_VIEWS)
+		return -EDQUOT;
 	/* What the other one has only looked at is new to this one (rule R7). */
 	reader->cursor.consumed = from->cursor.consumed;
 	reader->cursor.examined = from->cursor.consumed;

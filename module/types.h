@@ -7,6 +7,10 @@
  *	reader file --> zpipe_end --/			    |
  *	every mapping --> its file			    +--> inode, user
  *
+ *	zpipe_reader --> zpipe_handle --\
+ *					 >--> zpipe_hold --> zpipe_pool
+ *	buffer file --------------------/
+ *
  * A file holds its end, the two ends hold the pipe, the pipe holds the pool, and
  * so does the fd of a shared pool.
  * Nothing holds a file, so a pipe cannot be a node in a cycle of passed fds. A
@@ -23,8 +27,10 @@
  *		one lock that is held across user memory, and outside of the lock
  *		of a kernel's pipe; the peer never takes it.
  *	pool->mutex
- *		which page is where: segment[].pages. Faults take it under the mm
- *		lock, so it is never held across a user copy or a page pin.
+ *		which page is where: segment[].pages; and, in guarded mode, what a
+ *		fault may map: hiding something moves the limit under it and then
+ *		removes what was mapped before. Faults take it under the mm lock, so
+ *		it is never held across a user copy or a page pin.
  *	pool->lock
  *		a spinlock, taken and dropped by zpipe_wait_lock() and _unlock():
  *		slots, and of every pipe of the pool the chain, wake words, end
@@ -154,18 +160,24 @@ struct zpipe_segment {
  * @exempt: I, was made with CAP_SYS_RESOURCE
  * @mutex: see above
  * @lock: see above
- * @segment: I, array of slots.nr
+ * @segment: I, one for each slot, spare ones too
+ * @payer: M, one for each spare slot: who pays for its pages, because it has
+ *	preserved a range that they replace; or NULL for @user
  * @slots: L
  * @shift: I, log2 of the segment size
  * @idle: I, free segments that keep their pages
  * @pipes: L, those that use it; in no order, see share.c
  * @hungry: L, of these, those whose writer waits for memory of any of them
  * @nr_hungry: L, how many
+ * @trimmed: its free segments were trimmed, and none was taken since; a hint
  * @pages: A, data pages held
+ * @spare_pages: A, of these, in spare slots
  * @replaced: A, pages that somebody still referred to when their turn came
  * @entry: in zpipe_pools; zpipe_pools_mutex
  * @seen: slots.takes when idle.c last looked; zpipe_pools_mutex
  * @shrunk: A, pages that memory pressure took from free segments
+ * @views: A, guarded: indexes of readers that have mapped their view, so far;
+ *	0: not guarded
  */
 struct zpipe_pool {
 	struct kref kref;
@@ -176,17 +188,21 @@ struct zpipe_pool {
 	struct mutex mutex;
 	spinlock_t lock;
 	struct zpipe_segment *segment;
+	struct zpipe_user **payer;
 	struct zpipe_slots slots;
 	u32 shift;
 	u32 idle;
 	struct list_head pipes;
 	struct list_head hungry;
 	u32 nr_hungry;
+	bool trimmed;
 	atomic_long_t pages;
+	atomic_long_t spare_pages;
 	atomic_long_t replaced;
 	struct list_head entry;
 	u64 seen;
 	atomic_long_t shrunk;
+	atomic_t views;
 };
 
 /* A writer waits for memory of any pipe of its pool. */
@@ -201,6 +217,7 @@ struct zpipe_stats {
 	u64 copied_read;
 	u64 spliced_out;
 	u64 spliced_in;
+	u64 copied_seal;
 	u64 segments_opened;
 	u64 segments_freed;
 	u64 allocs;
@@ -231,8 +248,10 @@ enum zpipe_busy {
 	ZPIPE_BUSY_READ		= 4,
 	ZPIPE_BUSY_WRITE2	= 8,	/* write(2), splice(2): excludes ALLOC and FLUSH */
 	ZPIPE_BUSY_READ2	= 16,	/* read(2), splice(2): excludes READ and ADVANCE */
+	ZPIPE_BUSY_SEAL		= 32,	/* guarded: bytes are about to be published */
+	ZPIPE_BUSY_HIDE		= 64,	/* guarded: ... to be consumed */
 
-	ZPIPE_BUSY_WRITER	= ZPIPE_BUSY_ALLOC | ZPIPE_BUSY_WRITE2,
+	ZPIPE_BUSY_WRITER	= ZPIPE_BUSY_ALLOC | ZPIPE_BUSY_WRITE2 | ZPIPE_BUSY_SEAL,
 };
 
 /**
@@ -247,6 +266,61 @@ struct zpipe_wake {
 	u64 armed;
 };
 
+/* Of @hidden: it will never show anything again. */
+#define ZPIPE_HIDE_ALL	(~0ULL)
+
+/**
+ * struct zpipe_hold - a preserved range; the handle and every export share it
+ *
+ * The last reference gives the slots back. It refers to the pool and not to
+ * the pipe, so it outlives both ends.
+ *
+ * @kref: A, one for a handle, one for each buffer file
+ * @pool: I
+ * @pipe: I, number of the pipe it came from
+ * @position: I, stream position of its first byte
+ * @length: I, in bytes
+ * @nr_spans: I, of @spans
+ * @spans: I, where the bytes lie, as data offsets; a reference on every slot
+ */
+struct zpipe_hold {
+	struct kref kref;
+	struct zpipe_pool *pool;
+	u64 pipe;
+	u64 position;
+	u64 length;
+	u32 nr_spans;
+	struct zpipe_span spans[];
+};
+
+/**
+ * struct zpipe_handle - an entry of a reader's table
+ * @hold: what it stands for, or NULL while it is free
+ * @generation: of the handle given out last; 0 for none yet
+ * @next: the next free entry
+ */
+struct zpipe_handle {
+	struct zpipe_hold *hold;
+	u32 generation;
+	u32 next;
+};
+
+/**
+ * struct zpipe_handles - what a reader has preserved
+ * @entry: L, @room of them
+ * @room: L
+ * @free: L, the first free entry, or @room or above for none
+ * @nr: L, handles
+ * @bytes: L, the sum of their lengths
+ */
+struct zpipe_handles {
+	struct zpipe_handle *entry;
+	u32 room;
+	u32 free;
+	u32 nr;
+	u64 bytes;
+};
+
 /**
  * struct zpipe_reader - one of the readers of a pipe
  * @pipe: I
@@ -258,6 +332,7 @@ struct zpipe_wake {
  * @may_detach: I, made with ZPIPE_TEE_F_DETACH
  * @said: L, what @page held when it was looked at
  * @cursor: L, accepted from it
+ * @hidden: L, and M to move it: guarded, its mapping shows nothing below this
  * @ended: L, it will read no more bytes
  * @error: L, why, when it was detached: what its calls fail with
  * @cancel: L, its next READ returns CANCELED
@@ -268,6 +343,7 @@ struct zpipe_wake {
  * @want: L, the position that an EAGAIN READ wanted, or 0
  * @wake: L, for published
  * @sleeper: L, the task asleep in READ or read(2)
+ * @handles: L, what it has preserved
  * @mutex: see above
  */
 struct zpipe_reader {
@@ -280,6 +356,7 @@ struct zpipe_reader {
 	bool may_detach;
 	struct zpipe_cursor said;
 	struct zpipe_cursor cursor;
+	u64 hidden;
 	bool ended;
 	bool cancel;
 	bool open;
@@ -290,6 +367,7 @@ struct zpipe_reader {
 	u64 want;
 	struct zpipe_wake wake;
 	struct task_struct *sleeper;
+	struct zpipe_handles handles;
 	struct mutex mutex;
 };
 
@@ -336,6 +414,7 @@ struct zpipe_reader {
  * @hungry: L, in the pool's list while @hunger is not 0
  * @pool_wake: L, consumed position at which memory comes free that a hungry
  *	pipe of the pool waits for; ZPIPE_UNARMED when there is none
+ * @sealer: L, guarded: the task that is sealing
  * @posts: L, ZPIPE_F_POSTED: what the reader has posted, in order
  * @nr_posts: L, how many
  * @posts_held: L, the window's slots are held for the reader
@@ -393,6 +472,7 @@ struct zpipe_pipe {
 	u32 hunger;
 	struct list_head hungry;
 	u64 pool_wake;
+	struct task_struct *sealer;
 	u32 wakes;
 	struct task_struct *alloc_sleeper;
 	struct task_struct *flush_sleeper;

@@ -9,6 +9,7 @@
  */
 #include <linux/sched/signal.h>
 
+#include "guard.h"
 #include "pipe.h"
 #include "idle.h"
 #include "pool.h"
@@ -264,17 +265,22 @@ static int commit_grant(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
 	/* What is posted is complete, and may have other buffers beside it. */
 	if (zpipe_post_is_on(pipe))
 		shared = plan->nr;
+	/* What readers that were dropped can still see is about to be written to. */
+	zpipe_guard_hide_dropped(pipe);
 	ret = zpipe_pool_populate(pipe->pool,
 				  zpipe_slots_after(&pipe->pool->slots, plan->first, shared),
 				  plan->nr - shared);
 	zpipe_wait_lock(pipe);
 	/* Another thread may have published past the position meanwhile. */
-	if (!ret && plan->position < pipe->chain.published)
+	if (!ret && (plan->position < zpipe_chain_floor(&pipe->chain) ||
+		     plan->position > pipe->chain.granted))
 		ret = -EINVAL;
 	if (!ret) {
 		if (plan->nr) {
-			pipe->stats.segments_opened += plan->nr;
-			trace_zpipe_segment_open(pipe->id, plan->position, plan->length, 0);
+			pipe->stats.segments_opened += plan->nr - plan->again;
+			if (plan->again < plan->nr)
+				trace_zpipe_segment_open(pipe->id, plan->position,
+							 plan->length, 0);
 		}
 		if (zpipe_post_is_on(pipe))
 			zpipe_post_granted_locked(pipe, plan);
@@ -317,7 +323,11 @@ int zpipe_writer_grant(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *a
 	zpipe_wait_lock(pipe);
 	ret = zpipe_writer_await_locked(pipe, &request, nowait, park, plan);
 	zpipe_wait_unlock(pipe);
-	return ret ?: commit_grant(pipe, plan);
+	ret = ret ?: commit_grant(pipe, plan);
+	/* Spare slots that came free, and replace what is preserved no longer. */
+	if (unlikely(READ_ONCE(pipe->pool->slots.returned)))
+		zpipe_pool_sweep(pipe->pool);
+	return ret;
 }
 
 /**
@@ -426,7 +436,7 @@ static int publish_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_args
 	ret = enter_locked(pipe);
 	if (ret)
 		return ret;
-	if (args->position > chain->granted)
+	if (args->position > zpipe_chain_limit(chain))
 		return zpipe_pipe_reject_locked(pipe, ZPIPE_NR_FLUSH, args->position, -EINVAL);
 	zpipe_pipe_publish_locked(pipe, args->position);
 	if (args->flags & ZPIPE_FLUSH_F_NOWAKE)
@@ -569,7 +579,8 @@ int zpipe_writer_flush(struct zpipe_end *end, struct zpipe_flush_args *args, boo
 	args->out_flags = 0;
 
 	zpipe_wait_lock(pipe);
-	if (!zpipe_park_waits(park) && (pipe->busy & (ZPIPE_BUSY_FLUSH | ZPIPE_BUSY_WRITE2))) {
+	if (!zpipe_park_waits(park) && (pipe->busy & (ZPIPE_BUSY_FLUSH | ZPIPE_BUSY_WRITE2 |
+							     ZPIPE_BUSY_SEAL))) {
 		zpipe_wait_unlock(pipe);
 		return -EBUSY;
 	}
@@ -579,7 +590,12 @@ int zpipe_writer_flush(struct zpipe_end *end, struct zpipe_flush_args *args, boo
 	} else {
 		pipe->stats.flushes++;
 		pipe->busy |= ZPIPE_BUSY_FLUSH;
-		ret = park && park->published ? enter_locked(pipe) : publish_locked(pipe, args);
+		if (park && park->published)
+			ret = enter_locked(pipe);
+		else
+			ret = zpipe_guard_seal_locked(pipe, args->position) ?:
+			      publish_locked(pipe, args);
+		zpipe_guard_sealed_locked(pipe);
 		if (!ret && !(args->flags & ZPIPE_FLUSH_F_NOWAKE) &&
 		    (pipe->cancel_flush || must_wait_locked(pipe, args)))
 			ret = wait_flush_locked(pipe, args, nowait, park);
@@ -658,7 +674,7 @@ static bool has_room_locked(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
 
 	lockdep_assert_held(&pipe->pool->lock);
 	if (pipe->alloc_want) {
-		position = clamp(pipe->alloc_at, chain->published, chain->granted);
+		position = clamp(pipe->alloc_at, zpipe_chain_floor(chain), chain->granted);
 		need = pipe->alloc_want;
 	}
 	if (zpipe_post_is_on(pipe))

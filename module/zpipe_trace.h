@@ -22,6 +22,7 @@ enum zpipe_copy_place {
 	ZPIPE_COPY_READ		= 2,
 	ZPIPE_COPY_SPLICE_OUT	= 3,
 	ZPIPE_COPY_SPLICE_IN	= 4,
+	ZPIPE_COPY_SEAL		= 5,
 };
 #endif
 
@@ -75,6 +76,8 @@ ZPIPE_EVENT(wait_begin);
 ZPIPE_EVENT(wait_end);
 /* A side was woken: the position that was reached; ret is its role. */
 ZPIPE_EVENT(wake);
+/* Bytes were taken away from the writer, to be published: from where, how many. */
+ZPIPE_EVENT(seal);
 /* Bytes were copied: where from the stream, how many; ret is the place. */
 ZPIPE_EVENT(copy);
 /* An end completed: published position; length is its role, ret its errno. */
@@ -91,6 +94,12 @@ ZPIPE_EVENT(reject);
 ZPIPE_EVENT(tee);
 /* FORWARD: committed position, bytes that were appended. */
 ZPIPE_EVENT(forward);
+/* PRESERVE: the range. */
+ZPIPE_EVENT(preserve);
+/* A handle was given up, by RELEASE or the reader's end: its range. */
+ZPIPE_EVENT(release);
+/* EXPORT of a handle: its range. */
+ZPIPE_EVENT(export);
 /* A buffer was posted: position is its cookie, its length. */
 ZPIPE_EVENT(post);
 /* A buffer came back: position is its cookie, length the bytes placed in it. */

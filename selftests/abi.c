@@ -18,9 +18,9 @@
 static_assert(sizeof(struct zpipe_pool_create_args) == 32, "pool_create");
 static_assert(sizeof(struct zpipe_create_args) == 56, "create");
 static_assert(sizeof(struct zpipe_region) == 16, "region");
-static_assert(sizeof(struct zpipe_info_args) == 248, "info");
+static_assert(sizeof(struct zpipe_info_args) == 272, "info");
 static_assert(sizeof(struct zpipe_descriptor) == 16, "descriptor");
-static_assert(sizeof(struct zpipe_stat_args) == 256, "stat");
+static_assert(sizeof(struct zpipe_stat_args) == 288, "stat");
 static_assert(sizeof(struct zpipe_pool_stat_args) == 88, "pool_stat");
 static_assert(sizeof(struct zpipe_alloc_args) == 56, "alloc");
 static_assert(sizeof(struct zpipe_forward_args) == 56, "forward");
@@ -32,6 +32,9 @@ static_assert(sizeof(struct zpipe_complete_args) == 16, "complete");
 static_assert(sizeof(struct zpipe_cancel_args) == 8, "cancel");
 static_assert(sizeof(struct zpipe_set_args) == 24, "set");
 static_assert(sizeof(struct zpipe_reset_args) == 24, "reset");
+static_assert(sizeof(struct zpipe_preserve_args) == 48, "preserve");
+static_assert(sizeof(struct zpipe_release_args) == 16, "release");
+static_assert(sizeof(struct zpipe_export_args) == 16, "export");
 static_assert(sizeof(struct zpipe_tee_args) == 24, "tee");
 static_assert(sizeof(struct zpipe_post_args) == 32, "post");
 static_assert(sizeof(struct zpipe_unpost_args) == 56, "unpost");
@@ -65,7 +68,7 @@ struct verb {
 #define RESERVED(_type)	((int)offsetof(struct zpipe_##_type##_args, __reserved))
 
 static const struct verb verbs[] = {
-	VERB(CREATE, create, ON_DEVICE, 0xb, RESERVED(create)),
+	VERB(CREATE, create, ON_DEVICE, 0xf, RESERVED(create)),
 	VERB(INFO, info, ON_WRITER | ON_READER, 0, -1),
 	VERB(STAT, stat, ON_WRITER | ON_READER, 0, RESERVED(stat)),
 	VERB(ALLOC, alloc, ON_WRITER, 0x1, -1),
@@ -76,6 +79,9 @@ static const struct verb verbs[] = {
 	VERB(CANCEL, cancel, ON_WRITER | ON_READER, 0, -1),
 	VERB(SET, set, ON_WRITER | ON_READER, 0, RESERVED(set)),
 	VERB(RESET, reset, ON_WRITER | ON_READER, 0, RESERVED(reset)),
+	VERB(PRESERVE, preserve, ON_READER, 0, -1),
+	VERB(RELEASE, release, ON_READER, 0, RESERVED(release)),
+	VERB(EXPORT, export, ON_READER, 0, -1),
 	VERB(TEE, tee, ON_READER, 0x3, RESERVED(tee)),
 	VERB(POOL_CREATE, pool_create, ON_DEVICE, 0, RESERVED(pool_create)),
 	VERB(FORWARD, forward, ON_WRITER, 0x1, -1),
@@ -90,6 +96,17 @@ static unsigned long command(unsigned int nr, unsigned int size)
 
 /* The source of FORWARD. */
 static int forward_from;
+/* For verbs that need a handle. */
+static struct zt_end *reader;
+
+static __u64 make_handle(void)
+{
+	struct zt_kept kept;
+	int ret = zt_preserve(reader, 0, 16, &kept);
+
+	/* The reader may have completed before; then any will do. */
+	return ret ? 1 : kept.handle;
+}
 
 /* Arguments with which the verb does as little as it can and succeeds in the fixture. */
 static void harmless(const struct verb *v, void *buffer)
@@ -118,6 +135,15 @@ static void harmless(const struct verb *v, void *buffer)
 		((struct zpipe_forward_args *)buffer)->length = 1;
 		((struct zpipe_forward_args *)buffer)->position = 16;
 		break;
+	case ZPIPE_NR_PRESERVE:
+		((struct zpipe_preserve_args *)buffer)->length = 16;
+		break;
+	case ZPIPE_NR_RELEASE:
+		((struct zpipe_release_args *)buffer)->handle = make_handle();
+		break;
+	case ZPIPE_NR_EXPORT:
+		((struct zpipe_export_args *)buffer)->handle = make_handle();
+		break;
 	case ZPIPE_NR_SET:
 		((struct zpipe_set_args *)buffer)->pause = ZPIPE_KEEP;
 		((struct zpipe_set_args *)buffer)->resume = ZPIPE_KEEP;
@@ -142,6 +168,7 @@ FIXTURE_SETUP(abi)
 	ASSERT_EQ(0, zt_pipe_open(&self->other, ZT_ARGS(ZT_PAGE, 4 * ZT_PAGE)));
 	ASSERT_EQ(0, zt_put(&self->other.w, 16));
 	forward_from = self->other.r.fd;
+	reader = &self->p.r;
 }
 
 FIXTURE_TEARDOWN(abi)
@@ -158,7 +185,7 @@ static int fd_for(FIXTURE_DATA(abi) *self, const struct verb *v)
 	return v->on & ON_WRITER ? self->p.w.fd : self->p.r.fd;
 }
 
-/* What CREATE or TEE made, should it have succeeded. */
+/* The fd that CREATE, EXPORT or TEE made, should it have succeeded. */
 static void drop(const struct verb *v, const void *buffer)
 {
 	const struct zpipe_create_args *a = buffer;
@@ -169,6 +196,8 @@ static void drop(const struct verb *v, const void *buffer)
 	}
 	if (v->nr == ZPIPE_NR_POOL_CREATE)
 		close(((const struct zpipe_pool_create_args *)buffer)->out_fd);
+	if (v->nr == ZPIPE_NR_EXPORT)
+		close(((const struct zpipe_export_args *)buffer)->out_fd);
 	if (v->nr == ZPIPE_NR_TEE)
 		close(((const struct zpipe_tee_args *)buffer)->out_fd);
 }
@@ -176,8 +205,9 @@ static void drop(const struct verb *v, const void *buffer)
 /* COMPLETE and RESET change what the others see, so they come last where calls succeed. */
 static const struct verb *in_order(size_t i)
 {
-	static const unsigned char order[] = { 0, 1, 2, 3, 4, 5, 6, 8, 9, 11, 12, 13, 7,
-						10 };
+	static const unsigned char order[] = {
+		0, 1, 2, 3, 4, 5, 6, 8, 9, 11, 12, 13, 14, 15, 16, 7, 10,
+	};
 
 	return &verbs[order[i]];
 }
@@ -193,8 +223,8 @@ TEST_F(abi, numbers_are_the_published_ones)
 	EXPECT_EQ(0xc0207a80U, (unsigned int)ZPIPE_IOC_POOL_CREATE);
 	EXPECT_EQ(0xc0587a83U, (unsigned int)ZPIPE_IOC_POOL_STAT);
 	EXPECT_EQ(0xc0387a81U, (unsigned int)ZPIPE_IOC_CREATE);
-	EXPECT_EQ(0xc0f87a82U, (unsigned int)ZPIPE_IOC_INFO);
-	EXPECT_EQ(0xc1007a83U, (unsigned int)ZPIPE_IOC_STAT);
+	EXPECT_EQ(0xc1107a82U, (unsigned int)ZPIPE_IOC_INFO);
+	EXPECT_EQ(0xc1207a83U, (unsigned int)ZPIPE_IOC_STAT);
 	EXPECT_EQ(0xc0387a84U, (unsigned int)ZPIPE_IOC_ALLOC);
 	EXPECT_EQ(0xc0287a85U, (unsigned int)ZPIPE_IOC_FLUSH);
 	EXPECT_EQ(0xc0407a86U, (unsigned int)ZPIPE_IOC_READ);
@@ -203,6 +233,9 @@ TEST_F(abi, numbers_are_the_published_ones)
 	EXPECT_EQ(0xc0087a89U, (unsigned int)ZPIPE_IOC_CANCEL);
 	EXPECT_EQ(0xc0187a8aU, (unsigned int)ZPIPE_IOC_SET);
 	EXPECT_EQ(0xc0187a8bU, (unsigned int)ZPIPE_IOC_RESET);
+	EXPECT_EQ(0xc0307a8cU, (unsigned int)ZPIPE_IOC_PRESERVE);
+	EXPECT_EQ(0xc0107a8dU, (unsigned int)ZPIPE_IOC_RELEASE);
+	EXPECT_EQ(0xc0107a8eU, (unsigned int)ZPIPE_IOC_EXPORT);
 	EXPECT_EQ(0xc0387a8fU, (unsigned int)ZPIPE_IOC_FORWARD);
 	EXPECT_EQ(0xc0187a90U, (unsigned int)ZPIPE_IOC_TEE);
 	EXPECT_EQ(0xc0207a91U, (unsigned int)ZPIPE_IOC_POST);
@@ -359,7 +392,7 @@ TEST_F(abi, unknown_number_enotty)
 
 	for (i = 0; i < 3; i++) {
 		for (nr = 0; nr < 256; nr++) {
-			if (nr >= ZPIPE_NR_POOL_CREATE && nr <= ZPIPE_NR_RESET)
+			if (nr >= ZPIPE_NR_POOL_CREATE && nr <= ZPIPE_NR_EXPORT)
 				continue;
 			if (nr >= ZPIPE_NR_FORWARD && nr <= ZPIPE_NR_UNPOST)
 				continue;

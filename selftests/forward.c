@@ -240,7 +240,7 @@ TEST_F(forward, target_reader_that_goes_gives_everything_back)
 TEST_F(forward, wrong_source_is_refused)
 {
 	struct zpipe_stat_args before, after;
-	struct zt_pipe contig;
+	struct zt_pipe contig, guarded;
 
 	ASSERT_EQ(0, put_all(&self->from.w, 100));
 	before = zt_stat(&self->to.w);
@@ -252,9 +252,47 @@ TEST_F(forward, wrong_source_is_refused)
 	ASSERT_EQ(0, zt_pipe_open(&contig, ZT_ARGS(ZT_PAGE, CAPACITY, .flags = ZPIPE_F_CONTIG)));
 	EXPECT_EQ(-EINVAL, zt_forward(&contig.w, &self->from.r, 0, 1, 0, NULL));
 	zt_pipe_close(&contig);
+	ASSERT_EQ(0, zt_pipe_open(&guarded, ZT_ARGS(ZT_PAGE, CAPACITY, .flags = ZPIPE_F_GUARDED)));
+	EXPECT_EQ(-EINVAL, zt_forward(&guarded.w, &self->from.r, 0, 1, 0, NULL));
+	EXPECT_EQ(-EINVAL, zt_forward(&self->to.w, &guarded.r, 0, 1, 0, NULL));
+	zt_pipe_close(&guarded);
 	after = zt_stat(&self->to.w);
 	EXPECT_EQ(before.out_granted, after.out_granted);
 	EXPECT_EQ(0, after.out_forwarded);
+}
+
+TEST_F(forward, source_in_spare_segments)
+{
+	struct zt_kept kept;
+
+	if (variant->shared)
+		return;
+	ASSERT_EQ(0, put_all(&self->from.w, CAPACITY));
+	ASSERT_EQ(0, zt_preserve(&self->from.r, 0, CAPACITY, &kept));
+	ASSERT_EQ(0, zt_take(&self->from.r, CAPACITY));
+	ASSERT_EQ(0, put_all(&self->from.w, 2 * ZT_PAGE));
+	ASSERT_EQ(0, forward(self, CAPACITY, 2 * ZT_PAGE, 0));
+	ASSERT_EQ(0, zt_take(&self->from.r, 2 * ZT_PAGE));
+	ASSERT_EQ(0, zt_release(&self->from.r, kept.handle));
+	EXPECT_EQ(0, check(self, 2 * ZT_PAGE, 2 * ZT_PAGE));
+}
+
+TEST_F(forward, target_with_nothing_but_spare_segments_enobufs)
+{
+	struct zt_kept kept;
+
+	if (variant->shared)
+		return;
+	ASSERT_EQ(0, put_all(&self->to.w, CAPACITY));
+	ASSERT_EQ(0, zt_preserve(&self->to.r, 0, CAPACITY, &kept));
+	ASSERT_EQ(0, zt_take(&self->to.r, CAPACITY));
+	ASSERT_EQ(0, put_all(&self->from.w, 2 * ZT_PAGE));
+	EXPECT_EQ(-ENOBUFS, zt_forward(&self->to.w, &self->from.r, 0, 2 * ZT_PAGE, CAPACITY, NULL));
+	EXPECT_EQ(CAPACITY, zt_granted(&self->to.w));
+	EXPECT_EQ(-1, zt_kept_mismatch(&self->to.r, &kept));
+	ASSERT_EQ(0, zt_release(&self->to.r, kept.handle));
+	EXPECT_EQ(0, zt_forward(&self->to.w, &self->from.r, 0, 2 * ZT_PAGE, CAPACITY, NULL));
+	EXPECT_EQ(CAPACITY + 2 * ZT_PAGE, zt_granted(&self->to.w));
 }
 
 TEST_F(forward, range_outside_of_what_the_source_has_einval)

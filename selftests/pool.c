@@ -81,6 +81,16 @@ static bool somebody_waits(void *arg)
 	return zt_pool_stat(*(int *)arg).out_waiting > 0;
 }
 
+TEST_F(pool, nothing_is_preserved_einval)
+{
+	struct zt_kept kept;
+
+	ASSERT_EQ(0, zt_put(&self->a.w, 100));
+	EXPECT_EQ(-EINVAL, zt_preserve(&self->a.r, 0, 100, &kept));
+	EXPECT_EQ(0, zt_stat(&self->a.r).out_preserved_handles);
+	EXPECT_EQ(0, zt_take(&self->a.r, 100));
+}
+
 TEST(pool_has_defaults)
 {
 	int pool = zt_pool(0, 0, ZPIPE_POOL_IDLE);
@@ -144,6 +154,7 @@ TEST_F(pool, pipe_in_it_is_checked)
 	EXPECT_EQ(-EINVAL, zt_create(IN_POOL(self->fd, 9 * ZT_PAGE)));
 	EXPECT_EQ(-EINVAL, zt_create(IN_POOL(self->fd, 0, .segment_size = 2 * ZT_PAGE)));
 	EXPECT_EQ(-EINVAL, zt_create(IN_POOL(self->fd, 0, .flags = ZPIPE_F_CONTIG)));
+	EXPECT_EQ(-EINVAL, zt_create(IN_POOL(self->fd, 0, .flags = ZPIPE_F_GUARDED)));
 	EXPECT_EQ(-EINVAL, zt_create(IN_POOL(self->fd, 0, .pause = 1, .resume = 2)));
 	EXPECT_EQ(fds, zt_open_fds());
 	after = zt_pool_stat(self->fd);

@@ -18,9 +18,11 @@
 static const char * const events[] = {
 	"zpipe_create", "zpipe_destroy", "zpipe_alloc", "zpipe_flush", "zpipe_read",
 	"zpipe_advance", "zpipe_complete", "zpipe_cancel", "zpipe_set", "zpipe_reset",
-	"zpipe_reject", "zpipe_tee", "zpipe_post", "zpipe_unpost", "zpipe_forward",
+	"zpipe_reject", "zpipe_tee", "zpipe_preserve", "zpipe_release", "zpipe_export",
+	"zpipe_post", "zpipe_unpost", "zpipe_forward",
 	"zpipe_segment_open", "zpipe_segment_free", "zpipe_pause",
 	"zpipe_resume", "zpipe_wait_begin", "zpipe_wait_end", "zpipe_wake", "zpipe_copy",
+	"zpipe_seal",
 	"zpipe_splice",
 };
 
@@ -259,6 +261,43 @@ TEST_F(trace, advance_once_with_its_position)
 	EXPECT_EQ(1, counted(self, "zpipe_advance"));
 }
 
+TEST_F(trace, preserve_release_and_export_once_with_their_range)
+{
+	static const char * const names[] = { "zpipe_preserve", "zpipe_release", "zpipe_export" };
+	struct zt_kept kept;
+	int i, fd;
+
+	ASSERT_EQ(0, zt_put(&self->p.w, 100));
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, watch(self, names[i],
+				   "pipe == %llu && position == 20 && length == 30 && ret == 0",
+				   (unsigned long long)self->p.id));
+	}
+	ASSERT_EQ(0, zt_preserve(&self->p.r, 20, 30, &kept));
+	fd = zt_export(&self->p.r, kept.handle);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, zt_release(&self->p.r, kept.handle));
+	for (i = 0; i < 3; i++) {
+		EXPECT_EQ(1, counted(self, names[i]))
+			TH_LOG("%s", names[i]);
+	}
+	close(fd);
+}
+
+TEST_F(trace, preserve_and_release_that_fail)
+{
+	struct zt_kept kept;
+
+	ASSERT_EQ(0, watch(self, "zpipe_preserve", "pipe == %llu && ret == %d",
+			   (unsigned long long)self->p.id, -EINVAL));
+	ASSERT_EQ(0, watch(self, "zpipe_release", "pipe == %llu && ret == %d",
+			   (unsigned long long)self->p.id, -EINVAL));
+	EXPECT_EQ(-EINVAL, zt_preserve(&self->p.r, 0, 1, &kept));
+	EXPECT_EQ(-EINVAL, zt_release(&self->p.r, 1));
+	EXPECT_EQ(1, counted(self, "zpipe_preserve"));
+	EXPECT_EQ(1, counted(self, "zpipe_release"));
+}
+
 TEST_F(trace, refused_call_is_a_reject_too)
 {
 	ASSERT_EQ(0, watch(self, "zpipe_reject", "pipe == %llu && ret == %d",
@@ -371,6 +410,23 @@ TEST_F(trace, copies_are_counted_in_bytes)
 	EXPECT_EQ(1, counted(self, "zpipe_copy"));
 	ASSERT_EQ(77, read(self->p.r.fd, buffer, 100));
 	EXPECT_EQ(2, counted(self, "zpipe_copy"));
+}
+
+TEST_F(trace, seal_once_with_what_is_published)
+{
+	struct zpipe_alloc_args grant;
+	struct zt_pipe g;
+
+	ASSERT_EQ(0, zt_pipe_open(&g, ZT_ARGS(ZT_PAGE, 4 * ZT_PAGE, .flags = ZPIPE_F_GUARDED)));
+	ASSERT_EQ(0, watch(self, "zpipe_seal", "pipe == %llu && position == 100 && length == 50",
+			   (unsigned long long)g.id));
+	ASSERT_EQ(0, zt_put(&g.w, 100));
+	EXPECT_EQ(0, counted(self, "zpipe_seal"));
+	ASSERT_EQ(0, zt_alloc(&g.w, 100, 50, 50, &grant));
+	ASSERT_EQ(0, zt_flush(&g.w, 150, 0, NULL));
+	ASSERT_EQ(0, zt_flush(&g.w, 150, 0, NULL));
+	EXPECT_EQ(1, counted(self, "zpipe_seal"));
+	zt_pipe_close(&g);
 }
 
 TEST_F(trace, mapped_bytes_are_no_copy)

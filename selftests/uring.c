@@ -218,4 +218,54 @@ TEST_F(uring, registered_writer_mapping_is_a_destination_on_every_lap)
 	}
 }
 
+/* In a guarded pipe the registered pages are nobody's as soon as they are published. */
+TEST_F(uring, registered_memory_of_a_guarded_writer_reaches_no_reader)
+{
+	struct zpipe_alloc_args grant;
+	struct io_uring_sqe sqe;
+	struct zt_pipe g;
+	struct iovec iov;
+	int pipefd[2];
+
+	ASSERT_EQ(0, pipe(pipefd));
+	ASSERT_EQ(0, zt_pipe_open(&g, ZT_ARGS(SIZE, 2 * SIZE, .flags = ZPIPE_F_GUARDED)));
+	ASSERT_EQ(0, zt_alloc(&g.w, 0, SIZE, SIZE, &grant));
+	iov = (struct iovec){ g.w.data + grant.out_offset, SIZE };
+	if (syscall(SYS_io_uring_register, self->ring.fd, IORING_REGISTER_BUFFERS, &iov, 1)) {
+		ASSERT_EQ(EOPNOTSUPP, errno);
+		SKIP(return, "this kernel registers no memory of files");
+	}
+	ASSERT_EQ(0, zt_fill_grant(&g.w, &grant, SIZE));
+	ASSERT_EQ(0, zt_flush(&g.w, SIZE, 0, NULL));
+	EXPECT_EQ(SIZE, zt_stat(&g.w).out_copied_seal);
+	memset(self->buffer, 0xbb, SIZE);
+	ASSERT_EQ(SIZE, write(pipefd[1], self->buffer, SIZE));
+	sqe = request(IORING_OP_READ_FIXED, pipefd[0], iov.iov_base, SIZE);
+	submit(&self->ring, &sqe);
+	EXPECT_EQ(SIZE, result(&self->ring));
+	EXPECT_EQ(0, zt_take(&g.r, SIZE));
+	zt_pipe_close(&g);
+	close(pipefd[0]);
+	close(pipefd[1]);
+}
+
+/* Nor have they a claim on memory that was rolled back and is granted again. */
+TEST_F(uring, registered_memory_of_a_guarded_writer_is_not_granted_again)
+{
+	struct zpipe_alloc_args grant;
+	struct zt_pipe g;
+	struct iovec iov;
+
+	ASSERT_EQ(0, zt_pipe_open(&g, ZT_ARGS(SIZE, 2 * SIZE, .flags = ZPIPE_F_GUARDED)));
+	ASSERT_EQ(0, zt_alloc(&g.w, 0, SIZE, SIZE, &grant));
+	iov = (struct iovec){ g.w.data + grant.out_offset, SIZE };
+	if (syscall(SYS_io_uring_register, self->ring.fd, IORING_REGISTER_BUFFERS, &iov, 1)) {
+		ASSERT_EQ(EOPNOTSUPP, errno);
+		SKIP(return, "this kernel registers no memory of files");
+	}
+	ASSERT_EQ(0, zt_alloc(&g.w, 0, 2 * SIZE, 0, &grant));
+	EXPECT_EQ(SIZE / ZT_PAGE, zt_stat(&g.w).out_replaced_pages);
+	zt_pipe_close(&g);
+}
+
 TEST_HARNESS_MAIN

@@ -69,6 +69,10 @@ static size_t first_output(unsigned int nr, size_t size)
 		return offsetof(struct zpipe_pool_create_args, out_fd);
 	case ZPIPE_NR_FORWARD:
 		return offsetof(struct zpipe_forward_args, out_flags);
+	case ZPIPE_NR_PRESERVE:
+		return offsetof(struct zpipe_preserve_args, out_handle);
+	case ZPIPE_NR_EXPORT:
+		return offsetof(struct zpipe_export_args, out_fd);
 	case ZPIPE_NR_UNPOST:
 		return offsetof(struct zpipe_unpost_args, out_cookie);
 	case ZPIPE_NR_TEE:
@@ -242,6 +246,36 @@ int zt_tee(int fd, __u32 flags, struct zpipe_tee_args *out)
 	return zt_ioctl(fd, ZPIPE_IOC_TEE, out);
 }
 
+int zt_preserve(struct zt_end *r, __u64 position, __u64 len, struct zt_kept *out)
+{
+	int ret;
+
+	memset(out->spans, ZT_POISON, sizeof(out->spans));
+	out->args = (struct zpipe_preserve_args){ .position = position,
+						  .length = len,
+						  .nr_spans = ZT_SPANS,
+						  .spans = (uintptr_t)out->spans };
+	ret = zt_ioctl(r->fd, ZPIPE_IOC_PRESERVE, &out->args);
+	out->handle = ret ? 0 : out->args.out_handle;
+	return ret;
+}
+
+int zt_release(struct zt_end *r, __u64 handle)
+{
+	struct zpipe_release_args args = { .handle = handle };
+
+	return zt_ioctl(r->fd, ZPIPE_IOC_RELEASE, &args);
+}
+
+/* The buffer's fd, or -errno. */
+int zt_export(struct zt_end *r, __u64 handle)
+{
+	struct zpipe_export_args args = { .handle = handle };
+	int ret = zt_ioctl(r->fd, ZPIPE_IOC_EXPORT, &args);
+
+	return ret ? ret : args.out_fd;
+}
+
 int zt_info(int fd, struct zpipe_info_args *out)
 {
 	*out = (struct zpipe_info_args){ .flags = 0 };
@@ -280,20 +314,49 @@ static unsigned char *map_region(int fd, const struct zpipe_region *region, int 
 	return base;
 }
 
+/* The window twice, and the spare region behind it. */
+static unsigned char *map_data(const struct zt_end *e, int prot)
+{
+	size_t size = e->info.out_data.size, spare = e->info.out_spare.size;
+	unsigned char *base = mmap(NULL, 2 * size + spare, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+				   -1, 0);
+	int i;
+
+	if (base == MAP_FAILED)
+		return NULL;
+	for (i = 0; i < 3; i++) {
+		size_t length = i < 2 ? size : spare;
+
+		if (length && mmap(base + i * size, length, prot, MAP_SHARED | MAP_FIXED, e->fd,
+				   i < 2 ? e->info.out_data.offset : e->info.out_spare.offset) ==
+				      MAP_FAILED) {
+			int saved = errno;
+
+			munmap(base, 2 * size + spare);
+			errno = saved;
+			return NULL;
+		}
+	}
+	return base;
+}
+
 int zt_end_map(struct zt_end *e, int fd)
 {
 	int both = PROT_READ | PROT_WRITE, ret;
-	bool writer;
+	bool writer, guarded;
 
 	*e = (struct zt_end){ .fd = fd };
 	ret = zt_info(fd, &e->info);
 	if (ret)
 		return ret;
 	writer = e->info.out_role == ZPIPE_ROLE_WRITER;
+	guarded = e->info.out_flags & ZPIPE_F_GUARDED;
 	e->state = map_region(fd, &e->info.out_state, PROT_READ, 1);
-	e->writer = map_region(fd, &e->info.out_writer, writer ? both : PROT_READ, 1);
-	e->reader = map_region(fd, &e->info.out_reader, writer ? PROT_READ : both, 1);
-	e->data = map_region(fd, &e->info.out_data, writer ? both : PROT_READ, 2);
+	e->writer = map_region(fd, &e->info.out_writer,
+			       writer && !guarded ? both : PROT_READ, 1);
+	e->reader = map_region(fd, &e->info.out_reader,
+			       writer || guarded ? PROT_READ : both, 1);
+	e->data = map_data(e, writer ? both : PROT_READ);
 	if (!e->state || !e->writer || !e->reader || !e->data) {
 		ret = -errno;
 		zt_end_unmap(e);
@@ -310,7 +373,7 @@ void zt_end_unmap(struct zt_end *e)
 	if (e->reader)
 		munmap(e->reader, e->info.out_reader.size);
 	if (e->data)
-		munmap(e->data, 2 * e->info.out_data.size);
+		munmap(e->data, 2 * e->info.out_data.size + e->info.out_spare.size);
 	e->state = NULL;
 	e->writer = NULL;
 	e->reader = NULL;
@@ -398,6 +461,41 @@ ssize_t zt_mismatch(const void *src, __u64 position, size_t len)
 	return -1;
 }
 
+/* May a span be here? */
+static bool is_place(const struct zt_end *e, __u64 offset, __u64 len)
+{
+	__u64 window = e->info.out_window, segment = e->info.out_segment_size;
+
+	if (offset < window)
+		return len && len <= window;
+	/* A spare segment is alone. */
+	return len && offset >= 2 * window && offset + len <= 2 * window + e->info.out_spare.size &&
+	       offset / segment == (offset + len - 1) / segment;
+}
+
+/* -1, or the position of the first byte of a preserved range that is not what it was. */
+long long zt_kept_mismatch(const struct zt_end *r, const struct zt_kept *kept)
+{
+	__u64 at = kept->args.position;
+	__u32 i;
+
+	if (kept->args.out_nr_spans > ZT_SPANS)
+		zt_die("a range of %u spans", kept->args.out_nr_spans);
+	for (i = 0; i < kept->args.out_nr_spans; i++) {
+		const struct zpipe_span *s = &kept->spans[i];
+		ssize_t bad;
+
+		if (!is_place(r, s->offset, s->length))
+			zt_die("span %u is %llu+%llu", i, (unsigned long long)s->offset,
+			       (unsigned long long)s->length);
+		bad = zt_mismatch(r->data + s->offset, at, s->length);
+		if (bad >= 0)
+			return at + bad;
+		at += s->length;
+	}
+	return at == kept->args.position + kept->args.length ? -1 : (long long)at;
+}
+
 void zt_check_view(const struct zt_end *r, const struct zt_view *view)
 {
 	const struct zpipe_read_args *a = &view->args;
@@ -410,7 +508,7 @@ void zt_check_view(const struct zt_end *r, const struct zt_view *view)
 		const struct zpipe_span *s = &view->spans[i];
 		ssize_t bad;
 
-		if (!s->length || s->length > r->info.out_window || s->offset >= r->info.out_window)
+		if (!is_place(r, s->offset, s->length))
 			zt_die("span %u is %llu+%llu", i, (unsigned long long)s->offset,
 			       (unsigned long long)s->length);
 		bad = zt_mismatch(r->data + s->offset, at, s->length);
@@ -430,7 +528,7 @@ int zt_fill_grant(struct zt_end *w, const struct zpipe_alloc_args *grant, __u64 
 {
 	if (grant->out_length < len)
 		return -EMSGSIZE;
-	if (grant->out_offset >= w->info.out_window || grant->out_length > w->info.out_window)
+	if (!is_place(w, grant->out_offset, grant->out_length))
 		zt_die("grant is %llu+%llu", (unsigned long long)grant->out_offset,
 		       (unsigned long long)grant->out_length);
 	zt_fill(w->data + grant->out_offset, grant->position, len);

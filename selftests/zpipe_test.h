@@ -39,7 +39,10 @@
 				      .capacity = (_capacity),				\
 				      .pool_fd = -1, ##__VA_ARGS__ })
 
-/* One end: its fd and, where mapped, its four regions (the data window twice). */
+/*
+ * One end: its fd and, where mapped, its regions (the data window twice, and the spare region
+ * behind it).
+ */
 struct zt_end {
 	int fd;
 	struct zpipe_info_args info;
@@ -58,6 +61,13 @@ struct zt_pipe {
 /* What READ answered, and where the bytes are. */
 struct zt_view {
 	struct zpipe_read_args args;
+	struct zpipe_span spans[ZT_SPANS];
+};
+
+/* A preserved range: its handle, or 0, and where the bytes are. */
+struct zt_kept {
+	__u64 handle;
+	struct zpipe_preserve_args args;
 	struct zpipe_span spans[ZT_SPANS];
 };
 
@@ -102,6 +112,9 @@ int zt_cancel(struct zt_end *e, __u32 what);
 int zt_set(struct zt_end *e, __u64 pause, __u64 resume);
 int zt_reset(struct zt_end *e, struct zpipe_reset_args *out);
 int zt_tee(int fd, __u32 flags, struct zpipe_tee_args *out);
+int zt_preserve(struct zt_end *r, __u64 position, __u64 len, struct zt_kept *out);
+int zt_release(struct zt_end *r, __u64 handle);
+int zt_export(struct zt_end *r, __u64 handle);
 int zt_info(int fd, struct zpipe_info_args *out);
 struct zpipe_stat_args zt_stat(const struct zt_end *e);
 
@@ -191,6 +204,7 @@ __u32 zt_events(const struct zt_end *e);
 /* The oracle: what byte stands at a stream position. */
 void zt_fill(void *dst, __u64 position, size_t len);
 ssize_t zt_mismatch(const void *src, __u64 position, size_t len);
+long long zt_kept_mismatch(const struct zt_end *r, const struct zt_kept *kept);
 void zt_check_view(const struct zt_end *r, const struct zt_view *view);
 int zt_fill_grant(struct zt_end *w, const struct zpipe_alloc_args *grant, __u64 len);
 
@@ -217,6 +231,13 @@ ssize_t zt_splice_join(struct zt_splice *bg);
 void zt_join(pthread_t thread);
 void zt_spawn(pthread_t *thread, void *(*fn)(void *), void *arg);
 int zt_wait_child(pid_t child);
+
+/* Touching memory that may not be there (SIGBUS, SIGSEGV): the byte or -1; does it work? One
+ * thread at a time.
+ */
+int zt_peek(const unsigned char *at);
+bool zt_can_read(const unsigned char *at);
+bool zt_can_write(unsigned char *at);
 
 /* Random numbers whose seed is printed (ZPIPE_SEED repeats a run) and ZPIPE_LONG. */
 __u64 zt_seed(void);

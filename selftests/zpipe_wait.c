@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -232,6 +233,47 @@ __u64 zt_random(__u64 *state)
 bool zt_long(void)
 {
 	return getenv("ZPIPE_LONG");
+}
+
+static sigjmp_buf refused;
+
+static void refuse(int sig)
+{
+	siglongjmp(refused, sig);
+}
+
+/* A byte, or -1 where there is none to be had. */
+static int touch(unsigned char *at, bool store)
+{
+	struct sigaction act = { .sa_handler = refuse }, bus, segv;
+	volatile int byte = -1;
+
+	sigaction(SIGBUS, &act, &bus);
+	sigaction(SIGSEGV, &act, &segv);
+	if (!sigsetjmp(refused, 1)) {
+		if (store)
+			*(volatile unsigned char *)at = 0x5a;
+		byte = store ? 0x5a : *(volatile unsigned char *)at;
+	}
+	sigaction(SIGBUS, &bus, NULL);
+	sigaction(SIGSEGV, &segv, NULL);
+	return byte;
+}
+
+int zt_peek(const unsigned char *at)
+{
+	return touch((unsigned char *)(uintptr_t)at, false);
+}
+
+bool zt_can_read(const unsigned char *at)
+{
+	return zt_peek(at) >= 0;
+}
+
+/* Leaves 0x5a there. */
+bool zt_can_write(unsigned char *at)
+{
+	return touch(at, true) >= 0;
 }
 
 /* How many files this process has open. */

@@ -21,7 +21,16 @@
  * nanoseconds, 0 for ever (zp_deadline() makes one). A handle is used by one
  * thread at a time; functions that take an fd may be called by any thread.
  * The memory is shared: the process at the other end can change published
- * bytes while they are read, so copy before you validate, unless you trust it.
+ * bytes while they are read, so copy before you validate, unless you trust it
+ * or the pipe is guarded.
+ *
+ * Guarded pipes (ZP_GUARDED) are for ends that do not trust each other: what a
+ * view shows does not change until it is consumed, whatever the writer does,
+ * and neither end sees memory that is not its turn (SIGBUS). Everything works
+ * the same, but each flush, read and advance is a system call; a flush that
+ * does not end at the border of a page wastes the rest of it; and the memory
+ * of a view cannot be handed to O_DIRECT, vmsplice or MSG_ZEROCOPY. The choice
+ * is made in zp_create(), for good; zp_query() tells it of any fd.
  *
  * A pipe and its mappings are inherited over fork(); fds are close-on-exec.
  */
@@ -32,6 +41,7 @@
 #include <zpipe/view.h>
 #include <zpipe/writer.h>
 #include <zpipe/reader.h>
+#include <zpipe/kept.h>
 #include <zpipe/stream.h>
 #include <zpipe/future.h>
 
@@ -63,12 +73,12 @@ ZP_API int zp_create(const struct zp_create_opts *opts, int *writer_fd, int *rea
 
 /**
  * zp_query() - what an fd is, and the geometry of its pipe
- * @fd: any fd; nothing is mapped
+ * @fd: any fd; nothing is mapped. A buffer (zp_export()) is no end of a pipe
  * @info: out; info->sz is set by the caller
  *
  * Source: ZPIPE_IOC_INFO, checked as for mapping.
  *
- * Return: 0; -EBADF: not an fd of zpipe; -EPROTO: answers that make no sense;
+ * Return: 0; -EBADF: not an end of a pipe; -EPROTO: answers that make no sense;
  * -EPROTONOSUPPORT: a later version of the interface; -EINVAL: info->sz.
  */
 ZP_API int zp_query(int fd, struct zp_info *info);

@@ -12,17 +12,19 @@
 #include "tap.h"
 
 #define WINDOW	4096U
+#define SEGMENT	1024U
 #define ENTRIES	8
 
 static struct zpipe_descriptor table[ENTRIES];
 static uint64_t opened;
-static unsigned char window[2 * WINDOW];
+static unsigned char window[3 * WINDOW];
 static struct zp_span spans[ENTRIES];
 static uint64_t ends[ENTRIES];
 static struct zp_walk walk;
 
 static const struct zp_chain chain = {
 	.table = table, .mask = ENTRIES - 1, .opened = &opened, .window = WINDOW, .data = window,
+	.segment = SEGMENT, .spare = WINDOW,
 };
 
 static void begin(void)
@@ -304,7 +306,51 @@ static void finds(void)
 	EXPECT_EQ(zp_chain_open_start(&chain), 200);
 }
 
+static void spare_segments(void)
+{
+	begin();
+	add(0, WINDOW - SEGMENT);
+	add(SEGMENT, 2 * WINDOW + SEGMENT);
+	add(2 * SEGMENT, 2 * WINDOW + 2 * SEGMENT);
+	add(3 * SEGMENT, 3 * WINDOW - SEGMENT);
+	add(4 * SEGMENT, 2 * WINDOW);
+	add(5 * SEGMENT, 0);
+	ASSERT_EQ(zp_chain_walk(&chain, 100, 5 * SEGMENT + 10, &walk), 0);
+	EXPECT_EQ(walk.nr_spans, 6);
+	span_is(0, WINDOW - SEGMENT + 100, SEGMENT - 100);
+	span_is(1, 2 * WINDOW + SEGMENT, SEGMENT);
+	span_is(2, 2 * WINDOW + 2 * SEGMENT, SEGMENT);
+	span_is(3, 3 * WINDOW - SEGMENT, SEGMENT);
+	span_is(4, 2 * WINDOW, SEGMENT);
+	span_is(5, 0, 10);
+}
+
+static void spare_outside(void)
+{
+	static const struct {
+		uint64_t offset, length;
+	} bad[] = {
+		{ 3 * WINDOW, 1 }, { 2 * WINDOW, SEGMENT + 1 }, { WINDOW, 1 },
+		{ 2 * WINDOW - 1, 1 }, { 2 * WINDOW + SEGMENT - 1, 2 }, { UINT64_MAX, 1 },
+	};
+	struct zp_chain none = chain;
+	size_t i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		begin();
+		add(0, bad[i].offset);
+		EXPECT_EQ(zp_chain_walk(&chain, 0, bad[i].length, &walk), -EPROTO);
+	}
+	none.spare = 0;
+	begin();
+	add(0, 2 * WINDOW);
+	EXPECT_EQ(zp_chain_walk(&chain, 0, 1, &walk), 0);
+	EXPECT_EQ(zp_chain_walk(&none, 0, 1, &walk), -EPROTO);
+}
+
 static const struct tap_test tests[] = {
+	{ "walk.spare_segments_are_spans_of_their_own", spare_segments },
+	{ "walk.offset_outside_the_spare_segments_eproto", spare_outside },
 	{ "walk.inside_one_entry_is_one_span", one },
 	{ "walk.over_two_entries_is_two_spans", two },
 	{ "walk.adjacent_entries_are_one_span", adjacent },

@@ -57,6 +57,9 @@ REFUSED(data_mismatch, info.out_data.size -= 4096, -EPROTO)
 REFUSED(odd_segment, info.out_segment_size = 5000, -EPROTO)
 REFUSED(tiny_segment, (info.out_segment_size = 1024, info.out_nr_segments = 16), -EPROTO)
 REFUSED(no_segments, info.out_nr_segments = 0, -EPROTO)
+REFUSED(short_spare, (info.out_spare.offset = ZPIPE_OFF_SPARE, info.out_spare.size = 4096), -EPROTO)
+REFUSED(odd_spare, (info.out_spare.offset = 100, info.out_spare.size = info.out_window), -EPROTO)
+REFUSED(a_buffer, info.out_role = ZPIPE_ROLE_BUFFER, -EBADF)
 REFUSED(no_capacity, info.out_capacity = 0, -EPROTO)
 REFUSED(big_capacity, info.out_capacity = info.out_window + 1, -EPROTO)
 REFUSED(odd_table, info.out_table_entries = 7, -EPROTO)
@@ -278,6 +281,9 @@ static const struct tap_test tests[] = {
 	{ "open.segment_no_power_of_two_eproto", odd_segment },
 	{ "open.segment_below_a_page_eproto", tiny_segment },
 	{ "open.no_segments_eproto", no_segments },
+	{ "open.spare_region_of_another_size_eproto", short_spare },
+	{ "open.odd_spare_region_eproto", odd_spare },
+	{ "open.a_buffer_is_no_end_ebadf", a_buffer },
 	{ "open.no_capacity_eproto", no_capacity },
 	{ "open.capacity_above_window_eproto", big_capacity },
 	{ "open.table_no_power_of_two_eproto", odd_table },

@@ -50,16 +50,18 @@ static void random_programs(uint64_t seed)
 	printf("# grants %lu again %lu nobufs %lu rollbacks %lu refused %lu bytes %lu\n",
 	       counts.grants, counts.again, counts.nobufs, counts.rollbacks, counts.refused,
 	       counts.bytes);
+	printf("# preserved %lu, over budget %lu\n", counts.preserved, counts.budget);
 	result(counts.grants && counts.again && counts.nobufs && counts.rollbacks &&
-	       counts.refused && counts.bytes, "random programs agree with the reference");
+	       counts.refused && counts.bytes && counts.preserved && counts.budget,
+	       "random programs agree with the reference");
 }
 
 /* A chain of four segments of 16 bytes. */
 struct small {
-	struct zpipe_slot slot[4];
+	struct zpipe_slot slot[8];
 	struct zpipe_slots slots;
-	struct zpipe_descriptor table[8];
-	struct zpipe_run run[8];
+	struct zpipe_descriptor table[16];
+	struct zpipe_run run[16];
 	u64 opened, granted;
 	struct zpipe_chain chain;
 };
@@ -69,7 +71,7 @@ static void make(struct small *s, bool contig)
 	memset(s, 0, sizeof(*s));
 	zpipe_slots_init(&s->slots, s->slot, 4);
 	s->chain = (struct zpipe_chain){
-		.slots = &s->slots, .table = s->table, .run = s->run, .mask = 7, .shift = 4,
+		.slots = &s->slots, .table = s->table, .run = s->run, .mask = 15, .shift = 4,
 		.opened_word = &s->opened, .granted_word = &s->granted, .contig = contig,
 		.quota = 4,
 	};
@@ -177,9 +179,31 @@ static void positions_do_not_wrap(void)
 	       "a position that might wrap is refused");
 }
 
+/* A byte for each page of four, until the table, which has half as many entries, is full. */
+static void full_table_is_waited_for(void)
+{
+	struct zpipe_plan plan;
+	struct small s;
+	u64 position;
+	bool ok = true;
+
+	make(&s, false);
+	s.chain.page = 4;
+	s.chain.mask = 7;
+	for (position = 0; position < 8; position++) {
+		ok = ok && !grant(&s, position, 1, 1, &plan) && plan.offset == position * 4;
+		s.chain.sealed = position + 1;
+		zpipe_chain_publish(&s.chain, position + 1);
+	}
+	ok = ok && grant(&s, 8, 1, 1, &plan) == -EAGAIN && plan.wait == 1;
+	advance(&s, 1, 1);
+	ok = ok && !grant(&s, 8, 1, 1, &plan) && plan.offset == 32;
+	result(ok, "a guarded pipe with a full table is waited for");
+}
+
 int main(int argc, char **argv)
 {
-	printf("TAP version 13\n1..7\n");
+	printf("TAP version 13\n1..8\n");
 	random_programs(argc > 1 ? strtoull(argv[1], NULL, 0) : 88172645463325252ULL);
 	random_programs(0x9e3779b97f4a7c15ULL);
 	hot_memory_is_reused_first();
@@ -187,5 +211,6 @@ int main(int argc, char **argv)
 	whole_window_only_when_empty();
 	partial_run_comes_back();
 	positions_do_not_wrap();
+	full_table_is_waited_for();
 	return failures ? 1 : 0;
 }

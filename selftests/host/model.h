@@ -21,6 +21,8 @@
  * @rollbacks: positions taken back
  * @refused: hostile words refused
  * @bytes: bytes that a reader compared
+ * @preserved: bytes that were preserved
+ * @budget: preserves refused because no spare slot was left
  */
 struct model_counts {
 	unsigned long grants;
@@ -29,6 +31,8 @@ struct model_counts {
 	unsigned long rollbacks;
 	unsigned long refused;
 	unsigned long bytes;
+	unsigned long preserved;
+	unsigned long budget;
 };
 
 /* Runs a program; aborts with a message where chain and reference differ. */

@@ -36,7 +36,7 @@ struct side {
 	u32 expected[SHADOW];	/* by position */
 };
 
-static struct zpipe_slot slot[SLOTS];
+static struct zpipe_slot slot[2 * SLOTS];	/* the spare ones are never used */
 static struct zpipe_slots slots;
 static struct side side[2];
 static u32 memory[WINDOW];
@@ -173,7 +173,7 @@ static void forward(struct side *from, struct side *to)
 		to->expected[(to->committed + i) % SHADOW] = from->expected[(at + i) % SHADOW];
 	to->committed += end - at;
 	k = zpipe_chain_index(&from->chain, at);
-	while (zpipe_chain_piece(&from->chain, &k, at, end, &piece)) {
+	while (zpipe_chain_stretch(&from->chain, &k, at, end, &piece)) {
 		u64 skew = piece.offset % (1 << SHIFT);
 
 		plan.offset = piece.offset;

@@ -33,8 +33,11 @@
  *	ETIMEDOUT	the deadline passed
  *	EINTR		a signal; every call can be repeated as it was
  *	EMSGSIZE	longer than the pipe can ever hold
- *	ENOBUFS		all memory is the writer's own unpublished bytes; for CREATE,
- *			the pool has no segment left to reserve
+ *	ENOBUFS		all memory is the writer's own unpublished bytes, or what
+ *			the reader has preserved stands in the way; PRESERVE: the
+ *			reader may keep no more; CREATE: the pool has no segment
+ *			left to reserve
+ *	ESTALE		a handle that was released
  *	EBUSY		the same operation is outstanding; it is untouched
  *	EPROTO		nothing outstanding to advance; a shared word that lies
  *	ESHUTDOWN	this end has completed
@@ -87,9 +90,38 @@
  * its start position lie at its offset of the data window, up to the start of
  * entry k + 1. `opened` counts the entries ever opened. Step into entry k only
  * when a load-acquired published is greater than its start (it is final then),
- * and remember an end only when it is no greater than such a published. Check
- * offset < window before use; map the window twice, back to back, and a run
- * that wraps is still one piece.
+ * and remember an end only when it is no greater than such a published. Map the
+ * window twice, back to back, and a run that wraps is still one piece; map the
+ * spare region behind that, and every offset is one from the first byte of the
+ * window. Check offsets before use: below one window it is a run of up to a
+ * window; from two to three windows it is in a spare segment, within which the
+ * run ends. Nothing begins in the second turn.
+ *
+ * Guarded pipes (ZPIPE_F_GUARDED) are for ends that do not trust each other.
+ * The flag is immutable, and INFO tells it of a received fd too. What differs:
+ *
+ *	All positions move by ioctl. Both ends may map every region but the
+ *	writer its data read-only only (EACCES), and SHARED is EINVAL: READ,
+ *	FLUSH and ADVANCE do the whole operation.
+ *
+ *	FLUSH, COMPLETE and write(2) seal what they publish: before the reader
+ *	hears of a byte, its page is gone from every mapping of the writer, in
+ *	every process, and a page that anything else still refers to (a transfer
+ *	under way, a registered buffer, a vmsplice) is replaced by a copy. What
+ *	a reader was shown does not change until it consumes it.
+ *
+ *	A page never holds both published and unpublished bytes. FLUSH to a
+ *	position inside a page ends the grant (granted becomes that position):
+ *	bytes behind it are taken back, the rest of the page reads as zero, and
+ *	the next ALLOC begins on another page. After a position at a page's
+ *	border the grant goes on. So a flush of few bytes costs a page, and a
+ *	view has more spans.
+ *
+ *	The writer can touch the pages of its grant only, a reader those that
+ *	hold published bytes it has not consumed: anything else is SIGBUS. A
+ *	reader maps its own view (out_data tells where), which no system call
+ *	can pin: O_DIRECT, MSG_ZEROCOPY, vmsplice and ptrace get EFAULT or EIO.
+ *	The ordinary write(2) and send(2) from it work.
  *
  * Changelog:
  *	1	first version
@@ -115,8 +147,7 @@
 #define ZPIPE_IOC_MAGIC		'z'
 
 /*
- * The numbers. They are never reused. 0x8c to 0x8e (PRESERVE, RELEASE, EXPORT)
- * are kept for verbs that this version does not have: they answer ENOTTY.
+ * The numbers. They are never reused.
  */
 enum {
 	ZPIPE_NR_POOL_CREATE	= 0x80,
@@ -131,6 +162,9 @@ enum {
 	ZPIPE_NR_CANCEL		= 0x89,
 	ZPIPE_NR_SET		= 0x8a,
 	ZPIPE_NR_RESET		= 0x8b,
+	ZPIPE_NR_PRESERVE	= 0x8c,
+	ZPIPE_NR_RELEASE	= 0x8d,
+	ZPIPE_NR_EXPORT		= 0x8e,
 	ZPIPE_NR_FORWARD	= 0x8f,
 	ZPIPE_NR_TEE		= 0x90,
 	ZPIPE_NR_POST		= 0x91,
@@ -142,20 +176,30 @@ enum {
 #define ZPIPE_OFF_WRITER	0x0000010000000000ULL
 #define ZPIPE_OFF_READER	0x0000020000000000ULL
 #define ZPIPE_OFF_DATA		0x0000030000000000ULL
+#define ZPIPE_OFF_SPARE		0x0000040000000000ULL
+#define ZPIPE_OFF_VIEW		0x0000050000000000ULL
 #define ZPIPE_OFF_MASK		0xffffff0000000000ULL
+
+/* The view of each reader of a guarded pipe, one after the other. */
+#define ZPIPE_VIEW_SPAN		(1ULL << 32)
+#define ZPIPE_VIEWS		256
 
 /* Features, INFO's out_features. */
 #define ZPIPE_FEAT_CONTIG	(1ULL << 0)	/* ZPIPE_F_CONTIG is known */
 #define ZPIPE_FEAT_RW		(1ULL << 1)	/* read(2) and write(2) */
+#define ZPIPE_FEAT_PRESERVE	(1ULL << 2)	/* PRESERVE, RELEASE */
+#define ZPIPE_FEAT_EXPORT	(1ULL << 3)	/* EXPORT */
 #define ZPIPE_FEAT_FORWARD	(1ULL << 4)	/* FORWARD */
 #define ZPIPE_FEAT_TEE		(1ULL << 5)	/* TEE */
 #define ZPIPE_FEAT_POOL		(1ULL << 6)	/* POOL_CREATE */
+#define ZPIPE_FEAT_GUARDED	(1ULL << 7)	/* ZPIPE_F_GUARDED is known */
 #define ZPIPE_FEAT_POST		(1ULL << 8)	/* ZPIPE_F_POSTED, POST and UNPOST */
 #define ZPIPE_FEAT_URING	(1ULL << 10)	/* IORING_OP_URING_CMD */
 
 /* CREATE flags. */
 #define ZPIPE_F_CONTIG		(1U << 0)	/* every view is one span */
 #define ZPIPE_F_NONBLOCK	(1U << 1)	/* both fds get O_NONBLOCK */
+#define ZPIPE_F_GUARDED		(1U << 2)	/* the ends do not trust each other */
 #define ZPIPE_F_POSTED		(1U << 3)	/* the reader supplies the memory: POST */
 
 /* Result flags, any verb's out_flags. */
@@ -205,7 +249,7 @@ struct zpipe_pool_create_args {
 
 /**
  * struct zpipe_create_args - make a pipe (on /dev/zpipe)
- * @flags: ZPIPE_F_*
+ * @flags: ZPIPE_F_*; GUARDED does not go with CONTIG or POSTED (EINVAL)
  * @segment_size: bytes; a power of two, raised to a page; 0 for the default:
  *	64 KiB, or less where the capacity is below 1 MiB. In a pool, its own
  *	or 0
@@ -215,8 +259,8 @@ struct zpipe_pool_create_args {
  *	ZPIPE_DEFAULT for three quarters of the capacity
  * @resume: it returns once fewer than this are; 1 to @pause, 0 counts as 1;
  *	ZPIPE_DEFAULT for half of @pause
- * @pool_fd: -1 for a private pool, or what POOL_CREATE has answered. CONTIG
- *	and POSTED need a private one: EINVAL
+ * @pool_fd: -1 for a private pool, or what POOL_CREATE has answered. CONTIG,
+ *	POSTED and GUARDED need a private one: EINVAL
  * @__reserved: must be 0
  * @out_writer_fd: the writer end, close-on-exec
  * @out_reader_fd: the reader end, close-on-exec
@@ -242,7 +286,8 @@ struct zpipe_create_args {
 /* out_role of INFO. */
 #define ZPIPE_ROLE_WRITER	1
 #define ZPIPE_ROLE_READER	2
-#define ZPIPE_ROLE_POOL		3	/* only the fields up to out_nr_segments are not 0 */
+#define ZPIPE_ROLE_BUFFER	3
+#define ZPIPE_ROLE_POOL		4	/* only the fields up to out_nr_segments are not 0 */
 
 /**
  * struct zpipe_region - one mmap-able region
@@ -273,7 +318,8 @@ struct zpipe_region {
  * @out_state: state region: read-only for both ends
  * @out_writer: writer region: the writer end may map it writable
  * @out_reader: reader region: the reader end may map it writable
- * @out_data: data window: the writer end may map it writable; map it twice
+ * @out_data: data window: the writer end may map it writable; map it twice.
+ *	Guarded: where this end finds it
  * @out_opened_at: byte in the state region of `opened` (u64)
  * @out_granted_at: ... of `granted` (u64)
  * @out_reader_wake_at: ... of `reader_wake_at` (u64)
@@ -298,6 +344,10 @@ struct zpipe_region {
  *	the reader region that the writer sees belongs to the only reader that has
  *	not ended, and 0 otherwise: then FLUSH answers with the slowest reader's
  * @out_reader_index: which of the pipe's readers this fd is; 0 is that of CREATE
+ * @out_spare: spare region: as @out_data, but map it once, behind the two
+ *	turns of the window. Its size is 0 where nothing can be preserved
+ * @out_data_at: of a buffer: where in its data region the bytes begin
+ * @out_nr_spans: of a buffer: pieces the bytes make there, see EXPORT
  */
 struct zpipe_info_args {
 	__u32 flags;
@@ -337,6 +387,9 @@ struct zpipe_info_args {
 	__u64 out_index;
 	__u32 out_sole_reader_at;
 	__u32 out_reader_index;
+	struct zpipe_region out_spare;
+	__u32 out_data_at;
+	__u32 out_nr_spans;
 };
 
 /**
@@ -384,6 +437,12 @@ struct zpipe_descriptor {
  * @out_spliced_out: bytes that splice(2) took out by page reference
  * @out_spliced_in: bytes that splice(2) and sendfile(2) brought in; they are in
  *	@out_copied_write, too
+ * @out_copied_seal: guarded: bytes copied because the writer, or a transfer of
+ *	its, still referred to their page when they were published
+ * @out_preserved_bytes: what this reader, or of a writer all readers, preserve;
+ *	a byte counts for each handle
+ * @out_preserved_handles: in so many handles
+ * @out_spare_pages: pages of @out_data_pages in spare segments
  * @out_forwards: FORWARD calls
  * @out_forwarded: bytes appended by them
  * @out_adopted_pages: pages of other pools among these, so far
@@ -419,6 +478,10 @@ struct zpipe_stat_args {
 	__u64 out_posts;
 	__u64 out_spliced_out;
 	__u64 out_spliced_in;
+	__u64 out_copied_seal;
+	__u64 out_preserved_bytes;
+	__u64 out_preserved_handles;
+	__u64 out_spare_pages;
 	__u64 out_forwards;
 	__u64 out_forwarded;
 	__u64 out_adopted_pages;
@@ -522,7 +585,7 @@ struct zpipe_flush_args {
 /**
  * struct zpipe_span - a contiguous piece of the data window
  * @offset: bytes; @offset + @length may pass the window's end, into the second
- *	mapping
+ *	mapping. In a spare segment it is two windows or more
  * @length: bytes
  */
 struct zpipe_span {
@@ -665,6 +728,87 @@ struct zpipe_reset_args {
 	__u64 out_position;
 };
 
+/**
+ * struct zpipe_preserve_args - keep a range of the stream (reader)
+ * @position: of its first byte; not consumed yet
+ * @length: bytes, at least 1; all of them published
+ * @flags: must be 0
+ * @nr_spans: room at @spans, in entries; 0 for none wanted
+ * @spans: user pointer to struct zpipe_span; where the bytes are
+ * @out_handle: for RELEASE and EXPORT; never 0
+ * @out_nr_spans: spans the bytes make; only the first @nr_spans were written
+ * @out_segments: spare segments that went into service for it
+ *
+ * The bytes stay where they are, and what they are, until RELEASE: after
+ * ADVANCE, whatever the writer sends on, and when it is gone. Ranges may
+ * overlap and be released in any order; a segment is kept, with all that is in
+ * it, as long as a range has a byte there.
+ *
+ * A preserved segment is lost to the stream, so a spare one takes its place. Its
+ * memory is taken here and charged to the caller, not to the writer, whose
+ * stream does not become shorter; it goes back after RELEASE. ENOMEM, EDQUOT:
+ * there is none for it. ENOBUFS: no spare segment is left (there are as many as
+ * the pipe has), the module's limit of bytes for one reader, or 65536 handles.
+ * While something is preserved, a view of a ZPIPE_F_CONTIG pipe may have more
+ * than one span, and an ALLOC of several segments may find no run (ENOBUFS).
+ *
+ * Handles belong to the reader: they are released when it completes or is
+ * closed, and so a RESET finds none. A pipe with posted buffers, whose memory
+ * is the reader's anyway, has none either, nor has a guarded one, whose readers
+ * are shown pages and not segments, nor one of a shared pool, where the other
+ * pipes would lose what is kept: EINVAL.
+ */
+struct zpipe_preserve_args {
+	__u64 position;
+	__u64 length;
+	__u32 flags;
+	__u32 nr_spans;
+	__u64 spans;
+	__u64 out_handle;
+	__u32 out_nr_spans;
+	__u32 out_segments;
+};
+
+/**
+ * struct zpipe_release_args - keep a range no longer (reader)
+ * @handle: of PRESERVE
+ * @flags: must be 0
+ * @__reserved: must be 0
+ *
+ * ESTALE: it was released before. EINVAL: there never was such a handle.
+ */
+struct zpipe_release_args {
+	__u64 handle;
+	__u32 flags;
+	__u32 __reserved;
+};
+
+/**
+ * struct zpipe_export_args - make a file of a preserved range (reader)
+ * @handle: of PRESERVE; it stays, and may be released at once
+ * @flags: must be 0
+ * @out_fd: a buffer, close-on-exec
+ *
+ * The buffer keeps the bytes when the handle, both ends and the pipe are gone,
+ * and can be passed on. It is like a small read-only file: read(2), pread(2),
+ * lseek(2), always readable for poll(2), and mmap(2), shared and read-only, at
+ * out_data of its INFO. The region is the whole pages that the bytes lie in;
+ * they begin at out_data_at. Usually that is one piece; where the writer left a
+ * segment before its end the next piece begins at another page (out_nr_spans),
+ * and READ says where each is. INFO answers positions too: out_consumed is that
+ * of the first byte, out_published the one behind the last, out_capacity the
+ * length. INFO, STAT and READ are the verbs of a buffer; READ never waits.
+ *
+ * In a cooperative pipe, who maps a buffer also sees what else the first and
+ * the last page hold: bytes of the stream before and behind the range. read(2)
+ * never shows more than the range.
+ */
+struct zpipe_export_args {
+	__u64 handle;
+	__u32 flags;
+	__s32 out_fd;
+};
+
 #define ZPIPE_TEE_F_DETACH	(1U << 0)	/* never slow the writer down: see below */
 #define ZPIPE_TEE_F_NONBLOCK	(1U << 1)	/* the fd gets O_NONBLOCK */
 
@@ -729,7 +873,8 @@ struct zpipe_tee_args {
  * goes on where the one before it stopped. Waits like ALLOC, when the bytes or
  * their segments are more than the pipe can hold now. EMSGSIZE: more than it
  * can ever hold: forward less. EINVAL: the range, the source is this very
- * pipe, or this pipe is CONTIG or POSTED. EBUSY: somebody has pinned a page of
+ * pipe, this pipe is CONTIG or POSTED, or one of the two is GUARDED. ENOBUFS, as
+ * by ALLOC: also when what this pipe's readers preserve stands in the way. EBUSY: somebody has pinned a page of
  * it, for a device; only across pools. Errors of the source reader's own calls, such
  * as ESHUTDOWN, are answered as well.
  */
@@ -839,6 +984,10 @@ struct zpipe_unpost_args {
 #define ZPIPE_IOC_CANCEL	_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_CANCEL, struct zpipe_cancel_args)
 #define ZPIPE_IOC_SET		_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_SET, struct zpipe_set_args)
 #define ZPIPE_IOC_RESET		_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_RESET, struct zpipe_reset_args)
+#define ZPIPE_IOC_PRESERVE	_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_PRESERVE, \
+				      struct zpipe_preserve_args)
+#define ZPIPE_IOC_RELEASE	_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_RELEASE, struct zpipe_release_args)
+#define ZPIPE_IOC_EXPORT	_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_EXPORT, struct zpipe_export_args)
 #define ZPIPE_IOC_TEE		_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_TEE, struct zpipe_tee_args)
 #define ZPIPE_IOC_POST		_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_POST, struct zpipe_post_args)
 #define ZPIPE_IOC_UNPOST	_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_UNPOST, struct zpipe_unpost_args)

@@ -51,6 +51,7 @@
 /* zp_create_opts.flags and zp_info.flags */
 #define ZP_CONTIG	1	/* every view is one span, as long as possible */
 #define ZP_NONBLOCK	2	/* both fds get O_NONBLOCK */
+#define ZP_GUARDED	4	/* published bytes cannot change; not with ZP_CONTIG */
 #define ZP_POSTED	8	/* the reader supplies the memory: zp_stream_create() */
 
 /* zp_open_opts.flags */
@@ -70,11 +71,12 @@
 /* zp_info.role */
 #define ZP_ROLE_WRITER	1
 #define ZP_ROLE_READER	2
+#define ZP_ROLE_BUFFER	3
 
 /**
  * struct zp_create_opts - what zp_create() makes
  * @sz: sizeof(struct zp_create_opts)
- * @flags: ZP_CONTIG, ZP_NONBLOCK
+ * @flags: ZP_CONTIG, ZP_NONBLOCK, ZP_GUARDED
  * @segment_size: bytes, a power of two; 0 for the kernel's choice
  * @capacity: bytes the pipe can hold; 0 for the default, 1 MiB
  * @pause: zp_flush() waits once so many bytes are unexamined; 0 for three
@@ -165,7 +167,8 @@ struct zp_open_opts {
  * struct zp_info - what zp_query() tells about an fd
  * @sz: sizeof(struct zp_info), set by the caller
  * @role: ZP_ROLE_*, of the fd
- * @flags: ZP_CONTIG, ZP_NONBLOCK: as created
+ * @flags: ZP_CONTIG, ZP_NONBLOCK, ZP_GUARDED: as created. Who has received an
+ *	fd from somebody it does not trust insists on ZP_GUARDED
  * @id: the pipe's number, as in traces
  * @features: ZPIPE_FEAT_* of linux/zpipe.h
  * @capacity: most bytes the pipe holds
@@ -228,8 +231,13 @@ struct zp_info {
  * @replaced_pages: pages given fresh to a segment because somebody (a splice,
  *	a zero-copy send, a disk) still referred to the old ones
  * @readers: readers that have an fd
+ * @copied_seal: guarded: bytes copied because the writer still referred to
+ *	their page when they were published
  * @spliced_out: bytes that splice(2) took out by page reference
  * @spliced_in: bytes that splice(2) and sendfile(2) brought in, by a copy
+ * @preserved_bytes: what this reader, or of a writer all readers, preserve
+ * @preserved_handles: in so many calls of zp_preserve()
+ * @spare_pages: pages of @data_pages in segments that replace preserved ones
  * @forwards: FORWARD calls
  * @forwarded: bytes appended by them, without a copy
  * @adopted_pages: pages of other pools among these
@@ -261,8 +269,12 @@ struct zp_stat {
 	uint64_t rejects;
 	uint64_t replaced_pages;
 	uint64_t readers;
+	uint64_t copied_seal;
 	uint64_t spliced_out;
 	uint64_t spliced_in;
+	uint64_t preserved_bytes;
+	uint64_t preserved_handles;
+	uint64_t spare_pages;
 	uint64_t forwards;
 	uint64_t forwarded;
 	uint64_t adopted_pages;

@@ -186,7 +186,8 @@ static inline int zp_commit(struct zp_writer *w, size_t n)
  * @w: the handle
  *
  * A reader that is awake finds the bytes; one that sleeps does not until the
- * next zp_flush(). One store.
+ * next zp_flush(). One store. In a guarded pipe nothing is visible before the
+ * next zp_flush(), which alone can publish.
  * Source: PipeWriter's Commit without Flush, as System.IO.Channels had it.
  */
 static inline void zp_publish(struct zp_writer *w)
