@@ -97,7 +97,7 @@ int preserve_report(void)
 	uint64_t handle;
 	int ret;
 
-	ret = raw_create(&pipe, 0);
+	ret = raw_create(&pipe, 0, 0);
 	if (!ret && write(pipe.writer, message, sizeof(message)) != MESSAGE)
 		ret = -EIO;
 	if (ret) {
