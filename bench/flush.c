@@ -4,8 +4,9 @@
  *
  * One process is both ends of a pipe of two messages and moves one message again and again: take a
  * grant, store to every page of it, flush; read, load from every page, advance. The clock is read
- * around each step. In a guarded pipe the flush takes the pages away from the writer and the advance
- * takes them away from the reader, so both touch them with faults: those are the two steps between.
+ * around each step. In a guarded pipe the flush takes the pages away from the writer and the
+ * advance takes them away from the reader, so both touch them with faults: those are the two steps
+ * between.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -49,7 +50,7 @@ static int move_one(struct both *both, size_t length, uint64_t took[STEPS])
 		.consumed = both->position + length, .examined = ZPIPE_KEEP,
 	};
 	uint64_t at[STEPS + 1];
-	volatile unsigned char *byte;
+	unsigned char *byte;
 
 	at[ALLOC] = now();
 	if (ioctl(both->pipe.writer, ZPIPE_IOC_ALLOC, &alloc))
@@ -57,7 +58,7 @@ static int move_one(struct both *both, size_t length, uint64_t took[STEPS])
 	at[STORE] = now();
 	byte = both->writer + alloc.out_offset;
 	for (size_t i = 0; i < length; i += PAGE)
-		byte[i] = 1;
+		__atomic_store_n(&byte[i], 1, __ATOMIC_RELAXED);
 	at[FLUSH] = now();
 	if (ioctl(both->pipe.writer, ZPIPE_IOC_FLUSH, &flush))
 		return -errno;
@@ -67,7 +68,7 @@ static int move_one(struct both *both, size_t length, uint64_t took[STEPS])
 	at[LOAD] = now();
 	byte = both->reader + span.offset;
 	for (size_t i = 0; i < span.length; i += PAGE)
-		(void)byte[i];
+		__atomic_load_n(&byte[i], __ATOMIC_RELAXED);
 	at[ADVANCE] = now();
 	if (ioctl(both->pipe.reader, ZPIPE_IOC_ADVANCE, &advance))
 		return -errno;

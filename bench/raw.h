@@ -22,8 +22,8 @@ struct raw_pipe {
 static inline int raw_create(struct raw_pipe *pipe, uint64_t capacity, uint32_t flags)
 {
 	struct zpipe_create_args args = {
-		.flags = flags, .capacity = capacity, .pause = ZPIPE_DEFAULT, .resume = ZPIPE_DEFAULT,
-		.pool_fd = -1,
+		.flags = flags, .capacity = capacity, .pool_fd = -1,
+		.pause = ZPIPE_DEFAULT, .resume = ZPIPE_DEFAULT,
 	};
 	int device = open("/dev/zpipe", O_RDWR | O_CLOEXEC);
 	int err;

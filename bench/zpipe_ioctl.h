@@ -4,8 +4,9 @@
  *
  * Included by the file of each of these systems, which has defined LINK_FLAGS: ZPIPE_F_*.
  *
- * The bytes are still written and read in place. The writer makes one FLUSH per message
- * and an ALLOC when its grant is used up, or a guarded pipe has ended it; the reader makes a READ and an ADVANCE for each step.
+ * The bytes are still written and read in place. The writer makes one FLUSH per message and an
+ * ALLOC when its grant is used up, or a guarded pipe has ended it; the reader makes a READ and an
+ * ADVANCE for each step.
  */
 #ifndef BENCH_ZPIPE_IOCTL_H
 #define BENCH_ZPIPE_IOCTL_H

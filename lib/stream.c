@@ -95,7 +95,7 @@ static int open_end(struct stream_end *end, int fd, uint32_t role,
 	return -EINVAL;
 }
 
-static short poll_now(const struct stream_end *end, short events)
+static int poll_now(const struct stream_end *end, short events)
 {
 	struct pollfd p = { .fd = end->map.fd, .events = events };
 

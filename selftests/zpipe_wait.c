@@ -242,22 +242,26 @@ static void refuse(int sig)
 	siglongjmp(refused, sig);
 }
 
+/* Outlives the jump out of touch(). */
+static int touched;
+
 /* A byte, or -1 where there is none to be had. */
 static int touch(unsigned char *at, bool store)
 {
 	struct sigaction act = { .sa_handler = refuse }, bus, segv;
-	volatile int byte = -1;
+
+	touched = -1;
 
 	sigaction(SIGBUS, &act, &bus);
 	sigaction(SIGSEGV, &act, &segv);
 	if (!sigsetjmp(refused, 1)) {
 		if (store)
-			*(volatile unsigned char *)at = 0x5a;
-		byte = store ? 0x5a : *(volatile unsigned char *)at;
+			__atomic_store_n(at, 0x5a, __ATOMIC_SEQ_CST);
+		touched = store ? 0x5a : __atomic_load_n(at, __ATOMIC_SEQ_CST);
 	}
 	sigaction(SIGBUS, &bus, NULL);
 	sigaction(SIGSEGV, &segv, NULL);
-	return byte;
+	return touched;
 }
 
 int zt_peek(const unsigned char *at)
