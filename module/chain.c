@@ -485,7 +485,7 @@ int zpipe_chain_plan(struct zpipe_chain *chain, u64 position, u64 min, u64 want,
 		const struct zpipe_run *run = run_of(chain, keep - 1);
 
 		used = position == chain->consumed ? 0 : slots_used(chain, keep - 1, position);
-		give_slots(chain, keep - 1, max(used, run->given), run->nr);
+		give_slots(chain, keep - 1, max_t(u32, used, run->given), run->nr);
 		/* An empty one is replaced rather than left. */
 		if (start_of(chain, keep - 1) == position)
 			plan->keep = keep - 1;
@@ -562,7 +562,7 @@ u32 zpipe_chain_commit(struct zpipe_chain *chain, const struct zpipe_plan *plan)
 			u32 used = slots_used(chain, chain->opened - 1, plan->position);
 
 			run = run_of(chain, chain->opened - 1);
-			used = max(used, run->given);
+			used = max_t(u32, used, run->given);
 			freed += put_slots(chain, chain->opened - 1, used, run->nr);
 			run->nr = used;
 		}
@@ -617,7 +617,7 @@ void zpipe_chain_close(struct zpipe_chain *chain, u64 position)
 	if (chain->opened > chain->first) {
 		u64 k = chain->opened - 1;
 		struct zpipe_run *run = run_of(chain, k);
-		u32 used = max(slots_used(chain, k, position), run->given);
+		u32 used = max_t(u32, slots_used(chain, k, position), run->given);
 
 		put_slots(chain, k, used, run->nr);
 		run->nr = used;

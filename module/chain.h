@@ -31,9 +31,9 @@
  * @fixed: bytes of the descriptor when it has not all of these slots; else 0
  */
 struct zpipe_run {
-	u32 nr;
-	u32 given;
-	u64 fixed;
+	u16 nr;
+	u16 given;
+	u32 fixed;
 };
 
 /**

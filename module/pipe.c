@@ -66,7 +66,9 @@ static int work_out(const struct zpipe_create_args *args, struct zpipe_user *use
 
 	if (capacity > READ_ONCE(zpipe_max_capacity) || segment > MAX_SEGMENT)
 		return -EINVAL;
-	if ((args->flags & ZPIPE_F_GUARDED) && capacity > ZPIPE_VIEW_SPAN - MAX_SEGMENT)
+	/* A view of a guarded window, and the length of a descriptor, have 32 bits. */
+	if ((args->flags & (ZPIPE_F_GUARDED | ZPIPE_F_POSTED)) &&
+	    capacity > ZPIPE_VIEW_SPAN - MAX_SEGMENT)
 		return -EINVAL;
 	if (!exempt && zpipe_user_is_soft(user, DIV_ROUND_UP(capacity, PAGE_SIZE))) {
 		if (args->capacity)

@@ -65,13 +65,14 @@ static void put_inode(struct inode *inode)
 /* Who pays for a segment, besides the pool's user; NULL for nobody. */
 static struct zpipe_user *payer_of(const struct zpipe_pool *pool, u32 index)
 {
-	return zpipe_slots_is_spare(&pool->slots, index) ? pool->payer[index - pool->slots.nr] :
-							   NULL;
+	if (!pool->payer || !zpipe_slots_is_spare(&pool->slots, index))
+		return NULL;
+	return pool->payer[index - pool->slots.nr];
 }
 
 static void set_payer(struct zpipe_pool *pool, u32 index, struct zpipe_user *user)
 {
-	if (zpipe_slots_is_spare(&pool->slots, index))
+	if (pool->payer && zpipe_slots_is_spare(&pool->slots, index))
 		pool->payer[index - pool->slots.nr] = user;
 }
 
@@ -158,12 +159,9 @@ struct zpipe_pool *zpipe_pool_create(u32 nr, u32 shift, bool exempt)
 	pool->segment = kvcalloc(2 * nr, sizeof(*pool->segment), GFP_KERNEL_ACCOUNT);
 	if (!pool->segment)
 		goto err_free_slots;
-	pool->payer = kvcalloc(nr, sizeof(*pool->payer), GFP_KERNEL_ACCOUNT);
-	if (!pool->payer)
-		goto err_free_segments;
 	pool->user = zpipe_user_get();
 	if (!pool->user)
-		goto err_free_payers;
+		goto err_free_segments;
 	pool->inode = get_inode();
 	if (IS_ERR(pool->inode)) {
 		ret = PTR_ERR(pool->inode);
@@ -173,8 +171,6 @@ struct zpipe_pool *zpipe_pool_create(u32 nr, u32 shift, bool exempt)
 
 err_put_user:
 	zpipe_user_put(pool->user);
-err_free_payers:
-	kvfree(pool->payer);
 err_free_segments:
 	kvfree(pool->segment);
 err_free_slots:
@@ -388,6 +384,26 @@ static void take_pages(struct zpipe_pool *pool, u32 index)
 	free_segment_pages(pool, index, pages, user);
 }
 
+/* Most pipes never preserve anything. */
+static int make_payers(struct zpipe_pool *pool)
+{
+	struct zpipe_user **payer;
+
+	if (READ_ONCE(pool->payer))
+		return 0;
+	payer = kvcalloc(pool->slots.nr, sizeof(*payer), GFP_KERNEL_ACCOUNT);
+	if (!payer)
+		return -ENOMEM;
+	mutex_lock(&pool->mutex);
+	if (!pool->payer) {
+		WRITE_ONCE(pool->payer, payer);
+		payer = NULL;
+	}
+	mutex_unlock(&pool->mutex);
+	kvfree(payer);
+	return 0;
+}
+
 /**
  * zpipe_pool_provide - see to it that a claimed spare segment has pages
  * @pool: the pool
@@ -400,6 +416,10 @@ static void take_pages(struct zpipe_pool *pool, u32 index)
  */
 int zpipe_pool_provide(struct zpipe_pool *pool, u32 index, struct zpipe_user *user, bool exempt)
 {
+	int ret = make_payers(pool);
+
+	if (ret)
+		return ret;
 	if (pool->segment[index].pages && payer_of(pool, index) != user)
 		take_pages(pool, index);
 	if (pool->segment[index].pages)

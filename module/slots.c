@@ -11,10 +11,10 @@ static void push(struct zpipe_slots *slots, u32 *top, u32 index)
 {
 	struct zpipe_slot *slot = &slots->slot[index];
 
-	slot->prev = ZPIPE_NO_SLOT;
-	slot->next = *top;
+	slot->prev = ZPIPE_NO_LINK;
+	slot->next = (u16)*top;
 	if (*top != ZPIPE_NO_SLOT)
-		slots->slot[*top].prev = index;
+		slots->slot[*top].prev = (u16)index;
 	*top = index;
 }
 
@@ -22,11 +22,11 @@ static void unlink(struct zpipe_slots *slots, u32 *top, u32 index)
 {
 	struct zpipe_slot *slot = &slots->slot[index];
 
-	if (slot->prev != ZPIPE_NO_SLOT)
+	if (slot->prev != ZPIPE_NO_LINK)
 		slots->slot[slot->prev].next = slot->next;
 	else
-		*top = slot->next;
-	if (slot->next != ZPIPE_NO_SLOT)
+		*top = slot->next == ZPIPE_NO_LINK ? ZPIPE_NO_SLOT : slot->next;
+	if (slot->next != ZPIPE_NO_LINK)
 		slots->slot[slot->next].prev = slot->prev;
 }
 

@@ -24,6 +24,9 @@
 
 #define ZPIPE_NO_SLOT	(~0U)
 
+/* The same in a link: these are as small as they can be, an idle pipe has many. */
+#define ZPIPE_NO_LINK	((u16)~0U)
+
 /**
  * struct zpipe_slot - one segment's bookkeeping
  * @next: below it in its stack; only while free or parked
@@ -34,8 +37,8 @@
  * @parked: a spare slot out of service
  */
 struct zpipe_slot {
-	u32 next;
-	u32 prev;
+	u16 next;
+	u16 prev;
 	u32 refs;
 	u32 give;
 	u32 holds : 31;

@@ -154,8 +154,9 @@ struct zpipe_segment {
  * @mutex: see above
  * @lock: see above
  * @segment: I, one for each slot, spare ones too
- * @payer: M, one for each spare slot: who pays for its pages, because it has
- *	preserved a range that they replace; or NULL for @user
+ * @payer: M, NULL until something is preserved; then one for each spare slot: who
+ *	pays for its pages, because it has preserved a range that they replace; or
+ *	NULL for @user
  * @slots: L
  * @shift: I, log2 of the segment size
  * @trimmed: its free segments were trimmed, and none was taken since; a hint

@@ -13,6 +13,7 @@
 #include_next <linux/types.h>
 
 typedef __u64 u64;
+typedef __u16 u16;
 typedef __u32 u32;
 
 #endif /* ZPIPE_HOST_TYPES_H */
