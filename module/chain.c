@@ -553,7 +553,7 @@ static void imagine_leaving(struct zpipe_chain *chain, struct zpipe_plan *plan, 
 		const struct zpipe_run *run = run_of(chain, keep - 1);
 		u32 used = position == chain->consumed ? 0 : slots_used(chain, keep - 1, position);
 
-		give_slots(chain, keep - 1, max(used, run->given), run->nr);
+		give_slots(chain, keep - 1, max_t(u32, used, run->given), run->nr);
 		/* An empty one is replaced rather than left. */
 		if (start_of(chain, keep - 1) == position)
 			plan->keep = keep - 1;
@@ -709,7 +709,8 @@ static u32 cut_last(struct zpipe_chain *chain, const struct zpipe_plan *plan)
 	if (chain->opened == chain->first)
 		return 0;
 	run = run_of(chain, chain->opened - 1);
-	used = max(slots_used(chain, chain->opened - 1, plan->position), run->given);
+	used = slots_used(chain, chain->opened - 1, plan->position);
+	used = max_t(u32, used, run->given);
 	freed = put_slots(chain, chain->opened - 1, used, run->nr);
 	run->nr = used;
 	if (run->forwarded)
@@ -830,7 +831,7 @@ static bool goes_on(const struct zpipe_chain *chain, const struct zpipe_plan *pl
 	run = run_of(chain, k);
 	return run->forwarded && start_of(chain, k) + run->fixed == plan->position &&
 	       run->given < run->nr && place_of(chain, k, plan->position) == piece->offset &&
-	       run->fixed + piece->length <= zpipe_chain_window(chain);
+	       run->fixed + piece->length <= min_t(u64, zpipe_chain_window(chain), ZPIPE_FIXED_MAX);
 }
 
 /* Most slots that a chain may hold with forwarded ones: a range may begin inside one. */
@@ -871,7 +872,8 @@ int zpipe_chain_plan_forward(struct zpipe_chain *chain, u64 position, u64 length
 
 	if (position < chain->published || position > chain->granted)
 		return -EINVAL;
-	if (length > capacity || nr > most || position > ZPIPE_POSITION_MAX)
+	if (length > min_t(u64, capacity, ZPIPE_FIXED_MAX) || nr > most ||
+	    position > ZPIPE_POSITION_MAX)
 		return -EMSGSIZE;
 	keep = begin_plan(chain, position, plan);
 	imagine_leaving(chain, plan, keep);
@@ -982,7 +984,7 @@ void zpipe_chain_close(struct zpipe_chain *chain, u64 position)
 	if (chain->opened > chain->first) {
 		u64 k = chain->opened - 1;
 		struct zpipe_run *run = run_of(chain, k);
-		u32 used = max(slots_used(chain, k, position), run->given);
+		u32 used = max_t(u32, slots_used(chain, k, position), run->given);
 
 		put_slots(chain, k, used, run->nr);
 		run->nr = used;

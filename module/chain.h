@@ -24,6 +24,9 @@
 /* Positions stay below this, so that sums with a window cannot wrap. */
 #define ZPIPE_POSITION_MAX	(1ULL << 62)
 
+/* Most bytes of a descriptor of fixed length, see struct zpipe_run. */
+#define ZPIPE_FIXED_MAX		(~0U)
+
 /**
  * struct zpipe_run - the slots a descriptor holds
  * @nr: slots of its run, from the one its offset is in
@@ -33,10 +36,10 @@
  *	behind them
  */
 struct zpipe_run {
-	u32 nr;
-	u32 given;
-	u64 fixed;
-	bool forwarded;
+	u16 nr : 15;
+	u16 forwarded : 1;
+	u16 given;
+	u32 fixed;
 };
 
 /**

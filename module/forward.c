@@ -17,8 +17,8 @@
 #include "forward.h"
 #include "idle.h"
 #include "pipe.h"
-#include "pool.h"
 #include "reader.h"
+#include "segment.h"
 #include "wait.h"
 #include "writer.h"
 #include "zpipe_trace.h"
@@ -30,14 +30,14 @@
 
 /**
  * struct chunk - pages of another pool that one slot will stand for
- * @pages: array of a segment's size, or NULL once the pool has it
- * @nr: pages that are referred to, from the front
+ * @segment: whose foreign pages they are; NULL once the pool has it
+ * @nr: pages that were referred to
  * @skew: bytes of the first page before the forwarded ones
  * @length: bytes that are forwarded
  * @slot: taken for it
  */
 struct chunk {
-	struct page **pages;
+	struct zpipe_segment *segment;
 	u32 nr;
 	u32 skew;
 	u64 length;
@@ -158,7 +158,7 @@ static u64 chunk_length(const struct zpipe_span *piece, u32 per_slot)
 static int count_chunks(struct zpipe_pipe *pipe, struct job *job)
 {
 	struct zpipe_pipe *source = job->reader->pipe;
-	u32 per_slot = zpipe_pool_segment_pages(pipe->pool), most = pipe->chain.quota + 2;
+	u32 per_slot = zpipe_segment_pages(pipe->pool), most = pipe->chain.quota + 2;
 	u64 at = job->args->source, end = at + job->args->length, k;
 	struct zpipe_span piece;
 	int ret;
@@ -188,8 +188,8 @@ static void empty_chunks(struct job *job)
 	for (i = 0; i < job->nr; i++) {
 		struct chunk *chunk = &job->chunk[i];
 
-		while (chunk->pages && chunk->nr)
-			put_page(chunk->pages[--chunk->nr]);
+		while (chunk->segment && chunk->segment->foreign)
+			put_page(chunk->segment->page[--chunk->segment->foreign]);
 	}
 }
 
@@ -199,21 +199,20 @@ static void free_chunks(struct job *job)
 
 	empty_chunks(job);
 	for (i = 0; i < job->nr; i++)
-		kvfree(job->chunk[i].pages);
+		kvfree(job->chunk[i].segment);
 	kvfree(job->chunk);
 }
 
 static int alloc_chunks(struct zpipe_pipe *pipe, struct job *job)
 {
-	u32 i, per_slot = zpipe_pool_segment_pages(pipe->pool);
+	u32 i;
 
 	job->chunk = kvcalloc(job->nr, sizeof(*job->chunk), GFP_KERNEL_ACCOUNT);
 	if (!job->chunk)
 		return -ENOMEM;
 	for (i = 0; i < job->nr; i++) {
-		job->chunk[i].pages = kvcalloc(per_slot, sizeof(*job->chunk[i].pages),
-					       GFP_KERNEL_ACCOUNT);
-		if (!job->chunk[i].pages) {
+		job->chunk[i].segment = zpipe_segment_alloc(pipe->pool);
+		if (!job->chunk[i].segment) {
 			free_chunks(job);
 			return -ENOMEM;
 		}
@@ -232,15 +231,16 @@ static int fill_chunk_locked(struct zpipe_pool *from, const struct zpipe_span *p
 	chunk->length = length;
 	for (offset = piece->offset - chunk->skew; offset < piece->offset + length;
 	     offset += PAGE_SIZE) {
-		struct page *page = zpipe_pool_page(from, offset);
+		struct page *page = zpipe_segment_page(from, offset);
 
 		if (!page)
 			return -EFAULT;
 		/* Its pool must not use it again, which a pin would make it do. */
-		if (!zpipe_pool_lend(page))
+		if (!zpipe_segment_lend(page))
 			return -EBUSY;
-		chunk->pages[chunk->nr++] = page;
+		chunk->segment->page[chunk->segment->foreign++] = page;
 	}
+	chunk->nr = chunk->segment->foreign;
 	return 0;
 }
 
@@ -248,7 +248,7 @@ static int fill_chunk_locked(struct zpipe_pool *from, const struct zpipe_span *p
 static int fill_some_locked(struct zpipe_pipe *pipe, struct job *job, u32 *i, u64 *at)
 {
 	struct zpipe_pipe *source = job->reader->pipe;
-	u32 per_slot = zpipe_pool_segment_pages(pipe->pool), pages = 0;
+	u32 per_slot = zpipe_segment_pages(pipe->pool), pages = 0;
 	u64 end = job->args->source + job->args->length;
 	u64 k = zpipe_chain_index(&source->chain, *at);
 	struct zpipe_span piece = {};
@@ -358,9 +358,9 @@ static int adopt_chunks(struct zpipe_pipe *pipe, struct job *job, struct zpipe_p
 	for (i = 0; !ret && i < job->nr; i++) {
 		struct chunk *chunk = &job->chunk[i];
 
-		ret = zpipe_pool_adopt(pipe->pool, chunk->slot, chunk->pages, chunk->nr);
+		ret = zpipe_segment_adopt(pipe->pool, chunk->slot, chunk->segment);
 		if (!ret)
-			chunk->pages = NULL;
+			chunk->segment = NULL;
 		cond_resched();
 	}
 	zpipe_wait_lock(pipe);

@@ -14,6 +14,7 @@
 #include "compat.h"
 #include "idle.h"
 #include "pool.h"
+#include "segment.h"
 #include "share.h"
 #include "wait.h"
 
@@ -29,7 +30,7 @@ static unsigned long idle_pages(const struct zpipe_pool *pool)
 	unsigned long nr = READ_ONCE(pool->slots.stack[ZPIPE_SLOT_WARM].nr) +
 			   READ_ONCE(pool->slots.stack[ZPIPE_SLOT_FOREIGN].nr);
 
-	return nr * zpipe_pool_segment_pages(pool);
+	return nr * zpipe_segment_pages(pool);
 }
 
 /* Returns whether it is worth coming again. */
@@ -50,8 +51,8 @@ static bool look_at_pool(struct zpipe_pool *pool)
 	/* A segment for the open grant of each pipe stays besides the idle ones. */
 	most = pool->idle + pool->slots.members;
 	zpipe_wait_unlock_pool(pool);
-	zpipe_pool_trim(pool, pool->idle, false);
-	return atomic_long_read(&pool->pages) > (long)most * zpipe_pool_segment_pages(pool);
+	zpipe_segment_trim(pool, pool->idle, false);
+	return atomic_long_read(&pool->pages) > (long)most * zpipe_segment_pages(pool);
 }
 
 static void look_at_pools(struct work_struct *unused)
@@ -99,7 +100,7 @@ static unsigned long scan(struct shrinker *unused, struct shrink_control *contro
 	if (!mutex_trylock(&zpipe_pools_mutex))
 		return SHRINK_STOP;
 	list_for_each_entry(pool, &zpipe_pools, entry) {
-		unsigned long nr = zpipe_pool_trim(pool, 0, true);
+		unsigned long nr = zpipe_segment_trim(pool, 0, true);
 
 		atomic_long_add(nr, &pool->shrunk);
 		freed += nr;

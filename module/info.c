@@ -103,7 +103,6 @@ int zpipe_info_stat(struct zpipe_end *end, struct zpipe_stat_args *args)
 		(pipe->chain.mask + 1) * sizeof(*pipe->chain.run) + sizeof(*pool) +
 		zpipe_slots_total(&pool->slots) *
 		(sizeof(*pool->slots.slot) + sizeof(*pool->segment)) +
-		pool->slots.nr * sizeof(*pool->payer) +
 		2 * (sizeof(struct zpipe_end) + sizeof(struct file) + sizeof(struct dentry)) +
 		sizeof(struct inode);
 

@@ -16,6 +16,7 @@
 #include "pipe.h"
 #include "pool.h"
 #include "preserve.h"
+#include "segment.h"
 #include "wait.h"
 #include "zpipe_trace.h"
 
@@ -24,6 +25,9 @@
 
 /* Descriptors of a guarded pipe, unless it has more segments. */
 #define GUARDED_ENTRIES		4096
+
+/* Of exactly the size, as there may be many that are idle. */
+static struct kmem_cache *pipe_cache;
 
 static atomic64_t last_id = ATOMIC64_INIT(0);
 
@@ -89,7 +93,9 @@ static int work_out(const struct zpipe_create_args *args, struct zpipe_user *use
 
 	if (capacity > READ_ONCE(zpipe_max_capacity) || segment > ZPIPE_MAX_SEGMENT)
 		return -EINVAL;
-	if ((args->flags & ZPIPE_F_GUARDED) && capacity > ZPIPE_VIEW_SPAN - ZPIPE_MAX_SEGMENT)
+	/* A view of a guarded window, and the length of a descriptor, have 32 bits. */
+	if ((args->flags & (ZPIPE_F_GUARDED | ZPIPE_F_POSTED)) &&
+	    capacity > ZPIPE_VIEW_SPAN - ZPIPE_MAX_SEGMENT)
 		return -EINVAL;
 	if (!exempt && zpipe_user_is_soft(user, DIV_ROUND_UP(capacity, PAGE_SIZE))) {
 		if (args->capacity)
@@ -229,7 +235,7 @@ static void leave_pool(struct zpipe_pipe *pipe)
 	zpipe_wait_leave_locked(pipe, ZPIPE_HUNGER_SLEEP | ZPIPE_HUNGER_ARMED);
 	zpipe_wait_unlock(pipe);
 	if (pipe->pool->slots.shared)
-		zpipe_pool_trim_after_end(pipe->pool);
+		zpipe_segment_trim_after_end(pipe->pool);
 }
 
 /**
@@ -259,7 +265,7 @@ struct zpipe_pipe *zpipe_pipe_create(const struct zpipe_create_args *args, struc
 		goto err_put_user;
 
 	ret = -ENOMEM;
-	pipe = kzalloc(sizeof(*pipe), GFP_KERNEL_ACCOUNT);
+	pipe = kmem_cache_zalloc(pipe_cache, GFP_KERNEL_ACCOUNT);
 	if (!pipe)
 		goto err_sub_pipe;
 	kref_init(&pipe->kref);
@@ -305,7 +311,7 @@ err_free_control:
 err_put_pool:
 	zpipe_pool_put(pool);
 err_free_pipe:
-	kfree(pipe);
+	kmem_cache_free(pipe_cache, pipe);
 err_sub_pipe:
 	zpipe_user_sub_pipe(user);
 err_put_user:
@@ -330,7 +336,7 @@ static void pipe_free(struct kref *kref)
 	zpipe_user_put(pipe->user);
 	free_control(pipe);
 	zpipe_pool_put(pipe->pool);
-	kfree(pipe);
+	kmem_cache_free(pipe_cache, pipe);
 }
 
 /**
@@ -702,4 +708,21 @@ void zpipe_pipe_advance_locked(struct zpipe_reader *reader, u64 consumed, u64 ex
 	smp_store_release(&reader->page->consumed, consumed);
 	zpipe_pipe_settle_locked(pipe);
 	wake_reached_locked(pipe);
+}
+
+/**
+ * zpipe_pipe_init - get ready to make pipes
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int zpipe_pipe_init(void)
+{
+	pipe_cache = KMEM_CACHE(zpipe_pipe, SLAB_ACCOUNT);
+	return pipe_cache ? 0 : -ENOMEM;
+}
+
+/** zpipe_pipe_exit - undo it, when there is no pipe any more */
+void zpipe_pipe_exit(void)
+{
+	kmem_cache_destroy(pipe_cache);
 }

@@ -13,6 +13,8 @@
 
 #include "types.h"
 
+int zpipe_pipe_init(void);
+void zpipe_pipe_exit(void);
 struct zpipe_pipe *zpipe_pipe_create(const struct zpipe_create_args *args, struct zpipe_pool *pool);
 void zpipe_pipe_init_reader(struct zpipe_pipe *pipe, struct zpipe_reader *reader);
 void zpipe_pipe_put(struct zpipe_pipe *pipe);

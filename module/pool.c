@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * pool - the memory of segments: pages, accounting, and the inode behind them
+ * pool - slots and their segments, the inode behind them, and the list of all
  *
- * Pages are ordinary, refcounted, zeroed when they come; "free" is always a
- * put, so a page that a mapping, a pin or a pipe buffer still refers to stays
- * what it was for them. The inode is the pool's own: its address_space finds
- * every mapping of the window, and of nothing else.
+ * The inode is the pool's own: its address_space finds every mapping of the
+ * window, and of nothing else.
  */
 #include <linux/gfp.h>
 #include <linux/mm.h>
@@ -17,14 +15,12 @@
 
 #include "limits.h"
 #include "pool.h"
+#include "segment.h"
 
 LIST_HEAD(zpipe_pools);
 DEFINE_MUTEX(zpipe_pools_mutex);
 
 #define ZPIPE_SUPER_MAGIC	0x7a706970	/* "zpip" */
-
-/* page_private() of a page that was lent since it was last known not to be. */
-#define LENT			1
 
 static int init_fs_context(struct fs_context *fc)
 {
@@ -41,6 +37,9 @@ static struct file_system_type zpipe_fs_type = {
 	.init_fs_context = init_fs_context,
 	.kill_sb = kill_anon_super,
 };
+
+/* Of exactly the size, as there may be many that are idle. */
+static struct kmem_cache *pool_cache;
 
 static struct vfsmount *zpipe_mnt;
 static int zpipe_mnt_count;
@@ -65,90 +64,6 @@ static void put_inode(struct inode *inode)
 	simple_release_fs(&zpipe_mnt, &zpipe_mnt_count);
 }
 
-/* Who pays for a segment, besides the pool's user; NULL for nobody. */
-static struct zpipe_user *payer_of(const struct zpipe_pool *pool, u32 index)
-{
-	return zpipe_slots_is_spare(&pool->slots, index) ? pool->payer[index - pool->slots.nr] :
-							   NULL;
-}
-
-static void set_payer(struct zpipe_pool *pool, u32 index, struct zpipe_user *user)
-{
-	if (zpipe_slots_is_spare(&pool->slots, index))
-		pool->payer[index - pool->slots.nr] = user;
-}
-
-static void count_pages(struct zpipe_pool *pool, u32 index, long nr)
-{
-	atomic_long_add(nr, &pool->pages);
-	if (zpipe_slots_is_spare(&pool->slots, index))
-		atomic_long_add(nr, &pool->spare_pages);
-}
-
-/* What a segment had; @user is its own, or NULL for the pool's. */
-static void free_segment_pages(struct zpipe_pool *pool, u32 index, struct page **pages,
-			       struct zpipe_user *user)
-{
-	u32 i, nr = zpipe_pool_segment_pages(pool);
-
-	for (i = 0; i < nr; i++)
-		put_page(pages[i]);
-	kvfree(pages);
-	count_pages(pool, index, -(long)nr);
-	zpipe_user_sub_pages(user ?: pool->user, nr);
-	if (user)
-		zpipe_user_put(user);
-}
-
-/* Those of another pool: this one has a reference on each, and no charge. */
-static void free_foreign_pages(struct page **pages, u32 nr)
-{
-	while (nr--)
-		put_page(pages[nr]);
-	kvfree(pages);
-}
-
-static void free_pages_of(struct zpipe_pool *pool, u32 index, struct zpipe_segment *old,
-			  struct zpipe_user *user)
-{
-	if (!old->pages)
-		return;
-	if (old->foreign)
-		free_foreign_pages(old->pages, old->foreign);
-	else
-		free_segment_pages(pool, index, old->pages, user);
-}
-
-static struct page **alloc_segment_pages(struct zpipe_pool *pool, u32 index,
-					 struct zpipe_user *user, bool exempt)
-{
-	u32 i, nr = zpipe_pool_segment_pages(pool);
-	struct page **pages;
-	int ret;
-
-	ret = zpipe_user_add_pages(user, nr, exempt);
-	if (ret)
-		return ERR_PTR(ret);
-	pages = kvmalloc_array(nr, sizeof(*pages), GFP_KERNEL_ACCOUNT);
-	if (!pages)
-		goto err_uncharge;
-	for (i = 0; i < nr; i++) {
-		pages[i] = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
-		if (!pages[i])
-			goto err_free_pages;
-	}
-	count_pages(pool, index, nr);
-	return pages;
-
-err_free_pages:
-	while (i--)
-		put_page(pages[i]);
-	kvfree(pages);
-err_uncharge:
-	zpipe_user_sub_pages(user, nr);
-	return ERR_PTR(-ENOMEM);
-}
-
 /**
  * zpipe_pool_create - make a pool that holds no pages yet
  * @nr: segments; as many spare ones come on top
@@ -165,7 +80,7 @@ struct zpipe_pool *zpipe_pool_create(u32 nr, u32 shift, u32 idle, bool exempt)
 	struct zpipe_pool *pool;
 	int ret = -ENOMEM;
 
-	pool = kzalloc(sizeof(*pool), GFP_KERNEL_ACCOUNT);
+	pool = kmem_cache_zalloc(pool_cache, GFP_KERNEL_ACCOUNT);
 	if (!pool)
 		return ERR_PTR(-ENOMEM);
 	kref_init(&pool->kref);
@@ -184,12 +99,9 @@ struct zpipe_pool *zpipe_pool_create(u32 nr, u32 shift, u32 idle, bool exempt)
 	pool->segment = kvcalloc(2 * nr, sizeof(*pool->segment), GFP_KERNEL_ACCOUNT);
 	if (!pool->segment)
 		goto err_free_slots;
-	pool->payer = kvcalloc(nr, sizeof(*pool->payer), GFP_KERNEL_ACCOUNT);
-	if (!pool->payer)
-		goto err_free_segments;
 	pool->user = zpipe_user_get();
 	if (!pool->user)
-		goto err_free_payers;
+		goto err_free_segments;
 	pool->inode = get_inode();
 	if (IS_ERR(pool->inode)) {
 		ret = PTR_ERR(pool->inode);
@@ -202,14 +114,12 @@ struct zpipe_pool *zpipe_pool_create(u32 nr, u32 shift, u32 idle, bool exempt)
 
 err_put_user:
 	zpipe_user_put(pool->user);
-err_free_payers:
-	kvfree(pool->payer);
 err_free_segments:
 	kvfree(pool->segment);
 err_free_slots:
 	kvfree(slot);
 err_free_pool:
-	kfree(pool);
+	kmem_cache_free(pool_cache, pool);
 	return ERR_PTR(ret);
 }
 
@@ -246,15 +156,14 @@ static void pool_free(struct kref *kref)
 	list_del(&pool->entry);
 	mutex_unlock(&zpipe_pools_mutex);
 	for (i = 0; i < zpipe_slots_total(&pool->slots); i++)
-		free_pages_of(pool, i, &pool->segment[i], payer_of(pool, i));
+		zpipe_segment_drop(pool, i);
 	put_inode(pool->inode);
 	if (pool->slots.shared)
 		zpipe_user_sub_pipe(pool->user);
 	zpipe_user_put(pool->user);
-	kvfree(pool->payer);
 	kvfree(pool->segment);
 	kvfree(pool->slots.slot);
-	kfree(pool);
+	kmem_cache_free(pool_cache, pool);
 }
 
 /**
@@ -267,420 +176,6 @@ void zpipe_pool_put(struct zpipe_pool *pool)
 {
 	if (pool)
 		kref_put(&pool->kref, pool_free);
-}
-
-/* The first look at a segment: its pages come from nowhere. */
-static int first_pages(struct zpipe_pool *pool, u32 index, struct zpipe_user *user, bool exempt)
-{
-	struct page **pages;
-
-	pages = alloc_segment_pages(pool, index, user ?: pool->user, exempt);
-	if (IS_ERR(pages))
-		return PTR_ERR(pages);
-	if (user)
-		zpipe_user_hold(user);
-	if (mutex_lock_killable(&pool->mutex)) {
-		free_segment_pages(pool, index, pages, user);
-		return -EINTR;
-	}
-	/* Only who holds the slot gives it pages, and the caller does. */
-	WRITE_ONCE(pool->segment[index].pages, pages);
-	pool->slots.slot[index].kind = ZPIPE_SLOT_WARM;
-	set_payer(pool, index, user);
-	mutex_unlock(&pool->mutex);
-	return 0;
-}
-
-/*
- * Does anybody besides the pool and the page tables refer to it? Then it was
- * lent: to a pipe by splice(2) or vmsplice(2), or to a socket. The reader took
- * that reference before it consumed the bytes, and consumed was read before
- * this. A pin is not a loan but a claim on the place: buffers registered with
- * io_uring mean whatever the window holds there. Pins and many references look
- * the same, so a page that zpipe_pool_lend() has marked counts as lent while
- * there are any. In guarded mode nobody has such a claim.
- */
-static bool is_lent(const struct zpipe_pool *pool, struct page *page)
-{
-	if (page_ref_count(page) <= 1 + atomic_read(&page->_mapcount) + 1) {
-		set_page_private(page, 0);
-		return false;
-	}
-	return page_private(page) == LENT || atomic_read(&pool->views) ||
-	       !folio_maybe_dma_pinned(page_folio(page));
-}
-
-/* Where a slot's memory is in the files of the pool. */
-static u64 file_offset(const struct zpipe_pool *pool, u32 index)
-{
-	u32 nr = pool->slots.nr;
-
-	return index < nr ? ZPIPE_OFF_DATA + ((u64)index << pool->shift) :
-			    ZPIPE_OFF_SPARE + ((u64)(index - nr) << pool->shift);
-}
-
-/*
- * Take a part of a slot out of every mapping, the views of guarded readers
- * included; those do not show spare slots.
- */
-static void unmap(const struct zpipe_pool *pool, u32 index, u64 from, u64 length)
-{
-	struct address_space *mapping = pool->inode->i_mapping;
-	int i, views = atomic_read(&pool->views);
-
-	unmap_mapping_range(mapping, file_offset(pool, index) + from, length, 1);
-	for (i = 0; i < views && !zpipe_slots_is_spare(&pool->slots, index); i++)
-		unmap_mapping_range(mapping, ZPIPE_OFF_VIEW + i * ZPIPE_VIEW_SPAN +
-				    ((u64)index << pool->shift) + from, length, 1);
-}
-
-/**
- * zpipe_pool_replace - put another page in a page's place
- * @pool: the pool
- * @index: the segment; the caller holds a reference on its slot
- * @i: which of its pages
- * @new: the pool's from here on; not on failure
- *
- * The old page stays what it was for those who still refer to it.
- *
- * Context: may sleep; killable.
- * Return: 0 or -EINTR.
- */
-int zpipe_pool_replace(struct zpipe_pool *pool, u32 index, u32 i, struct page *new)
-{
-	struct page *old = pool->segment[index].pages[i];
-
-	if (mutex_lock_killable(&pool->mutex))
-		return -EINTR;
-	WRITE_ONCE(pool->segment[index].pages[i], new);
-	mutex_unlock(&pool->mutex);
-	unmap(pool, index, (u64)i << PAGE_SHIFT, PAGE_SIZE);
-	put_page(old);
-	return 0;
-}
-
-/*
- * A page that somebody else still refers to is not written over: the segment
- * gets a fresh one, and the old one stays what it was for its holder. Looking
- * without the mutex may see a fault half done, which costs a page too many and
- * nothing else.
- */
-static int renew_pages(struct zpipe_pool *pool, u32 index)
-{
-	struct page **pages = pool->segment[index].pages;
-	u32 i, nr = zpipe_pool_segment_pages(pool);
-
-	for (i = 0; i < nr; i++) {
-		struct page *new;
-
-		if (likely(!is_lent(pool, pages[i])))
-			continue;
-		new = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
-		if (!new)
-			return -ENOMEM;
-		if (zpipe_pool_replace(pool, index, i, new)) {
-			put_page(new);
-			return -EINTR;
-		}
-		atomic_long_inc(&pool->replaced);
-	}
-	return 0;
-}
-
-/*
- * Other pages for a segment, or none. First no new PTE can come, then the old
- * ones go, and only then may the caller free what *old has got.
- */
-static void swap_pages_locked(struct zpipe_pool *pool, u32 index, struct page **pages,
-			      u32 foreign, struct zpipe_segment *old)
-{
-	struct zpipe_segment *segment = &pool->segment[index];
-
-	lockdep_assert_held(&pool->mutex);
-	*old = *segment;
-	WRITE_ONCE(segment->pages, pages);
-	segment->foreign = foreign;
-	if (old->pages)
-		unmap(pool, index, 0, 1ULL << pool->shift);
-}
-
-/**
- * zpipe_pool_adopt - let a segment stand for pages of another pool
- * @pool: the pool
- * @index: the slot, of the ring; the caller holds it
- * @pages: array with room for a segment's pages; taken over with a reference on
- *	each, when this succeeds
- * @nr: how many there are, from the front
- *
- * Readers see them from the next touch on; no writer of this pool does, who has
- * no right to write to them.
- *
- * Context: may sleep; killable.
- * Return: 0 or -EINTR.
- */
-int zpipe_pool_adopt(struct zpipe_pool *pool, u32 index, struct page **pages, u32 nr)
-{
-	struct zpipe_segment old;
-
-	if (mutex_lock_killable(&pool->mutex))
-		return -EINTR;
-	swap_pages_locked(pool, index, pages, nr, &old);
-	pool->slots.slot[index].kind = ZPIPE_SLOT_FOREIGN;
-	mutex_unlock(&pool->mutex);
-	free_pages_of(pool, index, &old, NULL);
-	return 0;
-}
-
-/* A segment whose forwarded bytes are over gets memory of its own. */
-static int disown_pages(struct zpipe_pool *pool, u32 index)
-{
-	struct zpipe_segment old;
-
-	if (mutex_lock_killable(&pool->mutex))
-		return -EINTR;
-	swap_pages_locked(pool, index, NULL, 0, &old);
-	pool->slots.slot[index].kind = ZPIPE_SLOT_COLD;
-	mutex_unlock(&pool->mutex);
-	free_pages_of(pool, index, &old, NULL);
-	return first_pages(pool, index, NULL, pool->exempt);
-}
-
-/**
- * zpipe_pool_populate - see to it that a run of segments can be written to
- * @pool: the pool
- * @first: first slot; the caller holds references on the run
- * @nr: length of the run
- *
- * Allocates without locks, so a fault of the other process does not wait for
- * memory. Segments that got pages keep them when a later one fails.
- *
- * Context: may sleep; killable.
- * Return: 0, -ENOMEM, -EDQUOT or -EINTR.
- */
-int zpipe_pool_populate(struct zpipe_pool *pool, u32 first, u32 nr)
-{
-	u32 i;
-
-	if (READ_ONCE(pool->trimmed))
-		WRITE_ONCE(pool->trimmed, false);
-	for (i = 0; i < nr; i++) {
-		u32 index = zpipe_slots_after(&pool->slots, first, i);
-		int ret;
-
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		if (pool->segment[index].foreign)
-			ret = disown_pages(pool, index);
-		else if (pool->segment[index].pages)
-			ret = renew_pages(pool, index);
-		else
-			ret = first_pages(pool, index, NULL, pool->exempt);
-		if (ret)
-			return ret;
-		cond_resched();
-	}
-	return 0;
-}
-
-/*
- * A spare segment's. First no new PTE can come, then the old ones go, then the
- * pages: a later touch of the memory is SIGBUS.
- */
-static void take_pages(struct zpipe_pool *pool, u32 index)
-{
-	struct zpipe_user *user;
-	struct page **pages;
-
-	mutex_lock(&pool->mutex);
-	pages = pool->segment[index].pages;
-	user = payer_of(pool, index);
-	WRITE_ONCE(pool->segment[index].pages, NULL);
-	set_payer(pool, index, NULL);
-	mutex_unlock(&pool->mutex);
-	if (!pages)
-		return;
-	unmap(pool, index, 0, 1ULL << pool->shift);
-	free_segment_pages(pool, index, pages, user);
-}
-
-/**
- * zpipe_pool_provide - see to it that a claimed spare segment has pages
- * @pool: the pool
- * @index: its slot, which is the caller's
- * @user: who is to pay, also for pages that are there already
- * @exempt: the caller may pass limits
- *
- * Context: may sleep; killable.
- * Return: 0, -ENOMEM, -EDQUOT or -EINTR.
- */
-int zpipe_pool_provide(struct zpipe_pool *pool, u32 index, struct zpipe_user *user, bool exempt)
-{
-	if (pool->segment[index].pages && payer_of(pool, index) != user)
-		take_pages(pool, index);
-	if (pool->segment[index].pages)
-		return 0;
-	return first_pages(pool, index, user, exempt);
-}
-
-/* Take the pages of a spare slot that is free, or parked, unless it is neither any more. */
-static void trim_spare(struct zpipe_pool *pool, u32 index, bool parked)
-{
-	struct zpipe_slots *slots = &pool->slots;
-	bool ours;
-
-	if (!READ_ONCE(pool->segment[index].pages))
-		return;
-	spin_lock(&pool->lock);
-	ours = parked ? slots->slot[index].parked : slots->slot[index].refs == 0;
-	if (ours && parked)
-		zpipe_slots_claim(slots, index);
-	else if (ours)
-		zpipe_slots_get(slots, index, 1);
-	spin_unlock(&pool->lock);
-	if (!ours)
-		return;
-
-	take_pages(pool, index);
-
-	spin_lock(&pool->lock);
-	if (parked)
-		zpipe_slots_park(slots, index);
-	else
-		zpipe_slots_put(slots, index, 1);
-	spin_unlock(&pool->lock);
-	cond_resched();
-}
-
-/**
- * zpipe_pool_sweep - give the pages of parked segments back
- * @pool: the pool
- *
- * Slots are parked under the lock, where no page can be freed; whoever may
- * have caused it calls this afterwards.
- *
- * Context: may sleep.
- */
-void zpipe_pool_sweep(struct zpipe_pool *pool)
-{
-	u32 i;
-
-	spin_lock(&pool->lock);
-	pool->slots.returned = 0;
-	spin_unlock(&pool->lock);
-	if (!atomic_long_read(&pool->spare_pages))
-		return;
-	for (i = pool->slots.nr; i < zpipe_slots_total(&pool->slots); i++)
-		trim_spare(pool, i, true);
-}
-
-/*
- * Take the pages from the free segment whose turn is last, if more than keep
- * have some; those of other pools at any rate. Whoever takes the segment at
- * once finds it without pages, and waits for pool->mutex to give it new ones.
- */
-static bool take_last_locked(struct zpipe_pool *pool, u32 keep, u32 *taken,
-			     struct zpipe_segment *old)
-{
-	const struct zpipe_stack *warm = &pool->slots.stack[ZPIPE_SLOT_WARM];
-	u32 index;
-
-	lockdep_assert_held(&pool->mutex);
-	spin_lock(&pool->lock);
-	index = pool->slots.stack[ZPIPE_SLOT_FOREIGN].bottom;
-	if (index == ZPIPE_NO_SLOT && warm->nr > keep)
-		index = warm->bottom;
-	if (index == ZPIPE_NO_SLOT) {
-		spin_unlock(&pool->lock);
-		return false;
-	}
-	/* Cold from here on; nobody sees the pages go before the mutex is dropped. */
-	zpipe_slots_cool(&pool->slots, index);
-	*old = pool->segment[index];
-	WRITE_ONCE(pool->segment[index].pages, NULL);
-	pool->segment[index].foreign = 0;
-	spin_unlock(&pool->lock);
-	*taken = index;
-	unmap(pool, index, 0, 1ULL << pool->shift);
-	return true;
-}
-
-/**
- * zpipe_pool_trim - give pages of the ring's free segments back
- * @pool: the pool
- * @keep: free segments that keep theirs, those used last
- * @trylock: rather stop than wait for a fault: the caller reclaims memory
- *
- * First no new PTE can come, then the old ones go, then the pages: a later
- * touch of the memory is SIGBUS. The work is as much as there is to give back.
- *
- * Context: may sleep, unless @trylock.
- * Return: pages given back.
- */
-unsigned long zpipe_pool_trim(struct zpipe_pool *pool, u32 keep, bool trylock)
-{
-	const struct zpipe_stack *stack = pool->slots.stack;
-	unsigned long freed = 0;
-
-	while (READ_ONCE(stack[ZPIPE_SLOT_WARM].nr) > keep ||
-	       READ_ONCE(stack[ZPIPE_SLOT_FOREIGN].nr)) {
-		struct zpipe_segment old;
-		u32 index;
-		bool any;
-
-		if (!trylock)
-			mutex_lock(&pool->mutex);
-		else if (!mutex_trylock(&pool->mutex))
-			break;
-		any = take_last_locked(pool, keep, &index, &old);
-		mutex_unlock(&pool->mutex);
-		if (!any)
-			break;
-		freed += old.foreign ?: zpipe_pool_segment_pages(pool);
-		free_pages_of(pool, index, &old, NULL);
-		cond_resched();
-	}
-	return freed;
-}
-
-/**
- * zpipe_pool_trim_after_end - an end has gone: give pages of free segments back
- * @pool: a private one is of no more use, a shared one is
- *
- * Context: may sleep.
- */
-void zpipe_pool_trim_after_end(struct zpipe_pool *pool)
-{
-	u32 i;
-
-	if (pool->slots.shared) {
-		zpipe_pool_trim(pool, pool->idle, false);
-		return;
-	}
-	WRITE_ONCE(pool->trimmed, true);
-	zpipe_pool_trim(pool, 0, false);
-	if (!atomic_long_read(&pool->spare_pages))
-		return;
-	for (i = pool->slots.nr; i < zpipe_slots_total(&pool->slots); i++)
-		trim_spare(pool, i, false);
-	zpipe_pool_sweep(pool);
-}
-
-/**
- * zpipe_pool_page - the page behind a byte of the window
- * @pool: the pool
- * @offset: a data offset; the caller holds a reference on its slot
- *
- * Return: the page, or NULL when the segment has none.
- */
-struct page *zpipe_pool_page(struct zpipe_pool *pool, u64 offset)
-{
-	u32 index = zpipe_slots_index(&pool->slots, offset, pool->shift);
-	struct page **pages;
-
-	pages = READ_ONCE(pool->segment[index].pages);
-	if (!pages)
-		return NULL;
-	return pages[(offset & ((1ULL << pool->shift) - 1)) >> PAGE_SHIFT];
 }
 
 static struct file *make_file(struct zpipe_pool *pool, const char *name, int flags,
@@ -697,25 +192,6 @@ static struct file *make_file(struct zpipe_pool *pool, const char *name, int fla
 		module_put(fops->owner);
 	}
 	return file;
-}
-
-/**
- * zpipe_pool_lend - take a reference for somebody who reads the page later
- * @page: of a slot that the caller holds a reference on
- *
- * What is published in it stays as it is until the reference is dropped, also
- * when its slot is used again. A page that may be pinned is not lent: replacing
- * it would take the place away from who has pinned it.
- *
- * Return: whether the page was lent; if not, copy it.
- */
-bool zpipe_pool_lend(struct page *page)
-{
-	if (folio_maybe_dma_pinned(page_folio(page)))
-		return false;
-	set_page_private(page, LENT);
-	get_page(page);
-	return true;
 }
 
 /**
@@ -758,4 +234,21 @@ struct file *zpipe_pool_rofile(struct zpipe_pool *pool, const char *name,
 	if (!IS_ERR(file))
 		file->f_mode |= FMODE_LSEEK | FMODE_PREAD | FMODE_ATOMIC_POS;
 	return file;
+}
+
+/**
+ * zpipe_pool_init - get ready to make pools
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int zpipe_pool_init(void)
+{
+	pool_cache = KMEM_CACHE(zpipe_pool, SLAB_ACCOUNT);
+	return pool_cache ? 0 : -ENOMEM;
+}
+
+/** zpipe_pool_exit - undo it, when there is no pool any more */
+void zpipe_pool_exit(void)
+{
+	kmem_cache_destroy(pool_cache);
 }

@@ -13,6 +13,7 @@
 #include "limits.h"
 #include "pool.h"
 #include "poolfd.h"
+#include "segment.h"
 
 #define DEFAULT_SEGMENT		(1U << 16)
 #define DEFAULT_SEGMENTS	16
@@ -128,7 +129,7 @@ int zpipe_poolfd_stat(struct zpipe_pool *pool, struct zpipe_pool_stat_args *args
 	args->out_pages = atomic_long_read(&pool->pages);
 	args->out_free = slots->nr_free;
 	args->out_idle_pages = (u64)slots->stack[ZPIPE_SLOT_WARM].nr *
-			       zpipe_pool_segment_pages(pool);
+			       zpipe_segment_pages(pool);
 	args->out_pipes = slots->members;
 	args->out_committed = slots->committed;
 	args->out_waiting = pool->nr_hungry;

@@ -9,14 +9,19 @@
 
 static const struct zpipe_stack empty = { .top = ZPIPE_NO_SLOT, .bottom = ZPIPE_NO_SLOT };
 
+static u32 slot_at(u16 link)
+{
+	return link == ZPIPE_NO_LINK ? ZPIPE_NO_SLOT : link;
+}
+
 static void push(struct zpipe_slots *slots, struct zpipe_stack *stack, u32 index)
 {
 	struct zpipe_slot *slot = &slots->slot[index];
 
-	slot->prev = ZPIPE_NO_SLOT;
-	slot->next = stack->top;
+	slot->prev = ZPIPE_NO_LINK;
+	slot->next = (u16)stack->top;
 	if (stack->top != ZPIPE_NO_SLOT)
-		slots->slot[stack->top].prev = index;
+		slots->slot[stack->top].prev = (u16)index;
 	else
 		stack->bottom = index;
 	stack->top = index;
@@ -27,14 +32,14 @@ static void unlink(struct zpipe_slots *slots, struct zpipe_stack *stack, u32 ind
 {
 	struct zpipe_slot *slot = &slots->slot[index];
 
-	if (slot->prev != ZPIPE_NO_SLOT)
+	if (slot->prev != ZPIPE_NO_LINK)
 		slots->slot[slot->prev].next = slot->next;
 	else
-		stack->top = slot->next;
-	if (slot->next != ZPIPE_NO_SLOT)
+		stack->top = slot_at(slot->next);
+	if (slot->next != ZPIPE_NO_LINK)
 		slots->slot[slot->next].prev = slot->prev;
 	else
-		stack->bottom = slot->prev;
+		stack->bottom = slot_at(slot->prev);
 	stack->nr--;
 }
 

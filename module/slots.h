@@ -9,12 +9,11 @@
  * twice in a row.
  *
  * Behind these @nr slots, the ring, are as many spare ones, which a shared pool
- * never uses. A slot that is held
- * (preserved) is lost to the stream, so for each held slot one spare slot is in
- * service in its place; the others are parked, which is neither free nor taken.
- * A spare slot is never part of a longer run. When a slot is held no longer, a
- * free spare slot is parked; if none is free, one is owed: the next to come
- * free. Always: in service - owed = held.
+ * never uses. A slot that is held (preserved) is lost to the stream, so for each
+ * held slot one spare slot is in service in its place; the others are parked,
+ * which is neither free nor taken. A spare slot is never part of a longer run.
+ * When a slot is held no longer, a free spare slot is parked; if none is free,
+ * one is owed: the next to come free. Always: in service - owed = held.
  *
  * Pure code: no locks, no kernel types beyond integers; the host's unit tests
  * and fuzzer compile it.
@@ -34,24 +33,28 @@ enum zpipe_slot_kind {
 	ZPIPE_SLOT_KINDS
 };
 
+/* The same in a link: these are as small as they can be, an idle pipe has many. */
+#define ZPIPE_NO_LINK	((u16)~0U)
+
 /**
  * struct zpipe_slot - one segment's bookkeeping
  * @next: below it in its stack; only while free or parked
  * @prev: above it in its stack; only while free or parked
  * @refs: references; 0 is free. Being parked counts as one
- * @give: references that a what-if would give back, see zpipe_slots_give()
  * @holds: references that preserve it
+ * @give: references that a what-if would give back, see zpipe_slots_give()
+ * @kind: enum zpipe_slot_kind, of a slot of the ring; who holds it may change
+ *	this, so it is no bit-field
  * @parked: a spare slot out of service
- * @kind: enum zpipe_slot_kind, of a slot of the ring; who holds it may change this
  */
 struct zpipe_slot {
-	u32 next;
-	u32 prev;
+	u16 next;
+	u16 prev;
 	u32 refs;
-	u32 give;
-	u32 holds : 31;
-	u32 parked : 1;
-	u32 kind;
+	u32 holds;
+	u16 give;
+	u8 kind;
+	bool parked;
 };
 
 /**
@@ -79,10 +82,10 @@ struct zpipe_stack {
  * @returned: how many were, since the caller cleared this
  * @given: sum of all give counts, so that the usual what-if costs nothing
  * @shared: several chains use them, so there are quotas and reserves
+ * @released: set by every put, for who waits for one
  * @members: chains that do
  * @committed: sum over the chains of what each holds, and at least 1 for each:
  *	its reserve. Shared: at most @nr, so that who holds nothing finds a slot
- * @released: set by every put, for who waits for one
  * @takes: how often slots were taken, so that idleness shows
  */
 struct zpipe_slots {
@@ -97,9 +100,9 @@ struct zpipe_slots {
 	u32 returned;
 	u32 given;
 	bool shared;
+	bool released;
 	u32 members;
 	u32 committed;
-	bool released;
 	u64 takes;
 };
 

@@ -27,7 +27,7 @@
  *		one lock that is held across user memory, and outside of the lock
  *		of a kernel's pipe; the peer never takes it.
  *	pool->mutex
- *		which page is where: segment[].pages; and, in guarded mode, what a
+ *		which page is where: segment[]; and, in guarded mode, what a
  *		fault may map: hiding something moves the limit under it and then
  *		removes what was mapped before. Faults take it under the mm lock, so
  *		it is never held across a user copy or a page pin.
@@ -142,67 +142,67 @@ struct zpipe_reader_page {
 
 /**
  * struct zpipe_segment - the memory of one slot
- * @pages: M, its pages, or NULL while it has none
- * @foreign: M, they are so many of another pool's, from the front; 0 when they
- *	are its own
+ * @payer: of a spare slot: who pays for its pages, because it has preserved a
+ *	range that they replace; or NULL for the pool's
+ * @foreign: its pages are so many of another pool's, from the front; 0 when
+ *	they are a whole segment of its own
+ * @page: M, from the front
  */
 struct zpipe_segment {
-	struct page **pages;
+	struct zpipe_user *payer;
 	u32 foreign;
+	struct page *page[];
 };
 
 /**
  * struct zpipe_pool - equally sized segments with one data window
  * @kref: A, of its fd and of each pipe
+ * @exempt: I, was made with CAP_SYS_RESOURCE
+ * @trimmed: its free segments were trimmed, and none was taken since; a hint
  * @id: I, of a shared one
  * @inode: I, its address_space finds every mapping of the window
  * @user: I, who pays
- * @exempt: I, was made with CAP_SYS_RESOURCE
  * @mutex: see above
  * @lock: see above
- * @segment: I, one for each slot, spare ones too
- * @payer: M, one for each spare slot: who pays for its pages, because it has
- *	preserved a range that they replace; or NULL for @user
- * @slots: L
  * @shift: I, log2 of the segment size
+ * @segment: M, one for each slot, spare ones too; NULL while it has no pages
+ * @slots: L
  * @idle: I, free segments that keep their pages
  * @pipes: L, those that use it; in no order, see share.c
  * @hungry: L, of these, those whose writer waits for memory of any of them
  * @nr_hungry: L, how many
- * @trimmed: its free segments were trimmed, and none was taken since; a hint
+ * @views: A, guarded: indexes of readers that have mapped their view, so far;
+ *	0: not guarded
  * @pages: A, data pages held
  * @spare_pages: A, of these, in spare slots
  * @replaced: A, pages that somebody still referred to when their turn came
  * @entry: in zpipe_pools; zpipe_pools_mutex
  * @seen: slots.takes when idle.c last looked; zpipe_pools_mutex
  * @shrunk: A, pages that memory pressure took from free segments
- * @views: A, guarded: indexes of readers that have mapped their view, so far;
- *	0: not guarded
  */
 struct zpipe_pool {
 	struct kref kref;
+	bool exempt;
+	bool trimmed;
 	u64 id;
 	struct inode *inode;
 	struct zpipe_user *user;
-	bool exempt;
 	struct mutex mutex;
 	spinlock_t lock;
-	struct zpipe_segment *segment;
-	struct zpipe_user **payer;
-	struct zpipe_slots slots;
 	u32 shift;
+	struct zpipe_segment **segment;
+	struct zpipe_slots slots;
 	u32 idle;
 	struct list_head pipes;
 	struct list_head hungry;
 	u32 nr_hungry;
-	bool trimmed;
+	atomic_t views;
 	atomic_long_t pages;
 	atomic_long_t spare_pages;
 	atomic_long_t replaced;
 	struct list_head entry;
 	u64 seen;
 	atomic_long_t shrunk;
-	atomic_t views;
 };
 
 /* A writer waits for memory of any pipe of its pool. */
@@ -374,8 +374,8 @@ struct zpipe_reader {
 /**
  * struct zpipe_pipe - one direction, one writer end, one or more reader ends
  * @kref: A, one for each end
- * @id: I
  * @flags: I, ZPIPE_F_*
+ * @id: I
  * @pool: I
  * @user: I, who made the pipe and pays for its control pages
  * @in_pool: L, in the pool's pipes
@@ -385,12 +385,15 @@ struct zpipe_reader {
  * @chain: L
  * @reader: the reader that CREATE made
  * @readers: L, those that have a file, by index
- * @nr_readers: L, how many
  * @pause: L, threshold, 0 for never
  * @resume: L, threshold
  * @paused: L, unexamined went to @pause and has not come below @resume
  * @paused_at: L, when
  * @busy: L, enum zpipe_busy
+ * @nr_readers: L, how many
+ * @alloc_slots: L, and for how many slots, when it was a FORWARD
+ * @hunger: L, enum zpipe_hunger
+ * @wakes: L, enum zpipe_wakes, to be sent when the lock is dropped
  * @grants: L, the writer has used ALLOC: closing without COMPLETE is an abort
  * @writer_ended: L, no more bytes will be published
  * @reader_ended: L, no reader will read more bytes; what is published is dropped
@@ -404,13 +407,11 @@ struct zpipe_reader {
  * @push: L, position up to which READ returns short
  * @alloc_at: L, the position at which an EAGAIN ALLOC wanted memory
  * @alloc_want: L, and how many bytes, or 0
- * @alloc_slots: L, and for how many slots, when it was a FORWARD
  * @generation: L
  * @wake_examined: L, for examined
  * @wake_consumed: L, for consumed
  * @memory_wait: L, consumed position that an ALLOC without memory waits for,
  *	asleep or after EAGAIN; ZPIPE_UNARMED when none does (rule R2)
- * @hunger: L, enum zpipe_hunger
  * @hungry: L, in the pool's list while @hunger is not 0
  * @pool_wake: L, consumed position at which memory comes free that a hungry
  *	pipe of the pool waits for; ZPIPE_UNARMED when there is none
@@ -419,7 +420,6 @@ struct zpipe_reader {
  * @nr_posts: L, how many
  * @posts_held: L, the window's slots are held for the reader
  * @post_wanted: L, an ALLOC waits for a post, asleep or after EAGAIN
- * @wakes: L, enum zpipe_wakes, to be sent when the lock is dropped
  * @alloc_sleeper: L, in ALLOC or write(2), for memory
  * @flush_sleeper: L, in FLUSH or write(2), paused or waiting for the reader
  * @reader_poll: whoever polls a reader end
@@ -429,8 +429,8 @@ struct zpipe_reader {
  */
 struct zpipe_pipe {
 	struct kref kref;
-	u64 id;
 	u32 flags;
+	u64 id;
 	struct zpipe_pool *pool;
 	struct zpipe_user *user;
 	struct list_head in_pool;
@@ -441,7 +441,6 @@ struct zpipe_pipe {
 	struct zpipe_chain chain;
 	struct zpipe_reader reader;
 	struct list_head readers;
-	u32 nr_readers;
 	u64 pause;
 	u64 resume;
 	bool paused;
@@ -456,11 +455,14 @@ struct zpipe_pipe {
 	int reader_error;
 	u32 guilty;
 	u32 busy;
+	u32 nr_readers;
+	u32 alloc_slots;
+	u32 hunger;
+	u32 wakes;
 	u64 paused_at;
 	u64 push;
 	u64 alloc_at;
 	u64 alloc_want;
-	u32 alloc_slots;
 	u64 memory_wait;
 	struct list_head posts;
 	u32 nr_posts;
@@ -469,11 +471,9 @@ struct zpipe_pipe {
 	u64 generation;
 	struct zpipe_wake wake_examined;
 	struct zpipe_wake wake_consumed;
-	u32 hunger;
 	struct list_head hungry;
 	u64 pool_wake;
 	struct task_struct *sealer;
-	u32 wakes;
 	struct task_struct *alloc_sleeper;
 	struct task_struct *flush_sleeper;
 	wait_queue_head_t reader_poll;

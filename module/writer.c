@@ -10,10 +10,10 @@
 #include <linux/sched/signal.h>
 
 #include "guard.h"
-#include "pipe.h"
 #include "idle.h"
-#include "pool.h"
+#include "pipe.h"
 #include "post.h"
+#include "segment.h"
 #include "share.h"
 #include "tee.h"
 #include "wait.h"
@@ -267,7 +267,7 @@ static int commit_grant(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
 		shared = plan->nr;
 	/* What readers that were dropped can still see is about to be written to. */
 	zpipe_guard_hide_dropped(pipe);
-	ret = zpipe_pool_populate(pipe->pool,
+	ret = zpipe_segment_populate(pipe->pool,
 				  zpipe_slots_after(&pipe->pool->slots, plan->first, shared),
 				  plan->nr - shared);
 	zpipe_wait_lock(pipe);
@@ -326,7 +326,7 @@ int zpipe_writer_grant(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *a
 	ret = ret ?: commit_grant(pipe, plan);
 	/* Spare slots that came free, and replace what is preserved no longer. */
 	if (unlikely(READ_ONCE(pipe->pool->slots.returned)))
-		zpipe_pool_sweep(pipe->pool);
+		zpipe_segment_sweep(pipe->pool);
 	return ret;
 }
 
