@@ -54,7 +54,7 @@ void zpipe_share_reclaim_locked(struct zpipe_pool *pool, const struct zpipe_pipe
 			continue;
 		zpipe_wait_unlock_pool(pool);
 		cond_resched();
-		spin_lock(&pool->lock);
+		zpipe_wait_lock_pool(pool);
 		left = min(left, pool->slots.members);
 	}
 }

@@ -123,7 +123,8 @@ static int put_span(struct out *out, u64 position, const struct zpipe_span *span
 	out->copied = 0;
 	out->lent = 0;
 	while (!ret && done < length) {
-		struct page *page = zpipe_segment_page(out->reader->pipe->pool, span->offset + done);
+		struct zpipe_pool *pool = out->reader->pipe->pool;
+		struct page *page = zpipe_segment_page(pool, span->offset + done);
 		size_t in_page = offset_in_page(span->offset + done);
 		size_t part = min_t(u64, length - done, PAGE_SIZE - in_page);
 

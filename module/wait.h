@@ -88,6 +88,13 @@ static inline void zpipe_wait_unlock(struct zpipe_pipe *pipe)
 		spin_unlock(&pipe->pool->lock);
 }
 
+/* When no pipe is the caller's. */
+static inline void zpipe_wait_lock_pool(struct zpipe_pool *pool)
+	__acquires(&pool->lock)
+{
+	spin_lock(&pool->lock);
+}
+
 void zpipe_wait_unlock_pool(struct zpipe_pool *pool) __releases(&pool->lock);
 
 static inline u64 zpipe_wake_at(const struct zpipe_wake *wake)

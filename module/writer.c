@@ -260,6 +260,7 @@ static int commit_grant(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
 {
 	/* A run that begins inside a segment shares it with bytes that are alive. */
 	u32 shared = plan->nr && (plan->offset & ((1ULL << pipe->chain.shift) - 1)) ? 1 : 0;
+	u32 first;
 	int ret;
 
 	/* What is posted is complete, and may have other buffers beside it. */
@@ -267,9 +268,8 @@ static int commit_grant(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
 		shared = plan->nr;
 	/* What readers that were dropped can still see is about to be written to. */
 	zpipe_guard_hide_dropped(pipe);
-	ret = zpipe_segment_populate(pipe->pool,
-				  zpipe_slots_after(&pipe->pool->slots, plan->first, shared),
-				  plan->nr - shared);
+	first = zpipe_slots_after(&pipe->pool->slots, plan->first, shared);
+	ret = zpipe_segment_populate(pipe->pool, first, plan->nr - shared);
 	zpipe_wait_lock(pipe);
 	/* Another thread may have published past the position meanwhile. */
 	if (!ret && (plan->position < zpipe_chain_floor(&pipe->chain) ||

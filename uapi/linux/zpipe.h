@@ -872,11 +872,12 @@ struct zpipe_tee_args {
  * Each segment that the bytes stand in counts once for each forward, unless it
  * goes on where the one before it stopped. Waits like ALLOC, when the bytes or
  * their segments are more than the pipe can hold now. EMSGSIZE: more than it
- * can ever hold: forward less. EINVAL: the range, the source is this very
- * pipe, this pipe is CONTIG or POSTED, or one of the two is GUARDED. ENOBUFS, as
- * by ALLOC: also when what this pipe's readers preserve stands in the way. EBUSY: somebody has pinned a page of
- * it, for a device; only across pools. Errors of the source reader's own calls, such
- * as ESHUTDOWN, are answered as well.
+ * can ever hold, or than 4 GiB less one byte: forward less. EINVAL: the range,
+ * the source is this very pipe, this pipe is CONTIG or POSTED, or one of the two
+ * is GUARDED. ENOBUFS, as by ALLOC: also when what this pipe's readers preserve
+ * stands in the way. EBUSY: somebody has pinned a page of it, for a device; only
+ * across pools. Errors of the source reader's own calls, such as ESHUTDOWN, are
+ * answered as well.
  */
 struct zpipe_forward_args {
 	__s32 source_fd;
