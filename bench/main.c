@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "flush.h"
+#include "forward.h"
 #include "idle.h"
 #include "measure.h"
 #include "preserve.h"
@@ -40,6 +41,7 @@ static struct options {
 	bool idle;
 	bool flush;
 	bool tee;
+	bool forward;
 	bool preserve;
 	bool no_header;
 	unsigned int reps;
@@ -54,6 +56,7 @@ static const struct argp_option known[] = {
 	{ "alone", 'a', NULL, 0,
 	  "Also one process that is both ends (--icount does so anyway)", 0 },
 	{ "idle", 'd', NULL, 0, "Only weigh idle pipes", 0 },
+	{ "forward", 'F', NULL, 0, "Only compare forward (with --icount)", 0 },
 	{ "flush", 'f', NULL, 0, "Only what each step of a message costs, guarded or not", 0 },
 	{ "preserve", 'P', NULL, 0, "Only weigh preserve and release (with --icount)", 0 },
 	{ "tee", 'T', NULL, 0, "Only compare tee (with --icount)", 0 },
@@ -80,6 +83,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case 'd':
 		options.idle = true;
+		break;
+	case 'F':
+		options.forward = true;
 		break;
 	case 'f':
 		options.flush = true;
@@ -214,6 +220,8 @@ int main(int argc, char **argv)
 		fputs("bench: no /dev/zpipe: peers only\n", stderr);
 	else if (options.idle)
 		return idle_report() ? 1 : 0;
+	else if (options.forward)
+		return forward_report() ? 1 : 0;
 	else if (options.flush)
 		return flush_report() ? 2 : 0;
 	else if (options.preserve)
@@ -231,7 +239,7 @@ int main(int argc, char **argv)
 		missed += idle_report();
 	if (options.icount && !options.only && !options.mode && !options.size &&
 	    !access("/dev/zpipe", F_OK))
-		missed += tee_report() + preserve_report();
+		missed += tee_report() + forward_report() + preserve_report();
 	if (options.csv) {
 		csv = fopen(options.csv, "w");
 		if (csv)

@@ -27,6 +27,9 @@
 #define ZP_MIN(a, b)	((a) < (b) ? (a) : (b))
 
 /* Every raw call returns 0, or what the kernel returned, or a negative errno. */
+int zp_sys_pool_create(int fd, struct zpipe_pool_create_args *args);
+int zp_sys_pool_stat(int fd, struct zpipe_pool_stat_args *args);
+int zp_sys_forward(int fd, struct zpipe_forward_args *args);
 int zp_sys_create(int fd, struct zpipe_create_args *args);
 int zp_sys_info(int fd, struct zpipe_info_args *args);
 int zp_sys_stat(int fd, struct zpipe_stat_args *args);
@@ -44,6 +47,10 @@ int zp_sys_tee(int fd, struct zpipe_tee_args *args);
 int zp_sys_post(int fd, struct zpipe_post_args *args);
 int zp_sys_unpost(int fd, struct zpipe_unpost_args *args);
 int zp_sys_reset(int fd, struct zpipe_reset_args *args);
+
+/* writer.c: for forward.c */
+uint64_t zp_writer_capacity(const struct zp_writer *w);
+void zp_writer_skip(struct zp_writer *w, uint64_t position);
 
 /* opts.c: structs that begin with their size */
 int zp_opts_get(void *known, size_t known_size, const void *from);

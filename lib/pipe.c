@@ -36,6 +36,34 @@ static uint64_t resume_to_uapi(uint64_t resume)
 	return resume ? resume : ZPIPE_DEFAULT;
 }
 
+int zp_pool_create(const struct zp_pool_opts *opts, int *pool_fd)
+{
+	struct zpipe_pool_create_args args = { .out_fd = -1 };
+	struct zp_pool_opts o;
+	int fd, ret;
+
+	ret = zp_opts_get(&o, sizeof(o), opts);
+	if (ret)
+		return ret;
+	args.segment_size = o.segment_size;
+	args.segments = o.segments;
+	args.idle = o.idle ? o.idle : ZPIPE_POOL_IDLE;
+	if (o.idle == ZP_POOL_KEEP_NONE)
+		args.idle = 0;
+
+	fd = open(o.device ? o.device : DEVICE, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	ret = zp_sys_pool_create(fd, &args);
+	close(fd);
+	if (ret < 0)
+		return ret;
+	if (args.out_fd < 0)
+		return -EPROTO;
+	*pool_fd = args.out_fd;
+	return 0;
+}
+
 int zp_create(const struct zp_create_opts *opts, int *writer_fd, int *reader_fd)
 {
 	struct zpipe_create_args args = {
@@ -54,6 +82,8 @@ int zp_create(const struct zp_create_opts *opts, int *writer_fd, int *reader_fd)
 	args.capacity = o.capacity;
 	args.pause = pause_to_uapi(o.pause);
 	args.resume = resume_to_uapi(o.resume);
+	if (o.pool_fd)
+		args.pool_fd = o.pool_fd;
 
 	fd = open(o.device ? o.device : DEVICE, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
@@ -147,6 +177,40 @@ int zp_stat(int fd, struct zp_stat *stat)
 		.preserved_bytes = args.out_preserved_bytes,
 		.preserved_handles = args.out_preserved_handles,
 		.spare_pages = args.out_spare_pages,
+		.forwards = args.out_forwards,
+		.forwarded = args.out_forwarded,
+		.adopted_pages = args.out_adopted_pages,
+	};
+	return zp_opts_put(stat, &out, sizeof(out));
+}
+
+int zp_pool_stat(int fd, struct zp_pool_stat *stat)
+{
+	struct zpipe_pool_stat_args args = { 0 };
+	struct zpipe_info_args info = { 0 };
+	struct zp_pool_stat out;
+	int ret;
+
+	/* an end answers STAT as well, with other numbers */
+	ret = not_ours(zp_sys_info(fd, &info));
+	if (ret)
+		return ret;
+	if (info.out_magic != ZPIPE_MAGIC || info.out_role != ZPIPE_ROLE_POOL)
+		return -EBADF;
+	ret = not_ours(zp_sys_pool_stat(fd, &args));
+	if (ret)
+		return ret;
+	out = (struct zp_pool_stat){
+		.segments = args.out_segments,
+		.free = args.out_free,
+		.pages = args.out_pages,
+		.idle_pages = args.out_idle_pages,
+		.idle = args.out_idle,
+		.pipes = args.out_pipes,
+		.committed = args.out_committed,
+		.waiting = args.out_waiting,
+		.shrunk_pages = args.out_shrunk_pages,
+		.replaced_pages = args.out_replaced_pages,
 	};
 	return zp_opts_put(stat, &out, sizeof(out));
 }

@@ -19,6 +19,7 @@ _Static_assert(ZP_ABORTED == ZPIPE_RES_ABORTED, "result flag");
 _Static_assert(ZP_NOWAIT == ZPIPE_ALLOC_F_NOWAIT, "call flag");
 _Static_assert(ZP_NOWAIT == ZPIPE_FLUSH_F_NOWAIT, "call flag");
 _Static_assert(ZP_NOWAIT == ZPIPE_READ_F_NOWAIT, "call flag");
+_Static_assert(ZP_NOWAIT == ZPIPE_FORWARD_F_NOWAIT, "call flag");
 _Static_assert(ZP_FLUSH_NOWAKE == ZPIPE_FLUSH_F_NOWAKE, "flush flag");
 _Static_assert(ZP_FLUSH_PUSH == ZPIPE_FLUSH_F_PUSH, "flush flag");
 _Static_assert(ZP_FLUSH_WAIT_EXAMINED == ZPIPE_FLUSH_F_WAIT_EXAMINED, "flush flag");
@@ -45,6 +46,21 @@ static int call(int fd, unsigned long request, void *args)
 int zp_sys_create(int fd, struct zpipe_create_args *args)
 {
 	return call(fd, ZPIPE_IOC_CREATE, args);
+}
+
+int zp_sys_pool_create(int fd, struct zpipe_pool_create_args *args)
+{
+	return call(fd, ZPIPE_IOC_POOL_CREATE, args);
+}
+
+int zp_sys_pool_stat(int fd, struct zpipe_pool_stat_args *args)
+{
+	return call(fd, ZPIPE_IOC_POOL_STAT, args);
+}
+
+int zp_sys_forward(int fd, struct zpipe_forward_args *args)
+{
+	return call(fd, ZPIPE_IOC_FORWARD, args);
 }
 
 int zp_sys_info(int fd, struct zpipe_info_args *args)

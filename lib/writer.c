@@ -369,6 +369,23 @@ int zp_write_flush(struct zp_writer *w, const void *buf, size_t n, size_t *done)
 	return ret ? ret : zp_flush(w);
 }
 
+uint64_t zp_writer_capacity(const struct zp_writer *w)
+{
+	return ((const struct writer *)(const void *)w)->map.info.out_capacity;
+}
+
+/* The kernel has appended what is no grant: the next zp_alloc() begins anew. */
+void zp_writer_skip(struct zp_writer *w, uint64_t position)
+{
+	struct writer *wr = writer_of(w);
+
+	w->position = position;
+	wr->grant_start = position;
+	wr->grant_length = 0;
+	wr->open_start = UINT64_MAX;
+	drop_grant(wr);
+}
+
 int zp_rollback(struct zp_writer *w, uint64_t position)
 {
 	struct writer *wr = writer_of(w);

@@ -18,6 +18,7 @@
 #include "map.h"
 #include "pool.h"
 #include "preserve.h"
+#include "segment.h"
 #include "zpipe_trace.h"
 
 /* Pages that one splice(2) takes at most. */
@@ -51,7 +52,7 @@ static vm_fault_t buffer_fault(struct vm_fault *vmf)
 	if (i == hold->nr_spans)
 		return VM_FAULT_SIGBUS;
 	at = (hold->spans[i].offset & PAGE_MASK) + (at << PAGE_SHIFT);
-	page = zpipe_pool_page(hold->pool, at);
+	page = zpipe_segment_page(hold->pool, at);
 	if (!page)
 		return VM_FAULT_SIGBUS;
 	get_page(page);
@@ -88,7 +89,7 @@ static size_t find_part(const struct zpipe_hold *hold, u64 at, struct page **pag
 	for (; at >= span->length; span++)
 		at -= span->length;
 	offset = span->offset + at;
-	*page = zpipe_pool_page(hold->pool, offset);
+	*page = zpipe_segment_page(hold->pool, offset);
 	*in_page = offset_in_page(offset);
 	return *page ? min_t(u64, PAGE_SIZE - *in_page, span->length - at) : 0;
 }
@@ -151,7 +152,7 @@ static ssize_t buffer_splice_read(struct file *file, loff_t *pos, struct pipe_in
 		if (!part)
 			break;
 		/* It may be pinned: read(2) can copy it. */
-		if (!zpipe_pool_lend(page)) {
+		if (!zpipe_segment_lend(page)) {
 			if (!desc.nr_pages)
 				return -EINVAL;
 			break;

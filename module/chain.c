@@ -111,16 +111,63 @@ static u64 skip_of(const struct zpipe_chain *chain, u64 k, u64 position)
 	return in_page ? chain->page - in_page : 0;
 }
 
+/* What the pool has promised to a chain: what it holds, or else its reserve. */
+static u32 promised(const struct zpipe_chain *chain)
+{
+	return max(chain->holds, 1U);
+}
+
+static void set_holds(struct zpipe_chain *chain, u32 holds)
+{
+	chain->slots->committed -= promised(chain);
+	chain->holds = holds;
+	chain->slots->committed += promised(chain);
+}
+
+static u32 put_run(struct zpipe_chain *chain, u32 first, u32 nr)
+{
+	set_holds(chain, chain->holds - nr);
+	return zpipe_slots_put(chain->slots, first, nr);
+}
+
 /* Drop k's references on the slots [from, to) of its run. */
 static u32 put_slots(struct zpipe_chain *chain, u64 k, u32 from, u32 to)
 {
-	return from < to ? zpipe_slots_put(chain->slots, slot_of(chain, k, from), to - from) : 0;
+	return from < to ? put_run(chain, slot_of(chain, k, from), to - from) : 0;
 }
 
 static void give_slots(struct zpipe_chain *chain, u64 k, u32 from, u32 to)
 {
 	if (from < to)
 		zpipe_slots_give(chain->slots, slot_of(chain, k, from), to - from);
+}
+
+/**
+ * zpipe_chain_join - reserve a slot for a chain that holds none
+ * @chain: new, with its slots set
+ *
+ * Return: false when the pool has none left to promise.
+ */
+bool zpipe_chain_join(struct zpipe_chain *chain)
+{
+	struct zpipe_slots *slots = chain->slots;
+
+	if (slots->committed >= slots->nr)
+		return false;
+	slots->members++;
+	slots->committed += promised(chain);
+	return true;
+}
+
+/**
+ * zpipe_chain_leave - give the reserve back
+ * @chain: one that has joined, and holds nothing any more
+ */
+void zpipe_chain_leave(struct zpipe_chain *chain)
+{
+	chain->slots->members--;
+	chain->slots->committed -= promised(chain);
+	chain->slots->released = true;
 }
 
 /**
@@ -190,10 +237,12 @@ u32 zpipe_chain_reclaim(struct zpipe_chain *chain)
 		u64 k = chain->first;
 		struct zpipe_run *run = run_of(chain, k);
 
-		while (run->given < run->nr && slot_end(chain, k, run->given) <= chain->consumed) {
-			freed += put_slots(chain, k, run->given, run->given + 1);
-			run->given++;
-		}
+		u32 given = run->given;
+
+		while (given < run->nr && slot_end(chain, k, given) <= chain->consumed)
+			given++;
+		freed += put_slots(chain, k, run->given, given);
+		run->given = given;
 		if (k + 1 == chain->opened || start_of(chain, k + 1) > chain->consumed)
 			break;
 		freed += put_slots(chain, k, run->given, run->nr);
@@ -237,8 +286,8 @@ static bool place_anywhere(const struct zpipe_chain *chain, struct zpipe_plan *p
 	const struct zpipe_slots *slots = chain->slots;
 
 	plan->nr = slots_for(chain, min);
-	if (slots_for(chain, want) == 1 && !chain->contig && slots->top != ZPIPE_NO_SLOT)
-		plan->first = slots->top;
+	if (slots_for(chain, want) == 1 && !chain->contig && zpipe_slots_ring_free(slots))
+		plan->first = zpipe_slots_top(slots);
 	else
 		plan->first = zpipe_slots_find(slots, from, plan->nr);
 	if (plan->first == ZPIPE_NO_SLOT)
@@ -284,13 +333,43 @@ static bool place_after(const struct zpipe_chain *chain, struct zpipe_plan *plan
 	return true;
 }
 
+/*
+ * How many slots more may the chain hold, apart from those that it is imagined
+ * to give back? In a shared pool no more than its quota, and no more than
+ * leaves the others what they hold and have been promised.
+ */
+static u32 room_of(const struct zpipe_chain *chain)
+{
+	const struct zpipe_slots *slots = chain->slots;
+	u32 own = chain->holds - slots->given;
+	u32 most;
+
+	if (!slots->shared)
+		return slots->nr;
+	most = min(chain->quota, slots->nr - (slots->committed - promised(chain)));
+	return own < most ? most - own : 0;
+}
+
+/* Does anybody else hold slots that may come back? */
+static bool others_hold(const struct zpipe_chain *chain)
+{
+	const struct zpipe_slots *slots = chain->slots;
+
+	return slots->shared &&
+	       (slots->committed - promised(chain) > slots->members - 1 ||
+		slots->nr - slots->nr_free > chain->holds);
+}
+
 /* Find memory as if everything below floor were consumed. */
 static bool place(const struct zpipe_chain *chain, struct zpipe_plan *plan,
 		  u64 min, u64 want, u64 keep, u64 floor)
 {
 	bool go_on = chain->contig && keep > chain->first;
-	u32 from = 0;
+	u32 from = 0, room = room_of(chain);
 
+	if (slots_for(chain, min) > room)
+		return false;
+	want = min(want, (u64)room << chain->shift);
 	if (go_on && floor != plan->position)
 		return place_after(chain, plan, min, want, keep - 1);
 	/* Where the last descriptor stops; its entry outlives its memory. */
@@ -315,6 +394,29 @@ static u64 next_boundary(const struct zpipe_chain *chain, u64 keep, u64 position
 	return min(boundary, chain->published);
 }
 
+/**
+ * zpipe_chain_boundary - where the chain's next slot would come free
+ * @chain: the pipe's
+ *
+ * Also a position that is not published yet, as long as no other descriptor is
+ * opened before it.
+ *
+ * Return: the consumed position, or ~0 when the chain has no memory.
+ */
+u64 zpipe_chain_boundary(const struct zpipe_chain *chain)
+{
+	const struct zpipe_run *run = run_of(chain, chain->first);
+	u64 boundary = ~0ULL;
+
+	if (chain->first == chain->opened)
+		return boundary;
+	if (run->given < run->nr)
+		boundary = slot_end(chain, chain->first, run->given);
+	if (chain->first + 1 < chain->opened)
+		boundary = min(boundary, start_of(chain, chain->first + 1));
+	return boundary;
+}
+
 /* What if all that is published below keep were consumed? */
 static void give_published(struct zpipe_chain *chain, u64 keep, u64 position)
 {
@@ -336,6 +438,12 @@ static void give_published(struct zpipe_chain *chain, u64 keep, u64 position)
 	}
 }
 
+/* Would so many slots more be too many, besides what others have? */
+static bool is_over_quota(const struct zpipe_chain *chain, u32 nr)
+{
+	return chain->slots->shared && chain->holds - chain->slots->given + nr > chain->quota;
+}
+
 /* Does the table have an entry for one more descriptor after those before keep? */
 static bool has_entry(const struct zpipe_chain *chain, u64 keep)
 {
@@ -352,6 +460,8 @@ static bool go_on_in(const struct zpipe_chain *chain, struct zpipe_plan *plan, u
 	u64 skip = skip_of(chain, k, plan->position);
 	u64 left = start_of(chain, k) + capacity_of(chain, k) - plan->position;
 
+	if (run_of(chain, k)->forwarded)
+		return false;
 	if (left < skip || left - skip < min || (skip && !has_entry(chain, plan->keep)))
 		return false;
 	plan->offset = place_of(chain, k, plan->position + skip);
@@ -381,6 +491,46 @@ static int wait_for_room(const struct zpipe_chain *chain, u64 min, bool full,
 	return plan->wait <= chain->published ? -EAGAIN : -ENOBUFS;
 }
 
+/*
+ * No memory now. Could anybody but the writer itself change that? In a private
+ * pool the readers, unless what they have preserved stands in the way.
+ */
+static int judge_private(struct zpipe_chain *chain, struct zpipe_plan *plan, u64 min, u64 want,
+			 u64 keep, bool full)
+{
+	int ret;
+
+	if (plan->position != chain->consumed)
+		give_published(chain, keep, plan->position);
+	ret = wait_for_room(chain, min, full, plan);
+	if (!place(chain, plan, min, want, keep, chain->published))
+		ret = -ENOBUFS;
+	if (ret == -EAGAIN)
+		plan->wait = next_boundary(chain, keep, plan->position);
+	return ret;
+}
+
+/* In a shared pool, other pipes too. */
+static int judge_shared(struct zpipe_chain *chain, struct zpipe_plan *plan, u64 min, u64 want,
+			u64 keep)
+{
+	u32 given = chain->slots->given;
+
+	plan->pool = others_hold(chain) && !is_over_quota(chain, slots_for(chain, min));
+	if (plan->position != chain->consumed)
+		give_published(chain, keep, plan->position);
+	if (is_over_quota(chain, slots_for(chain, min)))
+		return -ENOBUFS;
+	if (chain->slots->given > given)
+		plan->wait = next_boundary(chain, keep, plan->position);
+	if (place(chain, plan, min, want, keep, chain->published)) {
+		plan->wait = next_boundary(chain, keep, plan->position);
+		return -EAGAIN;
+	}
+	plan->pool = others_hold(chain);
+	return plan->pool ? -EAGAIN : -ENOBUFS;
+}
+
 /* A plan that does nothing yet. Returns how many descriptors are not taken back. */
 static u64 begin_plan(const struct zpipe_chain *chain, u64 position, struct zpipe_plan *plan)
 {
@@ -388,13 +538,26 @@ static u64 begin_plan(const struct zpipe_chain *chain, u64 position, struct zpip
 
 	while (keep > chain->first && start_of(chain, keep - 1) > position)
 		keep--;
-	plan->position = position;
-	plan->keep = keep;
-	plan->nr = 0;
-	plan->again = 0;
-	plan->fixed = 0;
-	plan->wait = 0;
+	*plan = (struct zpipe_plan){ .position = position, .keep = keep };
 	return keep;
+}
+
+/* What leaving the open descriptor at the plan's position gives back at once. */
+static void imagine_leaving(struct zpipe_chain *chain, struct zpipe_plan *plan, u64 keep)
+{
+	u64 k, position = plan->position;
+
+	for (k = keep; k < chain->opened; k++)
+		give_slots(chain, k, run_of(chain, k)->given, run_of(chain, k)->nr);
+	if (keep > chain->first) {
+		const struct zpipe_run *run = run_of(chain, keep - 1);
+		u32 used = position == chain->consumed ? 0 : slots_used(chain, keep - 1, position);
+
+		give_slots(chain, keep - 1, max_t(u32, used, run->given), run->nr);
+		/* An empty one is replaced rather than left. */
+		if (start_of(chain, keep - 1) == position)
+			plan->keep = keep - 1;
+	}
 }
 
 /**
@@ -447,63 +610,49 @@ int zpipe_chain_plan_at(struct zpipe_chain *chain, u64 position, u64 min, bool g
  * @plan: the answer, also where to wait
  *
  * Changes nothing. Whether waiting can help is judged by descriptors (rule
- * R3): if consuming all that is published would not make a fitting run, only
- * the writer itself can, or the end of a preserve. A table without a free entry
- * is like a window without a free slot. Never grants more than a window beyond
- * consumed, however many spare slots are in service.
+ * R3): if consuming all that is published would not make a fitting run, and
+ * nobody else holds any of the pool, only the writer itself can, or the end of
+ * a preserve. A table without a free entry is like a window without a free
+ * slot. Never grants more than a window beyond consumed, however many spare
+ * slots are in service.
  *
- * Return: 0, -EAGAIN to wait for @plan->wait, -ENOBUFS, -EMSGSIZE, -EINVAL.
+ * Return: 0, -EAGAIN to wait for @plan->wait, or with @plan->pool for others,
+ * -ENOBUFS, -EMSGSIZE, -EINVAL.
  */
 int zpipe_chain_plan(struct zpipe_chain *chain, u64 position, u64 min, u64 want,
 		     struct zpipe_plan *plan)
 {
-	u64 window = zpipe_chain_window(chain);
-	u64 limit = chain->consumed + window;
-	u64 keep, k;
+	u64 capacity = zpipe_chain_capacity(chain);
+	/* A shared pool has no spare slots, and so its quota is limit enough. */
+	u64 limit = chain->slots->shared ? ~0ULL : chain->consumed + capacity;
+	u64 keep;
 	bool full;
-	u32 used;
 	int ret;
 
 	if (position < zpipe_chain_floor(chain) || position > chain->granted)
 		return -EINVAL;
 	if (min == 0)
 		min = 1;
-	if (min > window || position > ZPIPE_POSITION_MAX)
+	if (min > capacity || position > ZPIPE_POSITION_MAX)
 		return -EMSGSIZE;
-	want = max(min, min(want, limit - position));
+	want = max(min, min(want, min(capacity, limit - position)));
 
 	keep = begin_plan(chain, position, plan);
 	if (keep > chain->first && go_on_in(chain, plan, min, keep - 1)) {
 		plan->length = min(plan->length, limit - position);
 		return plan->length >= min ? 0 : wait_for_room(chain, min, false, plan);
 	}
-
-	/* What leaving the open descriptor here gives back at once. */
-	for (k = keep; k < chain->opened; k++)
-		give_slots(chain, k, run_of(chain, k)->given, run_of(chain, k)->nr);
-	if (keep > chain->first) {
-		const struct zpipe_run *run = run_of(chain, keep - 1);
-
-		used = position == chain->consumed ? 0 : slots_used(chain, keep - 1, position);
-		give_slots(chain, keep - 1, max_t(u32, used, run->given), run->nr);
-		/* An empty one is replaced rather than left. */
-		if (start_of(chain, keep - 1) == position)
-			plan->keep = keep - 1;
-	}
+	imagine_leaving(chain, plan, keep);
 	full = !has_entry(chain, plan->keep);
 	if (place(chain, plan, min, want, keep, chain->consumed)) {
 		plan->length = min(plan->length, limit - position);
 		ret = 0;
 		if (full || plan->length < min)
 			ret = wait_for_room(chain, min, full, plan);
+	} else if (chain->slots->shared) {
+		ret = judge_shared(chain, plan, min, want, keep);
 	} else {
-		if (position != chain->consumed)
-			give_published(chain, keep, position);
-		ret = wait_for_room(chain, min, full, plan);
-		if (!place(chain, plan, min, want, keep, chain->published))
-			ret = -ENOBUFS;
-		if (ret == -EAGAIN)
-			plan->wait = next_boundary(chain, keep, position);
+		ret = judge_private(chain, plan, min, want, keep, full);
 	}
 	zpipe_slots_take_back(chain->slots);
 	return ret;
@@ -517,6 +666,7 @@ int zpipe_chain_plan(struct zpipe_chain *chain, u64 position, u64 min, u64 want,
 void zpipe_chain_reserve(struct zpipe_chain *chain, const struct zpipe_plan *plan)
 {
 	zpipe_slots_get(chain->slots, plan->first, plan->nr);
+	set_holds(chain, chain->holds + plan->nr);
 }
 
 /**
@@ -526,7 +676,7 @@ void zpipe_chain_reserve(struct zpipe_chain *chain, const struct zpipe_plan *pla
  */
 void zpipe_chain_unreserve(struct zpipe_chain *chain, const struct zpipe_plan *plan)
 {
-	zpipe_slots_put(chain->slots, plan->first, plan->nr);
+	put_run(chain, plan->first, plan->nr);
 }
 
 /* The entry first, then the count, so that who sees the count sees the entry. */
@@ -535,6 +685,53 @@ static void share(struct zpipe_chain *chain)
 	/* Pairs with the reader's load-acquire of opened, see uapi/linux/zpipe.h. */
 	smp_store_release(chain->opened_word, chain->opened);
 	WRITE_ONCE(*chain->granted_word, chain->granted);
+}
+
+/* Take back the descriptors that a plan does not keep. */
+static u32 drop_later(struct zpipe_chain *chain, const struct zpipe_plan *plan)
+{
+	u32 freed = 0;
+
+	while (chain->opened > plan->keep && chain->opened > chain->first) {
+		u64 k = --chain->opened;
+
+		freed += put_slots(chain, k, run_of(chain, k)->given, run_of(chain, k)->nr);
+	}
+	return freed;
+}
+
+/* Let the last descriptor that stays end at the plan's position. */
+static u32 cut_last(struct zpipe_chain *chain, const struct zpipe_plan *plan)
+{
+	struct zpipe_run *run;
+	u32 used, freed;
+
+	if (chain->opened == chain->first)
+		return 0;
+	run = run_of(chain, chain->opened - 1);
+	used = slots_used(chain, chain->opened - 1, plan->position);
+	used = max_t(u32, used, run->given);
+	freed = put_slots(chain, chain->opened - 1, used, run->nr);
+	run->nr = used;
+	if (run->forwarded)
+		run->fixed = plan->position - start_of(chain, chain->opened - 1);
+	return freed;
+}
+
+/**
+ * zpipe_chain_retract - take back what is granted behind a plan's position
+ * @chain: the pipe's
+ * @plan: one that is about to be reserved
+ *
+ * Return: how many slots became free.
+ */
+u32 zpipe_chain_retract(struct zpipe_chain *chain, const struct zpipe_plan *plan)
+{
+	u32 freed = drop_later(chain, plan) + cut_last(chain, plan);
+
+	chain->granted = plan->position;
+	share(chain);
+	return freed;
 }
 
 /**
@@ -547,25 +744,13 @@ static void share(struct zpipe_chain *chain)
  */
 u32 zpipe_chain_commit(struct zpipe_chain *chain, const struct zpipe_plan *plan)
 {
-	u32 freed = 0;
+	u32 freed = drop_later(chain, plan);
 
-	while (chain->opened > plan->keep && chain->opened > chain->first) {
-		u64 k = --chain->opened;
-
-		freed += put_slots(chain, k, run_of(chain, k)->given, run_of(chain, k)->nr);
-	}
 	if (plan->nr) {
 		struct zpipe_descriptor *entry;
 		struct zpipe_run *run;
 
-		if (chain->opened > chain->first) {
-			u32 used = slots_used(chain, chain->opened - 1, plan->position);
-
-			run = run_of(chain, chain->opened - 1);
-			used = max_t(u32, used, run->given);
-			freed += put_slots(chain, chain->opened - 1, used, run->nr);
-			run->nr = used;
-		}
+		freed += cut_last(chain, plan);
 		entry = &chain->table[chain->opened & chain->mask];
 		WRITE_ONCE(entry->start, plan->position);
 		WRITE_ONCE(entry->offset, plan->offset);
@@ -573,9 +758,191 @@ u32 zpipe_chain_commit(struct zpipe_chain *chain, const struct zpipe_plan *plan)
 		run->nr = plan->nr;
 		run->given = 0;
 		run->fixed = plan->fixed;
+		run->forwarded = plan->forwarded;
 		chain->opened++;
 	}
 	chain->granted = plan->position + plan->length;
+	share(chain);
+	return freed + zpipe_chain_reclaim(chain);
+}
+
+/**
+ * zpipe_chain_stretch - the first stretch of a range that lies in one piece
+ * @chain: the pipe's
+ * @k: what zpipe_chain_index() said of @from; moved on for the next piece
+ * @from: at least consumed
+ * @to: at most published
+ * @piece: the answer
+ *
+ * Unlike zpipe_chain_piece(), neighbours in the window are one stretch. A spare
+ * slot is a stretch of its own.
+ *
+ * Return: false when @from is @to.
+ */
+bool zpipe_chain_stretch(const struct zpipe_chain *chain, u64 *k, u64 from, u64 to,
+			 struct zpipe_span *piece)
+{
+	u64 end = from;
+
+	if (from >= to)
+		return false;
+	piece->offset = place_of(chain, *k, from);
+	do {
+		end = ++*k < chain->opened ? min(start_of(chain, *k), to) : to;
+		if (end == to || is_spare(chain, offset_of(chain, *k - 1)) ||
+		    place_of(chain, *k - 1, end) != place_of(chain, *k, end))
+			break;
+	} while (end - from < zpipe_chain_window(chain));
+	piece->length = end - from;
+	return true;
+}
+
+/**
+ * zpipe_chain_slots - how many references a range would take in another chain
+ * @chain: the pipe's
+ * @from: at least consumed
+ * @to: at most published
+ *
+ * Return: as many as its pieces have slots, or what was counted by then when
+ * it is more than the pool has.
+ */
+u32 zpipe_chain_slots(const struct zpipe_chain *chain, u64 from, u64 to)
+{
+	u64 k = zpipe_chain_index(chain, from);
+	struct zpipe_span piece;
+	u32 nr = 0;
+
+	while (nr <= chain->slots->nr && zpipe_chain_stretch(chain, &k, from, to, &piece)) {
+		nr += slots_for(chain, (piece.offset & (segment_size(chain) - 1)) + piece.length);
+		from += piece.length;
+	}
+	return nr;
+}
+
+/* Does a piece begin where the forwarded bytes before it end, in a slot that is still held? */
+static bool goes_on(const struct zpipe_chain *chain, const struct zpipe_plan *plan,
+		    const struct zpipe_span *piece)
+{
+	const struct zpipe_run *run;
+	u64 k = plan->keep - 1;
+
+	if (plan->keep <= chain->first || start_of(chain, k) == plan->position)
+		return false;
+	run = run_of(chain, k);
+	return run->forwarded && start_of(chain, k) + run->fixed == plan->position &&
+	       run->given < run->nr && place_of(chain, k, plan->position) == piece->offset &&
+	       run->fixed + piece->length <= min_t(u64, zpipe_chain_window(chain), ZPIPE_FIXED_MAX);
+}
+
+/* Most slots that a chain may hold with forwarded ones: a range may begin inside one. */
+static u32 most_forwarded(const struct zpipe_chain *chain)
+{
+	return chain->slots->shared ? chain->quota + 1 : chain->quota;
+}
+
+/*
+ * Does the ring have slots for pages that are forwarded? In a shared pool the
+ * quotas say so. Spare slots are for bytes that the writer writes.
+ */
+static bool fit(const struct zpipe_chain *chain, u32 nr)
+{
+	return !chain->slots->serving || zpipe_slots_usable(chain->slots) >= nr;
+}
+
+/**
+ * zpipe_chain_plan_forward - may bytes that lie elsewhere be appended
+ * @chain: the target's, after zpipe_chain_reclaim()
+ * @position: committed position
+ * @length: bytes, at least 1
+ * @nr: slots they stand in
+ * @plan: the answer: @position and @keep, or what to wait for
+ *
+ * Changes nothing. As for a grant, waiting must be able to help (rule R3).
+ *
+ * Return: 0, -EAGAIN, -ENOBUFS, -EMSGSIZE, -EINVAL.
+ */
+int zpipe_chain_plan_forward(struct zpipe_chain *chain, u64 position, u64 length, u32 nr,
+			     struct zpipe_plan *plan)
+{
+	struct zpipe_slots *slots = chain->slots;
+	u64 capacity = zpipe_chain_capacity(chain);
+	u32 most = most_forwarded(chain), limit = most, given;
+	u64 keep, need;
+	int ret = -EAGAIN;
+
+	if (position < chain->published || position > chain->granted)
+		return -EINVAL;
+	if (length > min_t(u64, capacity, ZPIPE_FIXED_MAX) || nr > most ||
+	    position > ZPIPE_POSITION_MAX)
+		return -EMSGSIZE;
+	keep = begin_plan(chain, position, plan);
+	imagine_leaving(chain, plan, keep);
+	if (slots->shared)
+		limit = min(most, slots->nr - (slots->committed - promised(chain)));
+	/* Where consumed must be for the bytes to fit. */
+	need = position + length > capacity ? position + length - capacity : 0;
+	given = slots->given;
+	if (need <= chain->consumed && chain->holds - given + nr <= limit && fit(chain, nr)) {
+		ret = 0;
+		goto out_take_back;
+	}
+	plan->pool = need <= chain->consumed && chain->holds - given + nr <= most &&
+		     others_hold(chain);
+	if (position != chain->consumed)
+		give_published(chain, keep, position);
+	if (need > chain->published || chain->holds - slots->given + nr > most ||
+	    !fit(chain, nr))
+		ret = -ENOBUFS;
+	else if (need > chain->consumed)
+		plan->wait = need;
+	else if (slots->given > given)
+		plan->wait = next_boundary(chain, keep, position);
+	else if (!plan->pool)
+		ret = -ENOBUFS;
+out_take_back:
+	zpipe_slots_take_back(slots);
+	return ret;
+}
+
+/**
+ * zpipe_chain_take - hold a slot for bytes that are being forwarded
+ * @chain: the target's; zpipe_chain_unreserve() gives it up
+ * @index: a free one, or one that another chain holds
+ */
+void zpipe_chain_take(struct zpipe_chain *chain, u32 index)
+{
+	zpipe_slots_get(chain->slots, index, 1);
+	set_holds(chain, chain->holds + 1);
+}
+
+/**
+ * zpipe_chain_append - append a piece of memory that holds bytes already
+ * @chain: the target's
+ * @plan: of zpipe_chain_plan_forward(), with its position moved on by what was
+ *	appended before; @forwarded, @fixed bytes, and @nr slots from @first whose
+ *	references pass to the chain
+ * @piece: where in the window the bytes are
+ *
+ * A piece that goes on where the last one stops takes no new entry.
+ *
+ * Return: how many slots became free.
+ */
+u32 zpipe_chain_append(struct zpipe_chain *chain, const struct zpipe_plan *plan,
+		       const struct zpipe_span *piece)
+{
+	struct zpipe_run *run;
+	u32 shared, freed;
+
+	if (!goes_on(chain, plan, piece))
+		return zpipe_chain_commit(chain, plan);
+	freed = drop_later(chain, plan);
+	run = run_of(chain, chain->opened - 1);
+	shared = piece->offset & (segment_size(chain) - 1) ? 1 : 0;
+	if (shared)
+		put_run(chain, plan->first, 1);
+	run->nr += plan->nr - shared;
+	run->fixed += piece->length;
+	chain->granted = plan->position + piece->length;
 	share(chain);
 	return freed + zpipe_chain_reclaim(chain);
 }

@@ -10,7 +10,7 @@
  * where k + 1 starts; the last one is open and ends at granted. In a guarded
  * pipe no page holds both published and unpublished bytes: what follows a
  * position that was published inside a page begins on the next one, with a
- * descriptor of its own. Pure code like slots.c: the caller holds the pipe's
+ * descriptor of its own. Pure code like slots.c: the caller holds the pool's
  * lock.
  */
 #ifndef ZPIPE_CHAIN_H
@@ -24,14 +24,20 @@
 /* Positions stay below this, so that sums with a window cannot wrap. */
 #define ZPIPE_POSITION_MAX	(1ULL << 62)
 
+/* Most bytes of a descriptor of fixed length, see struct zpipe_run. */
+#define ZPIPE_FIXED_MAX		(~0U)
+
 /**
  * struct zpipe_run - the slots a descriptor holds
  * @nr: slots of its run, from the one its offset is in
  * @given: of these, from the front, already given back
  * @fixed: bytes of the descriptor when it has not all of these slots; else 0
+ * @forwarded: they are another pipe's bytes: nobody may be granted what is
+ *	behind them
  */
 struct zpipe_run {
-	u16 nr;
+	u16 nr : 15;
+	u16 forwarded : 1;
 	u16 given;
 	u32 fixed;
 };
@@ -64,6 +70,8 @@ struct zpipe_cursor {
  *	writer's any more; at least @published
  * @page: guarded: bytes of a page; else 0
  * @shift: log2 of the segment size
+ * @quota: slots it may hold: its capacity
+ * @holds: references on slots that it has, those of a reserved plan included
  * @contig: ZPIPE_F_CONTIG
  */
 struct zpipe_chain {
@@ -82,6 +90,8 @@ struct zpipe_chain {
 	u64 sealed;
 	u32 page;
 	u32 shift;
+	u32 quota;
+	u32 holds;
 	bool contig;
 };
 
@@ -95,7 +105,10 @@ struct zpipe_chain {
  * @nr: its length; 0 when the grant is what the open descriptor still has
  * @again: its first slots that the descriptor before it holds already
  * @fixed: bytes of the new run when it has not all of its slots; else 0
- * @wait: the consumed position to wait for, when there is no memory now
+ * @forwarded: they are another pipe's bytes and not a grant
+ * @wait: the consumed position to wait for, when there is no memory now; 0
+ *	when what this pipe's readers could give back would not do
+ * @pool: what other pipes of the pool give back may help as well
  */
 struct zpipe_plan {
 	u64 position;
@@ -106,9 +119,13 @@ struct zpipe_plan {
 	u32 nr;
 	u32 again;
 	u64 fixed;
+	bool forwarded;
 	u64 wait;
+	bool pool;
 };
 
+bool zpipe_chain_join(struct zpipe_chain *chain);
+void zpipe_chain_leave(struct zpipe_chain *chain);
 int zpipe_chain_accept_writer(struct zpipe_chain *chain, u64 published);
 int zpipe_chain_accept_reader(const struct zpipe_chain *chain, struct zpipe_cursor *cursor,
 			      u64 consumed, u64 examined);
@@ -122,8 +139,18 @@ void zpipe_chain_close(struct zpipe_chain *chain, u64 position);
 void zpipe_chain_reserve(struct zpipe_chain *chain, const struct zpipe_plan *plan);
 void zpipe_chain_unreserve(struct zpipe_chain *chain, const struct zpipe_plan *plan);
 u32 zpipe_chain_commit(struct zpipe_chain *chain, const struct zpipe_plan *plan);
+bool zpipe_chain_stretch(const struct zpipe_chain *chain, u64 *k, u64 from, u64 to,
+			 struct zpipe_span *piece);
+u32 zpipe_chain_slots(const struct zpipe_chain *chain, u64 from, u64 to);
+int zpipe_chain_plan_forward(struct zpipe_chain *chain, u64 position, u64 length, u32 nr,
+			     struct zpipe_plan *plan);
+u32 zpipe_chain_retract(struct zpipe_chain *chain, const struct zpipe_plan *plan);
+void zpipe_chain_take(struct zpipe_chain *chain, u32 index);
+u32 zpipe_chain_append(struct zpipe_chain *chain, const struct zpipe_plan *plan,
+		       const struct zpipe_span *piece);
 u32 zpipe_chain_discard(struct zpipe_chain *chain);
 u32 zpipe_chain_reset(struct zpipe_chain *chain);
+u64 zpipe_chain_boundary(const struct zpipe_chain *chain);
 void zpipe_chain_publish(struct zpipe_chain *chain, u64 position);
 u64 zpipe_chain_fresh(const struct zpipe_chain *chain);
 bool zpipe_chain_splits_page(const struct zpipe_chain *chain, u64 position);
@@ -136,6 +163,11 @@ u32 zpipe_chain_spans(const struct zpipe_chain *chain, u64 from, u64 to,
 static inline u64 zpipe_chain_window(const struct zpipe_chain *chain)
 {
 	return (u64)chain->slots->nr << chain->shift;
+}
+
+static inline u64 zpipe_chain_capacity(const struct zpipe_chain *chain)
+{
+	return (u64)chain->quota << chain->shift;
 }
 
 /* The writer's committed position is at least this. */

@@ -10,6 +10,8 @@
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
 #include <linux/version.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
@@ -29,6 +31,45 @@ static inline void zpipe_vma_flags(struct vm_area_struct *vma, unsigned long set
 	vma->vm_flags = (vma->vm_flags | set) & ~clear;
 #else
 	vm_flags_mod(vma, set, clear);
+#endif
+}
+
+typedef unsigned long (*zpipe_shrink_fn)(struct shrinker *shrinker, struct shrink_control *control);
+
+/* A shrinker, or NULL without memory. */
+static inline struct shrinker *zpipe_shrinker_add(zpipe_shrink_fn count, zpipe_shrink_fn scan)
+{
+	struct shrinker *shrinker;
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+	shrinker = kzalloc(sizeof(*shrinker), GFP_KERNEL);
+	if (!shrinker)
+		return NULL;
+	shrinker->count_objects = count;
+	shrinker->scan_objects = scan;
+	shrinker->seeks = DEFAULT_SEEKS;
+	if (register_shrinker(shrinker, "zpipe")) {
+		kfree(shrinker);
+		return NULL;
+	}
+#else
+	shrinker = shrinker_alloc(0, "zpipe");
+	if (!shrinker)
+		return NULL;
+	shrinker->count_objects = count;
+	shrinker->scan_objects = scan;
+	shrinker_register(shrinker);
+#endif
+	return shrinker;
+}
+
+static inline void zpipe_shrinker_remove(struct shrinker *shrinker)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+	unregister_shrinker(shrinker);
+	kfree(shrinker);
+#else
+	shrinker_free(shrinker);
 #endif
 }
 

@@ -15,9 +15,9 @@
 #include "copy.h"
 #include "guard.h"
 #include "pipe.h"
-#include "pool.h"
 #include "post.h"
 #include "reader.h"
+#include "segment.h"
 #include "wait.h"
 #include "writer.h"
 #include "zpipe_trace.h"
@@ -68,7 +68,7 @@ static void leave(struct zpipe_end *end, struct mutex *mutex, u32 busy)
 		zpipe_pipe_settle_locked(pipe);
 	zpipe_wait_unlock(pipe);
 	if (late) {
-		zpipe_pool_trim(pipe->pool);
+		zpipe_segment_trim_after_end(pipe->pool);
 		zpipe_wait_lock(pipe);
 		zpipe_wait_wake_all_locked(pipe);
 		zpipe_wait_unlock(pipe);
@@ -137,7 +137,7 @@ static size_t copy_bytes(struct zpipe_pool *pool, u64 offset, size_t length,
 	size_t done = 0;
 
 	while (done < length) {
-		struct page *page = zpipe_pool_page(pool, offset + done);
+		struct page *page = zpipe_segment_page(pool, offset + done);
 		size_t in_page = offset_in_page(offset + done);
 		size_t part = min_t(size_t, length - done, PAGE_SIZE - in_page);
 		size_t copied;

@@ -9,9 +9,9 @@
 #include "ends.h"
 #include "guard.h"
 #include "pipe.h"
-#include "pool.h"
 #include "post.h"
 #include "preserve.h"
+#include "segment.h"
 #include "wait.h"
 #include "zpipe_trace.h"
 
@@ -53,7 +53,7 @@ static void trim_if_over(struct zpipe_pipe *pipe)
 	over = pipe->writer_ended && pipe->reader_ended;
 	zpipe_wait_unlock(pipe);
 	if (over)
-		zpipe_pool_trim(pipe->pool);
+		zpipe_segment_trim_after_end(pipe->pool);
 }
 
 /* Was it the last one? */
@@ -100,7 +100,7 @@ static void end_reader(struct zpipe_end *end, int error)
 	zpipe_wait_unlock(pipe);
 
 	zpipe_preserve_drop(reader);
-	zpipe_pool_trim(pipe->pool);
+	zpipe_segment_trim_after_end(pipe->pool);
 
 	zpipe_wait_lock(pipe);
 	if (last) {
@@ -281,7 +281,7 @@ int zpipe_ends_set(struct zpipe_end *end, struct zpipe_set_args *args)
 	zpipe_wait_lock(pipe);
 	pause = args->pause == ZPIPE_KEEP ? pipe->pause : args->pause;
 	resume = args->resume == ZPIPE_KEEP ? pipe->resume : args->resume;
-	ret = zpipe_pipe_thresholds(&pause, &resume, zpipe_chain_window(&pipe->chain));
+	ret = zpipe_pipe_thresholds(&pause, &resume, zpipe_chain_capacity(&pipe->chain));
 	if (ret) {
 		zpipe_pipe_reject_locked(pipe, ZPIPE_NR_SET, pause, ret);
 	} else {
@@ -375,7 +375,7 @@ int zpipe_ends_reset(struct zpipe_end *end, struct zpipe_reset_args *args)
 	ret = reset_locked(pipe);
 	zpipe_wait_unlock(pipe);
 	if (!ret)
-		zpipe_pool_trim(pipe->pool);
+		zpipe_segment_trim_after_end(pipe->pool);
 	zpipe_wait_lock(pipe);
 	args->out_generation = pipe->generation;
 	args->out_position = pipe->chain.published;

@@ -34,8 +34,9 @@ void zpipe_fdinfo_show(struct seq_file *seq, struct file *file)
 	seq_printf(seq, "zpipe-role:\t%s\n",
 		   end->role == ZPIPE_ROLE_WRITER ? "writer" : "reader");
 	seq_printf(seq, "zpipe-flags:\t%x\n", pipe->flags);
+	seq_printf(seq, "zpipe-pool:\t%llu\n", pipe->pool->id);
 	seq_printf(seq, "zpipe-generation:\t%llu\n", pipe->generation);
-	seq_printf(seq, "zpipe-capacity:\t%llu\n", zpipe_chain_window(chain));
+	seq_printf(seq, "zpipe-capacity:\t%llu\n", zpipe_chain_capacity(chain));
 	seq_printf(seq, "zpipe-segment:\t%u\n", 1U << chain->shift);
 	seq_printf(seq, "zpipe-data-pages:\t%ld\n", atomic_long_read(&pipe->pool->pages));
 	seq_printf(seq, "zpipe-granted:\t%llu\n", chain->granted);
@@ -44,6 +45,7 @@ void zpipe_fdinfo_show(struct seq_file *seq, struct file *file)
 		   reader ? reader->cursor.examined : chain->examined);
 	seq_printf(seq, "zpipe-consumed:\t%llu\n",
 		   reader ? reader->cursor.consumed : chain->consumed);
+	seq_printf(seq, "zpipe-forwarded:\t%llu\n", pipe->stats.forwarded);
 	seq_printf(seq, "zpipe-readers:\t%u\n", pipe->nr_readers);
 	seq_printf(seq, "zpipe-posts:\t%u\n", pipe->nr_posts);
 	seq_printf(seq, "zpipe-pause:\t%llu\n", pipe->pause);

@@ -21,6 +21,7 @@
 #include "map.h"
 #include "pipe.h"
 #include "pool.h"
+#include "poolfd.h"
 #include "post.h"
 #include "reader.h"
 #include "splice.h"
@@ -74,6 +75,17 @@ static const struct file_operations end_fops = {
 	.show_fdinfo = zpipe_fdinfo_show,
 	.uring_cmd = zpipe_uring_cmd,
 };
+
+/**
+ * zpipe_file_end - what end a file is, if it is one
+ * @file: any
+ *
+ * Return: the end, as long as @file lives, or NULL.
+ */
+struct zpipe_end *zpipe_file_end(struct file *file)
+{
+	return file->f_op == &end_fops ? file->private_data : NULL;
+}
 
 /* Takes over one reference on the pipe, also when it fails. */
 static struct file *make_file(struct zpipe_pipe *pipe, struct zpipe_reader *reader, int flags)
@@ -146,13 +158,14 @@ struct ends {
 	int reader_fd;
 };
 
-static int make_ends(const struct zpipe_create_args *args, struct ends *ends, u64 *id)
+static int make_ends(const struct zpipe_create_args *args, struct zpipe_pool *pool,
+		     struct ends *ends, u64 *id)
 {
 	int flags = args->flags & ZPIPE_F_NONBLOCK ? O_NONBLOCK : 0;
 	struct zpipe_pipe *pipe;
 	int ret;
 
-	pipe = zpipe_pipe_create(args);
+	pipe = zpipe_pipe_create(args, pool);
 	if (IS_ERR(pipe))
 		return PTR_ERR(pipe);
 	*id = pipe->id;
@@ -181,8 +194,42 @@ err_put_writer:
 	return ret;
 }
 
+static int pool_release(struct inode *inode, struct file *file)
+{
+	zpipe_pool_put(file->private_data);
+	return 0;
+}
+
+static const struct file_operations pool_fops = {
+	.owner = THIS_MODULE,
+	.release = pool_release,
+	.unlocked_ioctl = zpipe_ioctl_pool,
+	.compat_ioctl = compat_ptr_ioctl,
+	.show_fdinfo = zpipe_poolfd_show,
+};
+
+/* The pool that an fd stands for, with a reference; NULL for none; or an ERR_PTR(). */
+static struct zpipe_pool *get_pool(int fd)
+{
+	struct zpipe_pool *pool = ERR_PTR(-EBADF);
+	struct file *file;
+
+	if (fd == -1)
+		return NULL;
+	file = fget(fd);
+	if (!file)
+		return pool;
+	if (file->f_op == &pool_fops) {
+		pool = file->private_data;
+		kref_get(&pool->kref);
+	}
+	fput(file);
+	return pool;
+}
+
 static int create(struct zpipe_create_args *args, struct ends *ends)
 {
+	struct zpipe_pool *pool;
 	int ret;
 
 	if (args->flags & ~(ZPIPE_F_CONTIG | ZPIPE_F_NONBLOCK | ZPIPE_F_GUARDED | ZPIPE_F_POSTED))
@@ -195,21 +242,25 @@ static int create(struct zpipe_create_args *args, struct ends *ends)
 	/* Its views have a seam wherever a page was flushed half full, and it owns no buffers. */
 	if ((args->flags & ZPIPE_F_GUARDED) && (args->flags & (ZPIPE_F_CONTIG | ZPIPE_F_POSTED)))
 		return -EINVAL;
-	/* No fd is a pool yet. */
-	if (args->pool_fd != -1)
-		return -EBADF;
+	pool = get_pool(args->pool_fd);
+	if (IS_ERR(pool))
+		return PTR_ERR(pool);
 
 	ends->writer_fd = get_unused_fd_flags(O_CLOEXEC);
-	if (ends->writer_fd < 0)
-		return ends->writer_fd;
+	if (ends->writer_fd < 0) {
+		ret = ends->writer_fd;
+		goto err_put_pool;
+	}
 	ends->reader_fd = get_unused_fd_flags(O_CLOEXEC);
 	if (ends->reader_fd < 0) {
 		ret = ends->reader_fd;
 		goto err_put_writer_fd;
 	}
-	ret = make_ends(args, ends, &args->out_id);
+	ret = make_ends(args, pool, ends, &args->out_id);
 	if (ret)
 		goto err_put_reader_fd;
+	/* The pipe has its own, if it is a shared one. */
+	zpipe_pool_put(pool);
 	args->out_writer_fd = ends->writer_fd;
 	args->out_reader_fd = ends->reader_fd;
 	return 0;
@@ -218,7 +269,37 @@ err_put_reader_fd:
 	put_unused_fd(ends->reader_fd);
 err_put_writer_fd:
 	put_unused_fd(ends->writer_fd);
+err_put_pool:
+	zpipe_pool_put(pool);
 	return ret;
+}
+
+static long device_pool_create(void __user *user, u32 size)
+{
+	struct zpipe_pool_create_args args;
+	struct file *file;
+	int ret;
+
+	if (size < offsetofend(struct zpipe_pool_create_args, out_fd))
+		return -EINVAL;
+	ret = copy_struct_from_user(&args, sizeof(args), user, size);
+	if (ret)
+		return ret;
+	file = zpipe_poolfd_create(&args, &pool_fops);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	args.out_fd = get_unused_fd_flags(O_CLOEXEC);
+	if (args.out_fd < 0) {
+		fput(file);
+		return args.out_fd;
+	}
+	if (copy_to_user(user, &args, min_t(size_t, size, sizeof(args)))) {
+		put_unused_fd(args.out_fd);
+		fput(file);
+		return -EFAULT;
+	}
+	fd_install(args.out_fd, file);
+	return 0;
 }
 
 static long device_ioctl(struct file *file, unsigned int command, unsigned long address)
@@ -231,6 +312,8 @@ static long device_ioctl(struct file *file, unsigned int command, unsigned long 
 
 	if (!zpipe_ioctl_is_ours(command))
 		return -ENOTTY;
+	if (_IOC_NR(command) == ZPIPE_NR_POOL_CREATE)
+		return device_pool_create(user, size);
 	if (_IOC_NR(command) != ZPIPE_NR_CREATE)
 		return -EBADF;
 	/* Without room for the fds in the answer they would be lost. */

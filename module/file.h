@@ -7,6 +7,7 @@
 
 #include "types.h"
 
+struct zpipe_end *zpipe_file_end(struct file *file);
 struct file *zpipe_file_tee(struct zpipe_end *end, struct zpipe_tee_args *args);
 int zpipe_file_init(void);
 void zpipe_file_exit(void);

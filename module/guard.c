@@ -22,6 +22,7 @@
 
 #include "guard.h"
 #include "pool.h"
+#include "segment.h"
 #include "wait.h"
 #include "zpipe_trace.h"
 
@@ -142,13 +143,13 @@ static void unmap_writer(struct zpipe_pipe *pipe, u64 from, u64 to)
  */
 static int take_over(struct zpipe_pipe *pipe, u32 index, u32 i, u64 position, u32 bytes)
 {
-	struct page *old = pipe->pool->segment[index].pages[i], *new;
+	struct page *old = pipe->pool->segment[index]->page[i], *new;
 
 	new = alloc_page(GFP_KERNEL_ACCOUNT);
 	if (!new)
 		return -ENOMEM;
 	copy_highpage(new, old);
-	if (zpipe_pool_replace(pipe->pool, index, i, new)) {
+	if (zpipe_segment_replace(pipe->pool, index, i, new)) {
 		put_page(new);
 		return -EINTR;
 	}
@@ -165,17 +166,17 @@ static int take_over_part(struct zpipe_pipe *pipe, u64 position, u64 offset, u32
 	struct zpipe_pool *pool = pipe->pool;
 	u32 index = zpipe_slots_after(&pool->slots, 0, offset >> pool->shift);
 	u32 at = offset & ((1ULL << pool->shift) - 1);
-	struct page **pages = pool->segment[index].pages;
+	struct zpipe_segment *segment = pool->segment[index];
 	u32 end = at + length;
 	int ret;
 
-	if (!pages)
+	if (!segment)
 		return -EFAULT;
 	while (at < end) {
 		u32 i = at >> PAGE_SHIFT;
 		u32 bytes = min_t(u32, PAGE_SIZE - offset_in_page(at), end - at);
 
-		if (unlikely(page_ref_count(pages[i]) != 1)) {
+		if (unlikely(page_ref_count(segment->page[i]) != 1)) {
 			ret = take_over(pipe, index, i, position, bytes);
 			if (ret)
 				return ret;
@@ -185,7 +186,7 @@ static int take_over_part(struct zpipe_pipe *pipe, u64 position, u64 offset, u32
 	}
 	/* Whatever the writer has put behind the last byte is not for the readers. */
 	if (offset_in_page(end))
-		memzero_page(pages[end >> PAGE_SHIFT], offset_in_page(end),
+		memzero_page(segment->page[end >> PAGE_SHIFT], offset_in_page(end),
 			     PAGE_SIZE - offset_in_page(end));
 	return 0;
 }

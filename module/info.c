@@ -32,14 +32,11 @@ int zpipe_info_get(struct zpipe_end *end, struct zpipe_info_args *args)
 
 	args->out_role = end->role;
 	args->out_magic = ZPIPE_MAGIC;
-	args->out_features = ZPIPE_FEAT_CONTIG | ZPIPE_FEAT_RW | ZPIPE_FEAT_PRESERVE |
-			     ZPIPE_FEAT_EXPORT | ZPIPE_FEAT_TEE | ZPIPE_FEAT_GUARDED |
-			     ZPIPE_FEAT_POST |
-			     (IS_ENABLED(CONFIG_IO_URING) ? ZPIPE_FEAT_URING : 0);
+	args->out_features = ZPIPE_FEATURES;
 	args->out_id = pipe->id;
 	args->out_version = ZPIPE_UAPI_VERSION;
 	args->out_flags = pipe->flags;
-	args->out_capacity = window;
+	args->out_capacity = zpipe_chain_capacity(chain);
 	args->out_window = window;
 	args->out_segment_size = pipe->state->segment_size;
 	args->out_nr_segments = pipe->pool->slots.nr;
@@ -106,7 +103,6 @@ int zpipe_info_stat(struct zpipe_end *end, struct zpipe_stat_args *args)
 		(pipe->chain.mask + 1) * sizeof(*pipe->chain.run) + sizeof(*pool) +
 		zpipe_slots_total(&pool->slots) *
 		(sizeof(*pool->slots.slot) + sizeof(*pool->segment)) +
-		(pool->payer ? pool->slots.nr * sizeof(*pool->payer) : 0) +
 		2 * (sizeof(struct zpipe_end) + sizeof(struct file) + sizeof(struct dentry)) +
 		sizeof(struct inode);
 
@@ -146,6 +142,9 @@ int zpipe_info_stat(struct zpipe_end *end, struct zpipe_stat_args *args)
 	args->out_posts = pipe->nr_posts;
 	args->out_spliced_out = stats->spliced_out;
 	args->out_spliced_in = stats->spliced_in;
+	args->out_forwards = stats->forwards;
+	args->out_forwarded = stats->forwarded;
+	args->out_adopted_pages = stats->adopted;
 	zpipe_wait_unlock(pipe);
 	return 0;
 }

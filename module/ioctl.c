@@ -17,9 +17,11 @@
 #include "buffer.h"
 #include "ends.h"
 #include "file.h"
+#include "forward.h"
 #include "info.h"
 #include "ioctl.h"
 #include "pipe.h"
+#include "poolfd.h"
 #include "post.h"
 #include "preserve.h"
 #include "reader.h"
@@ -29,9 +31,11 @@
 
 /* Any argument struct, on the dispatcher's stack. */
 union verb_args {
+	struct zpipe_pool_create_args pool_create;
 	struct zpipe_create_args create;
 	struct zpipe_info_args info;
 	struct zpipe_stat_args stat;
+	struct zpipe_pool_stat_args pool_stat;
 	struct zpipe_alloc_args alloc;
 	struct zpipe_flush_args flush;
 	struct zpipe_read_args read;
@@ -44,6 +48,7 @@ union verb_args {
 	struct zpipe_release_args release;
 	struct zpipe_export_args export;
 	struct zpipe_tee_args tee;
+	struct zpipe_forward_args forward;
 	struct zpipe_post_args post;
 	struct zpipe_unpost_args unpost;
 };
@@ -197,6 +202,7 @@ static int do_read(struct file *file, union verb_args *args)
 	struct zpipe_span few[4], *spans;
 	int ret;
 
+	/* No view has more spans than the chain has entries. */
 	spans = make_spans(few, &args->read.nr_spans, end->pipe->state->table_entries);
 	if (!spans) {
 		args->read.nr_spans = room;
@@ -295,6 +301,23 @@ static int do_tee(struct file *file, union verb_args *args)
 	return min(fd, 0);
 }
 
+static int do_forward(struct file *file, union verb_args *args)
+{
+	struct file *from = fget(args->forward.source_fd);
+	/* It cannot be parked: as an io_uring command it does not wait. */
+	bool nowait = is_nowait(file) || call_of(args)->park;
+	struct zpipe_end *source;
+	int ret = -EBADF;
+
+	if (!from)
+		return -EBADF;
+	source = zpipe_file_end(from);
+	if (source && source->reader)
+		ret = zpipe_forward(file->private_data, source, &args->forward, nowait);
+	fput(from);
+	return ret;
+}
+
 static int do_post(struct file *file, union verb_args *args)
 {
 	return zpipe_post_add(file->private_data, &args->post);
@@ -317,6 +340,7 @@ static int do_unpost(struct file *file, union verb_args *args)
 	}
 
 static const struct verb verbs[] = {
+	VERB(POOL_CREATE, ZPIPE_ROLE_DEVICE, pool_create, out_fd, NULL, NULL),
 	VERB(CREATE, ZPIPE_ROLE_DEVICE, create, out_reader_fd, NULL, NULL),
 	VERB(INFO, 0, info, flags, do_info, NULL),
 	VERB(STAT, 0, stat, __reserved, do_stat, NULL),
@@ -328,6 +352,7 @@ static const struct verb verbs[] = {
 	VERB(CANCEL, 0, cancel, what, do_cancel, NULL),
 	VERB(SET, 0, set, resume, do_set, NULL),
 	VERB(RESET, 0, reset, flags, do_reset, NULL),
+	VERB(FORWARD, ZPIPE_ROLE_WRITER, forward, position, do_forward, NULL),
 	/* Without room for the handle, or the fd, in the answer it would be lost. */
 	VERB(PRESERVE, ZPIPE_ROLE_READER, preserve, out_handle, do_preserve, undo_preserve),
 	VERB(RELEASE, ZPIPE_ROLE_READER, release, handle, do_release, NULL),
@@ -336,6 +361,26 @@ static const struct verb verbs[] = {
 	VERB(POST, ZPIPE_ROLE_READER, post, length, do_post, NULL),
 	/* What comes back is known by the answer only: there must be room for it. */
 	VERB(UNPOST, ZPIPE_ROLE_READER, unpost, out_status, do_unpost, NULL),
+};
+
+static int do_pool_info(struct file *file, union verb_args *args)
+{
+	if (args->info.flags)
+		return -EOPNOTSUPP;
+	return zpipe_poolfd_info(file->private_data, &args->info);
+}
+
+static int do_pool_stat(struct file *file, union verb_args *args)
+{
+	if (args->pool_stat.flags || args->pool_stat.__reserved)
+		return -EOPNOTSUPP;
+	return zpipe_poolfd_stat(file->private_data, &args->pool_stat);
+}
+
+/* What a pool's fd answers; any other verb is for another kind of fd. */
+static const struct verb pool_verbs[] = {
+	VERB(INFO, ZPIPE_ROLE_POOL, info, flags, do_pool_info, NULL),
+	VERB(STAT, ZPIPE_ROLE_POOL, pool_stat, __reserved, do_pool_stat, NULL),
 };
 
 static int do_buffer_info(struct file *file, union verb_args *args)
@@ -412,6 +457,7 @@ static int answer(void __user *user, const struct verb *verb, u32 size,
 	return copy_to_user(user, args, min(size, verb->size)) ? -EFAULT : 0;
 }
 
+/* The verb is one of this file's. */
 static int begin_verb(struct zpipe_call *call, struct file *file, const struct verb *verb,
 		      unsigned int command, void __user *user)
 {
@@ -563,6 +609,32 @@ long zpipe_ioctl_end(struct file *file, unsigned int command, unsigned long addr
 	if (command == FIONREAD)
 		return bytes_held(file->private_data, (int __user *)address);
 	return zpipe_ioctl_verb(file, command, (void __user *)address);
+}
+
+/**
+ * zpipe_ioctl_pool - f_op->unlocked_ioctl of a pool
+ * @file: the pool's
+ * @command: ioctl command
+ * @address: user pointer
+ *
+ * Return: 0 or an errno.
+ */
+long zpipe_ioctl_pool(struct file *file, unsigned int command, unsigned long address)
+{
+	const struct verb *verb;
+	struct zpipe_call call;
+	int ret;
+
+	if (!find_verb(command))
+		return -ENOTTY;
+	for (verb = pool_verbs; verb < pool_verbs + ARRAY_SIZE(pool_verbs); verb++) {
+		if (verb->number != _IOC_NR(command))
+			continue;
+		ret = begin_verb(&call, file, verb, command, (void __user *)address);
+		call.park = NULL;
+		return ret ?: zpipe_ioctl_run(&call);
+	}
+	return -EBADF;
 }
 
 /**

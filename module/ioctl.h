@@ -17,6 +17,7 @@ int zpipe_ioctl_run(struct zpipe_call *call);
 void zpipe_ioctl_park(struct zpipe_call *call, struct zpipe_park *park);
 void zpipe_ioctl_stop(struct zpipe_call *call);
 bool zpipe_ioctl_is_ours(unsigned int command);
+long zpipe_ioctl_pool(struct file *file, unsigned int command, unsigned long address);
 long zpipe_ioctl_end(struct file *file, unsigned int command, unsigned long address);
 long zpipe_ioctl_buffer(struct file *file, unsigned int command, unsigned long address);
 

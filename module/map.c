@@ -15,6 +15,7 @@
 #include "guard.h"
 #include "map.h"
 #include "pool.h"
+#include "segment.h"
 #include "tee.h"
 #include "wait.h"
 
@@ -149,14 +150,14 @@ static vm_fault_t data_fault(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	struct zpipe_pool *pool = end_of(vma)->pipe->pool;
-	u32 per_segment = zpipe_pool_segment_pages(pool);
+	u32 per_segment = zpipe_segment_pages(pool);
 	bool spare = ((u64)vmf->pgoff << PAGE_SHIFT & ZPIPE_OFF_MASK) == ZPIPE_OFF_SPARE;
 	pgoff_t page = region_page(vmf->pgoff);
 	pgoff_t first = page & ~(pgoff_t)(per_segment - 1);
 	pgoff_t from = max(first, region_page(vma->vm_pgoff));
 	pgoff_t to = min(first + per_segment, region_page(vma->vm_pgoff) + vma_pages(vma));
 	u64 index = page >> (pool->shift - PAGE_SHIFT);
-	struct page **pages;
+	struct zpipe_segment *segment;
 	int ret = -EFAULT;
 
 	if (index >= pool->slots.nr)
@@ -165,11 +166,17 @@ static vm_fault_t data_fault(struct vm_fault *vmf)
 		index += pool->slots.nr;
 	if (mutex_lock_killable(&pool->mutex))
 		return VM_FAULT_SIGBUS;
-	pages = pool->segment[index].pages;
-	if (pages)
+	segment = pool->segment[index];
+	/* Pages of another pool are for readers, and may be fewer than a segment's. */
+	if (segment && segment->foreign) {
+		to = min(to, first + segment->foreign);
+		if (!end_of(vma)->reader || page >= to)
+			segment = NULL;
+	}
+	if (segment)
 		ret = insert_pages(vma, vma->vm_start +
 				   ((from - region_page(vma->vm_pgoff)) << PAGE_SHIFT),
-				   pages + (from - first), to - from);
+				   segment->page + (from - first), to - from);
 	mutex_unlock(&pool->mutex);
 	if (!ret)
 		return VM_FAULT_NOPAGE;
@@ -186,20 +193,20 @@ static int insert_run(struct vm_area_struct *vma, unsigned long address, u64 fro
 {
 	const struct zpipe_end *end = end_of(vma);
 	struct zpipe_pool *pool = end->pipe->pool;
-	u32 per_segment = zpipe_pool_segment_pages(pool);
+	u32 per_segment = zpipe_segment_pages(pool);
 
 	while (from < to) {
-		struct page **pages = pool->segment[from / per_segment].pages;
+		struct zpipe_segment *segment = pool->segment[from / per_segment];
 		u32 first = from & (per_segment - 1);
 		unsigned long nr = min_t(u64, to - from, per_segment - first);
 		int ret;
 
-		if (!pages)
+		if (!segment)
 			return -EFAULT;
 		if (end->reader)
-			ret = insert_frames(vma, address, pages + first, nr);
+			ret = insert_frames(vma, address, segment->page + first, nr);
 		else
-			ret = insert_pages(vma, address, pages + first, nr);
+			ret = insert_pages(vma, address, segment->page + first, nr);
 		if (ret)
 			return ret;
 		address += nr << PAGE_SHIFT;
@@ -219,7 +226,7 @@ static vm_fault_t guarded_fault(struct vm_fault *vmf)
 	struct vm_area_struct *vma = vmf->vma;
 	struct zpipe_pool *pool = end_of(vma)->pipe->pool;
 	u64 begin = region_page(vma->vm_pgoff), page = region_page(vmf->pgoff);
-	u64 from = max(begin, round_down(page, zpipe_pool_segment_pages(pool)));
+	u64 from = max(begin, round_down(page, zpipe_segment_pages(pool)));
 	u64 to = min(begin + vma_pages(vma), zpipe_pool_window(pool) >> PAGE_SHIFT);
 	DECLARE_BITMAP(mark, ZPIPE_GUARD_BATCH);
 	unsigned long nr = min_t(u64, to - from, ZPIPE_GUARD_BATCH), a, b;

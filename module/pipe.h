@@ -13,7 +13,9 @@
 
 #include "types.h"
 
-struct zpipe_pipe *zpipe_pipe_create(const struct zpipe_create_args *args);
+int zpipe_pipe_init(void);
+void zpipe_pipe_exit(void);
+struct zpipe_pipe *zpipe_pipe_create(const struct zpipe_create_args *args, struct zpipe_pool *pool);
 void zpipe_pipe_init_reader(struct zpipe_pipe *pipe, struct zpipe_reader *reader);
 void zpipe_pipe_put(struct zpipe_pipe *pipe);
 int zpipe_pipe_thresholds(u64 *pause, u64 *resume, u64 capacity);
@@ -23,6 +25,7 @@ void zpipe_pipe_accuse_reader_locked(struct zpipe_reader *reader);
 void zpipe_pipe_discard_locked(struct zpipe_pipe *pipe);
 void zpipe_pipe_freed_locked(struct zpipe_pipe *pipe, u32 slots);
 
+void zpipe_pipe_offer_locked(struct zpipe_pipe *pipe);
 int zpipe_pipe_look_locked(struct zpipe_pipe *pipe, const struct zpipe_reader *caller);
 void zpipe_pipe_settle_locked(struct zpipe_pipe *pipe);
 void zpipe_pipe_publish_locked(struct zpipe_pipe *pipe, u64 position);

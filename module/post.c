@@ -17,6 +17,7 @@
 #include "pool.h"
 #include "post.h"
 #include "reader.h"
+#include "segment.h"
 #include "wait.h"
 #include "zpipe_trace.h"
 
@@ -161,9 +162,9 @@ static int populate(struct zpipe_pipe *pipe, u64 offset, u64 length)
 	for (i = 0; i < nr && !ret; i++) {
 		u32 slot = zpipe_slots_after(&pool->slots, first, i);
 
-		if (zpipe_pool_page(pool, (u64)slot << pool->shift) && is_shared(pipe, slot))
+		if (zpipe_segment_page(pool, (u64)slot << pool->shift) && is_shared(pipe, slot))
 			continue;
-		ret = zpipe_pool_populate(pool, slot, 1);
+		ret = zpipe_segment_populate(pool, slot, 1);
 	}
 	zpipe_wait_lock(pipe);
 	zpipe_slots_put(&pipe->pool->slots, first, nr);

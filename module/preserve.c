@@ -17,6 +17,7 @@
 #include "pipe.h"
 #include "pool.h"
 #include "preserve.h"
+#include "segment.h"
 #include "wait.h"
 #include "zpipe_trace.h"
 
@@ -70,9 +71,9 @@ static void hold_free(struct kref *kref)
 					    nr_slots(pool, &hold->spans[i]));
 	spin_unlock(&pool->lock);
 	if (freed && READ_ONCE(pool->trimmed))
-		zpipe_pool_trim(pool);
+		zpipe_segment_trim_after_end(pool);
 	else if (READ_ONCE(pool->slots.returned))
-		zpipe_pool_sweep(pool);
+		zpipe_segment_sweep(pool);
 	zpipe_pool_put(pool);
 	kvfree(hold);
 }
@@ -194,7 +195,7 @@ static int lacks_locked(struct zpipe_reader *reader, const struct zpipe_preserve
 		unheld += zpipe_slots_unheld(slots, first_slot(pipe->pool, &g->hold->spans[i]),
 					     nr_slots(pipe->pool, &g->hold->spans[i]));
 	while (unheld > slots->owed + g->nr_claimed) {
-		u32 index = slots->parked;
+		u32 index = slots->parked.top;
 
 		if (index == ZPIPE_NO_SLOT)
 			return -ENOBUFS;
@@ -236,7 +237,7 @@ static int provide(struct zpipe_pool *pool, struct gathered *g, bool exempt)
 	}
 	/* The latest are in front, so the first of them are those without pages. */
 	for (; g->fresh; g->fresh--) {
-		ret = zpipe_pool_provide(pool, index, g->user, exempt);
+		ret = zpipe_segment_provide(pool, index, g->user, exempt);
 		if (ret)
 			return ret;
 		index = pool->slots.slot[index].next;
@@ -352,6 +353,9 @@ int zpipe_preserve_take(struct zpipe_end *end, struct zpipe_preserve_args *args,
 	/* Views of guarded readers show pages, not slots; what is posted is the reader's own. */
 	if (pipe->flags & (ZPIPE_F_GUARDED | ZPIPE_F_POSTED))
 		return -EINVAL;
+	/* What one pipe's reader keeps would be lost to the others: spare slots know no quota. */
+	if (pipe->pool->slots.shared)
+		return -EINVAL;
 	zpipe_wait_lock(pipe);
 	for (;;) {
 		ret = check_locked(reader, args) ?: lacks_locked(reader, args, &g);
@@ -374,7 +378,7 @@ int zpipe_preserve_take(struct zpipe_end *end, struct zpipe_preserve_args *args,
 	left = unclaim_locked(pipe->pool, &g);
 	zpipe_wait_unlock(pipe);
 	if (left)
-		zpipe_pool_sweep(pipe->pool);
+		zpipe_segment_sweep(pipe->pool);
 	kvfree(g.hold);
 	kvfree(g.entry);
 	if (g.user)

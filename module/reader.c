@@ -196,7 +196,7 @@ static int enter_read_locked(const struct zpipe_reader *reader, const struct zpi
 	/* The words that a SHARED read leaves to the caller are the kernel's there. */
 	if ((pipe->flags & ZPIPE_F_GUARDED) && (args->flags & ZPIPE_READ_F_SHARED))
 		return zpipe_pipe_reject_locked(pipe, ZPIPE_NR_READ, 0, -EINVAL);
-	if (args->min > zpipe_chain_window(&pipe->chain))
+	if (args->min > zpipe_chain_capacity(&pipe->chain))
 		return zpipe_pipe_reject_locked(pipe, ZPIPE_NR_READ, args->min, -EMSGSIZE);
 	if (reader->busy & (ZPIPE_BUSY_READ | ZPIPE_BUSY_READ2))
 		return -EBUSY;

@@ -3,37 +3,52 @@
  * slots - which segments of a pool are free, and how often the others are held
  *
  * See slots.h. Everything here is bounded by the number of slots and is called
- * with the lock of the pipe that owns the pool.
+ * with the pool's lock.
  */
 #include "slots.h"
 
-static void push(struct zpipe_slots *slots, u32 *top, u32 index)
+static const struct zpipe_stack empty = { .top = ZPIPE_NO_SLOT, .bottom = ZPIPE_NO_SLOT };
+
+static u32 slot_at(u16 link)
+{
+	return link == ZPIPE_NO_LINK ? ZPIPE_NO_SLOT : link;
+}
+
+static void push(struct zpipe_slots *slots, struct zpipe_stack *stack, u32 index)
 {
 	struct zpipe_slot *slot = &slots->slot[index];
 
 	slot->prev = ZPIPE_NO_LINK;
-	slot->next = (u16)*top;
-	if (*top != ZPIPE_NO_SLOT)
-		slots->slot[*top].prev = (u16)index;
-	*top = index;
+	slot->next = (u16)stack->top;
+	if (stack->top != ZPIPE_NO_SLOT)
+		slots->slot[stack->top].prev = (u16)index;
+	else
+		stack->bottom = index;
+	stack->top = index;
+	stack->nr++;
 }
 
-static void unlink(struct zpipe_slots *slots, u32 *top, u32 index)
+static void unlink(struct zpipe_slots *slots, struct zpipe_stack *stack, u32 index)
 {
 	struct zpipe_slot *slot = &slots->slot[index];
 
 	if (slot->prev != ZPIPE_NO_LINK)
 		slots->slot[slot->prev].next = slot->next;
 	else
-		*top = slot->next == ZPIPE_NO_LINK ? ZPIPE_NO_SLOT : slot->next;
+		stack->top = slot_at(slot->next);
 	if (slot->next != ZPIPE_NO_LINK)
 		slots->slot[slot->next].prev = slot->prev;
+	else
+		stack->bottom = slot_at(slot->prev);
+	stack->nr--;
 }
 
-/* Which of the two free stacks. */
-static u32 *stack_of(struct zpipe_slots *slots, u32 index)
+/* Which of the free stacks. */
+static struct zpipe_stack *stack_of(struct zpipe_slots *slots, u32 index)
 {
-	return zpipe_slots_is_spare(slots, index) ? &slots->spare : &slots->top;
+	if (zpipe_slots_is_spare(slots, index))
+		return &slots->spare;
+	return &slots->stack[slots->slot[index].kind];
 }
 
 static void make_free(struct zpipe_slots *slots, u32 index)
@@ -63,7 +78,7 @@ static void come_free(struct zpipe_slots *slots, u32 index)
 }
 
 /**
- * zpipe_slots_init - make the ring free, its first slot on top, and park the rest
+ * zpipe_slots_init - make the ring free and cold, its first slot on top, and park the rest
  * @slots: to set up
  * @slot: zeroed array of twice @nr entries; stays the caller's
  * @nr: at least 1
@@ -73,15 +88,78 @@ void zpipe_slots_init(struct zpipe_slots *slots, struct zpipe_slot *slot, u32 nr
 	u32 i;
 
 	*slots = (struct zpipe_slots){
-		.slot = slot, .nr = nr, .top = ZPIPE_NO_SLOT, .spare = ZPIPE_NO_SLOT,
-		.parked = ZPIPE_NO_SLOT,
+		.slot = slot, .nr = nr, .spare = empty, .parked = empty,
 	};
+	for (i = 0; i < ZPIPE_SLOT_KINDS; i++)
+		slots->stack[i] = empty;
 	for (i = 2 * nr; i > nr; i--) {
 		slot[i - 1].refs = 1;
 		zpipe_slots_park(slots, i - 1);
 	}
 	for (; i > 0; i--)
 		make_free(slots, i - 1);
+}
+
+/**
+ * zpipe_slots_top - the free slot that is best taken next
+ * @slots: the pool's
+ *
+ * One that has pages, the hottest of them, before one that needs some. Not a
+ * spare one.
+ *
+ * Return: its index, or ZPIPE_NO_SLOT.
+ */
+u32 zpipe_slots_top(const struct zpipe_slots *slots)
+{
+	if (slots->stack[ZPIPE_SLOT_WARM].nr)
+		return slots->stack[ZPIPE_SLOT_WARM].top;
+	if (slots->stack[ZPIPE_SLOT_COLD].nr)
+		return slots->stack[ZPIPE_SLOT_COLD].top;
+	return slots->stack[ZPIPE_SLOT_FOREIGN].top;
+}
+
+/**
+ * zpipe_slots_adoptable - the free slot that foreign pages are best put in
+ * @slots: the pool's
+ *
+ * One whose own pages nobody will miss. Not a spare one.
+ *
+ * Return: its index, or ZPIPE_NO_SLOT.
+ */
+u32 zpipe_slots_adoptable(const struct zpipe_slots *slots)
+{
+	if (slots->stack[ZPIPE_SLOT_FOREIGN].nr)
+		return slots->stack[ZPIPE_SLOT_FOREIGN].top;
+	if (slots->stack[ZPIPE_SLOT_COLD].nr)
+		return slots->stack[ZPIPE_SLOT_COLD].top;
+	return slots->stack[ZPIPE_SLOT_WARM].bottom;
+}
+
+/**
+ * zpipe_slots_usable - how many slots of the ring are free, or would be
+ * @slots: the pool's
+ *
+ * Return: their number.
+ */
+u32 zpipe_slots_usable(const struct zpipe_slots *slots)
+{
+	u32 i, nr = 0;
+
+	for (i = 0; i < slots->nr; i++)
+		nr += slots->slot[i].refs == slots->slot[i].give;
+	return nr;
+}
+
+/**
+ * zpipe_slots_cool - a free slot of the ring loses its pages
+ * @slots: the pool's
+ * @index: of the slot
+ */
+void zpipe_slots_cool(struct zpipe_slots *slots, u32 index)
+{
+	take_free(slots, index);
+	slots->slot[index].kind = ZPIPE_SLOT_COLD;
+	make_free(slots, index);
 }
 
 /**
@@ -100,6 +178,7 @@ void zpipe_slots_get(struct zpipe_slots *slots, u32 first, u32 nr)
 		if (slots->slot[index].refs++ == 0)
 			take_free(slots, index);
 	}
+	slots->takes++;
 }
 
 /**
@@ -114,6 +193,7 @@ u32 zpipe_slots_put(struct zpipe_slots *slots, u32 first, u32 nr)
 {
 	u32 i, freed = 0;
 
+	slots->released = true;
 	for (i = 0; i < nr; i++) {
 		u32 index = zpipe_slots_after(slots, first, i);
 
@@ -190,8 +270,8 @@ static u32 find_spare(const struct zpipe_slots *slots)
 {
 	u32 i, owed = slots->owed;
 
-	if (slots->spare != ZPIPE_NO_SLOT || !slots->serving || !slots->given)
-		return slots->spare;
+	if (slots->spare.nr || !slots->serving || !slots->given)
+		return slots->spare.top;
 	for (i = slots->nr; i < zpipe_slots_total(slots); i++) {
 		if (slots->slot[i].refs == slots->slot[i].give && owed-- == 0)
 			return i;
@@ -291,8 +371,8 @@ u32 zpipe_slots_unhold(struct zpipe_slots *slots, u32 first, u32 nr)
 			slots->owed++;
 		freed += zpipe_slots_put(slots, index, 1);
 	}
-	while (slots->owed && slots->spare != ZPIPE_NO_SLOT) {
-		u32 index = slots->spare;
+	while (slots->owed && slots->spare.nr) {
+		u32 index = slots->spare.top;
 
 		take_free(slots, index);
 		come_free(slots, index);

@@ -3,16 +3,17 @@
  * slots - which segments of a pool are free, and how often the others are held
  *
  * Indexes and counts only: pages belong to pool.c. A slot with no references
- * stands in the free list, which is a stack, so that the memory used last (and
- * still in the caches) is used next. Runs wrap from the last slot to the first
- * because the data window is mapped twice in a row.
+ * stands in a stack of free ones, so that the memory used last (and still in
+ * the caches) is used next, and the memory used longest ago is given up first.
+ * Runs wrap from the last slot to the first because the data window is mapped
+ * twice in a row.
  *
- * Behind these @nr slots, the ring, are as many spare ones. A slot that is held
- * (preserved) is lost to the stream, so for each held slot one spare slot is in
- * service in its place; the others are parked, which is neither free nor taken.
- * A spare slot is never part of a longer run. When a slot is held no longer, a
- * free spare slot is parked; if none is free, one is owed: the next to come
- * free. Always: in service - owed = held.
+ * Behind these @nr slots, the ring, are as many spare ones, which a shared pool
+ * never uses. A slot that is held (preserved) is lost to the stream, so for each
+ * held slot one spare slot is in service in its place; the others are parked,
+ * which is neither free nor taken. A spare slot is never part of a longer run.
+ * When a slot is held no longer, a free spare slot is parked; if none is free,
+ * one is owed: the next to come free. Always: in service - owed = held.
  *
  * Pure code: no locks, no kernel types beyond integers; the host's unit tests
  * and fuzzer compile it.
@@ -24,6 +25,14 @@
 
 #define ZPIPE_NO_SLOT	(~0U)
 
+/* What stands behind a slot of the ring; for each there is a stack of those that are free. */
+enum zpipe_slot_kind {
+	ZPIPE_SLOT_COLD,	/* no pages */
+	ZPIPE_SLOT_WARM,	/* pages of its own */
+	ZPIPE_SLOT_FOREIGN,	/* pages of another pool, forwarded */
+	ZPIPE_SLOT_KINDS
+};
+
 /* The same in a link: these are as small as they can be, an idle pipe has many. */
 #define ZPIPE_NO_LINK	((u16)~0U)
 
@@ -32,17 +41,32 @@
  * @next: below it in its stack; only while free or parked
  * @prev: above it in its stack; only while free or parked
  * @refs: references; 0 is free. Being parked counts as one
- * @give: references that a what-if would give back, see zpipe_slots_give()
  * @holds: references that preserve it
+ * @give: references that a what-if would give back, see zpipe_slots_give()
+ * @kind: enum zpipe_slot_kind, of a slot of the ring; who holds it may change
+ *	this, so it is no bit-field
  * @parked: a spare slot out of service
  */
 struct zpipe_slot {
 	u16 next;
 	u16 prev;
 	u32 refs;
-	u32 give;
-	u32 holds : 31;
-	u32 parked : 1;
+	u32 holds;
+	u16 give;
+	u8 kind;
+	bool parked;
+};
+
+/**
+ * struct zpipe_stack - slots that are free, of a kind, or parked
+ * @top: given back last, or ZPIPE_NO_SLOT
+ * @bottom: given back first, or ZPIPE_NO_SLOT
+ * @nr: how many
+ */
+struct zpipe_stack {
+	u32 top;
+	u32 bottom;
+	u32 nr;
 };
 
 /**
@@ -50,28 +74,43 @@ struct zpipe_slot {
  * @slot: the ring's, then the spare ones; see zpipe_slots_total()
  * @nr: how many the ring has, and how many are spare
  * @nr_free: how many have no references, spare ones too
- * @top: of the free stack, or ZPIPE_NO_SLOT
- * @spare: top of the stack of free spare slots
- * @parked: top of the stack of parked ones
+ * @stack: the ring's free ones, by kind
+ * @spare: free spare slots
+ * @parked: parked ones
  * @serving: spare slots in service
  * @owed: of these, how many are to be parked as they come free
  * @returned: how many were, since the caller cleared this
  * @given: sum of all give counts, so that the usual what-if costs nothing
+ * @shared: several chains use them, so there are quotas and reserves
+ * @released: set by every put, for who waits for one
+ * @members: chains that do
+ * @committed: sum over the chains of what each holds, and at least 1 for each:
+ *	its reserve. Shared: at most @nr, so that who holds nothing finds a slot
+ * @takes: how often slots were taken, so that idleness shows
  */
 struct zpipe_slots {
 	struct zpipe_slot *slot;
 	u32 nr;
 	u32 nr_free;
-	u32 top;
-	u32 spare;
-	u32 parked;
+	struct zpipe_stack stack[ZPIPE_SLOT_KINDS];
+	struct zpipe_stack spare;
+	struct zpipe_stack parked;
 	u32 serving;
 	u32 owed;
 	u32 returned;
 	u32 given;
+	bool shared;
+	bool released;
+	u32 members;
+	u32 committed;
+	u64 takes;
 };
 
 void zpipe_slots_init(struct zpipe_slots *slots, struct zpipe_slot *slot, u32 nr);
+u32 zpipe_slots_top(const struct zpipe_slots *slots);
+u32 zpipe_slots_adoptable(const struct zpipe_slots *slots);
+u32 zpipe_slots_usable(const struct zpipe_slots *slots);
+void zpipe_slots_cool(struct zpipe_slots *slots, u32 index);
 void zpipe_slots_get(struct zpipe_slots *slots, u32 first, u32 nr);
 u32 zpipe_slots_put(struct zpipe_slots *slots, u32 first, u32 nr);
 void zpipe_slots_give(struct zpipe_slots *slots, u32 first, u32 nr);
@@ -94,6 +133,12 @@ static inline u32 zpipe_slots_total(const struct zpipe_slots *slots)
 static inline bool zpipe_slots_is_spare(const struct zpipe_slots *slots, u32 index)
 {
 	return index >= slots->nr;
+}
+
+/* Free slots of the ring. */
+static inline u32 zpipe_slots_ring_free(const struct zpipe_slots *slots)
+{
+	return slots->nr_free - slots->spare.nr;
 }
 
 /* The slot @by places after @index, round the window's end; a spare one is alone. */

@@ -30,7 +30,7 @@
 #include <linux/wait.h>
 
 #include "copy.h"
-#include "pool.h"
+#include "segment.h"
 #include "splice.h"
 #include "types.h"
 #include "zpipe_trace.h"
@@ -90,7 +90,7 @@ static int put_part(struct out *out, struct page *page, u64 position, size_t off
 		.ops = &nosteal_pipe_buf_ops,
 	};
 	/* Posted memory is the reader's to post again: where it is, and what is beside it. */
-	bool lent = !(out->reader->pipe->flags & ZPIPE_F_POSTED) && zpipe_pool_lend(page);
+	bool lent = !(out->reader->pipe->flags & ZPIPE_F_POSTED) && zpipe_segment_lend(page);
 	ssize_t ret;
 
 	if (!lent) {
@@ -123,7 +123,8 @@ static int put_span(struct out *out, u64 position, const struct zpipe_span *span
 	out->copied = 0;
 	out->lent = 0;
 	while (!ret && done < length) {
-		struct page *page = zpipe_pool_page(out->reader->pipe->pool, span->offset + done);
+		struct zpipe_pool *pool = out->reader->pipe->pool;
+		struct page *page = zpipe_segment_page(pool, span->offset + done);
 		size_t in_page = offset_in_page(span->offset + done);
 		size_t part = min_t(u64, length - done, PAGE_SIZE - in_page);
 

@@ -11,20 +11,23 @@
  *					 >--> zpipe_hold --> zpipe_pool
  *	buffer file --------------------/
  *
- * A file holds its end, the two ends hold the pipe, the pipe holds the pool.
+ * A file holds its end, the two ends hold the pipe, the pipe holds the pool, and
+ * so does the fd of a shared pool.
  * Nothing holds a file, so a pipe cannot be a node in a cycle of passed fds. A
  * mapping needs no bookkeeping: vm_file keeps everything above alive, and PTEs
  * hold their own references on pages.
  *
  * Locks, outermost first:
  *
+ *	zpipe_pools_mutex
+ *		the list of all pools; see pool.h.
  *	reader->mutex, pipe->write_mutex
  *		one caller of read(2) or splice(2) out, or of write(2) or splice(2)
  *		in, at a time; taken killably, and with O_NONBLOCK only tried. The
  *		one lock that is held across user memory, and outside of the lock
  *		of a kernel's pipe; the peer never takes it.
  *	pool->mutex
- *		which page is where: segment[].pages; and, in guarded mode, what a
+ *		which page is where: segment[]; and, in guarded mode, what a
  *		fault may map: hiding something moves the limit under it and then
  *		removes what was mapped before. Faults take it under the mm lock, so
  *		it is never held across a user copy or a page pin.
@@ -139,49 +142,73 @@ struct zpipe_reader_page {
 
 /**
  * struct zpipe_segment - the memory of one slot
- * @pages: M, its pages, or NULL while it has none
+ * @payer: of a spare slot: who pays for its pages, because it has preserved a
+ *	range that they replace; or NULL for the pool's
+ * @foreign: its pages are so many of another pool's, from the front; 0 when
+ *	they are a whole segment of its own
+ * @page: M, from the front
  */
 struct zpipe_segment {
-	struct page **pages;
+	struct zpipe_user *payer;
+	u32 foreign;
+	struct page *page[];
 };
 
 /**
  * struct zpipe_pool - equally sized segments with one data window
- * @kref: A
+ * @kref: A, of its fd and of each pipe
+ * @exempt: I, was made with CAP_SYS_RESOURCE
+ * @trimmed: its free segments were trimmed, and none was taken since; a hint
+ * @id: I, of a shared one
  * @inode: I, its address_space finds every mapping of the window
  * @user: I, who pays
- * @exempt: I, was made with CAP_SYS_RESOURCE
  * @mutex: see above
  * @lock: see above
- * @segment: I, one for each slot, spare ones too
- * @payer: M, NULL until something is preserved; then one for each spare slot: who
- *	pays for its pages, because it has preserved a range that they replace; or
- *	NULL for @user
- * @slots: L
  * @shift: I, log2 of the segment size
- * @trimmed: its free segments were trimmed, and none was taken since; a hint
+ * @segment: M, one for each slot, spare ones too; NULL while it has no pages
+ * @slots: L
+ * @idle: I, free segments that keep their pages
+ * @pipes: L, those that use it; in no order, see share.c
+ * @hungry: L, of these, those whose writer waits for memory of any of them
+ * @nr_hungry: L, how many
+ * @views: A, guarded: indexes of readers that have mapped their view, so far;
+ *	0: not guarded
  * @pages: A, data pages held
  * @spare_pages: A, of these, in spare slots
  * @replaced: A, pages that somebody still referred to when their turn came
- * @views: A, guarded: indexes of readers that have mapped their view, so far;
- *	0: not guarded
+ * @entry: in zpipe_pools; zpipe_pools_mutex
+ * @seen: slots.takes when idle.c last looked; zpipe_pools_mutex
+ * @shrunk: A, pages that memory pressure took from free segments
  */
 struct zpipe_pool {
 	struct kref kref;
+	bool exempt;
+	bool trimmed;
+	u64 id;
 	struct inode *inode;
 	struct zpipe_user *user;
-	bool exempt;
 	struct mutex mutex;
 	spinlock_t lock;
-	struct zpipe_segment *segment;
-	struct zpipe_user **payer;
-	struct zpipe_slots slots;
 	u32 shift;
-	bool trimmed;
+	struct zpipe_segment **segment;
+	struct zpipe_slots slots;
+	u32 idle;
+	struct list_head pipes;
+	struct list_head hungry;
+	u32 nr_hungry;
+	atomic_t views;
 	atomic_long_t pages;
 	atomic_long_t spare_pages;
 	atomic_long_t replaced;
-	atomic_t views;
+	struct list_head entry;
+	u64 seen;
+	atomic_long_t shrunk;
+};
+
+/* A writer waits for memory of any pipe of its pool. */
+enum zpipe_hunger {
+	ZPIPE_HUNGER_SLEEP	= 1,	/* asleep */
+	ZPIPE_HUNGER_ARMED	= 2,	/* after poll, or EAGAIN */
 };
 
 /* L, counters; struct zpipe_stat_args says what each means. */
@@ -197,6 +224,9 @@ struct zpipe_stats {
 	u64 flushes;
 	u64 reads;
 	u64 advances;
+	u64 forwards;
+	u64 forwarded;
+	u64 adopted;
 	u64 pauses;
 	u64 paused_ns;
 	u64 writer_waits;
@@ -344,21 +374,26 @@ struct zpipe_reader {
 /**
  * struct zpipe_pipe - one direction, one writer end, one or more reader ends
  * @kref: A, one for each end
- * @id: I
  * @flags: I, ZPIPE_F_*
+ * @id: I
  * @pool: I
+ * @user: I, who made the pipe and pays for its control pages
+ * @in_pool: L, in the pool's pipes
  * @state: I, the state region, @state_size bytes
  * @writer_page: I, U
  * @state_size: I
  * @chain: L
  * @reader: the reader that CREATE made
  * @readers: L, those that have a file, by index
- * @nr_readers: L, how many
  * @pause: L, threshold, 0 for never
  * @resume: L, threshold
  * @paused: L, unexamined went to @pause and has not come below @resume
  * @paused_at: L, when
  * @busy: L, enum zpipe_busy
+ * @nr_readers: L, how many
+ * @alloc_slots: L, and for how many slots, when it was a FORWARD
+ * @hunger: L, enum zpipe_hunger
+ * @wakes: L, enum zpipe_wakes, to be sent when the lock is dropped
  * @grants: L, the writer has used ALLOC: closing without COMPLETE is an abort
  * @writer_ended: L, no more bytes will be published
  * @reader_ended: L, no reader will read more bytes; what is published is dropped
@@ -377,12 +412,14 @@ struct zpipe_reader {
  * @wake_consumed: L, for consumed
  * @memory_wait: L, consumed position that an ALLOC without memory waits for,
  *	asleep or after EAGAIN; ZPIPE_UNARMED when none does (rule R2)
+ * @hungry: L, in the pool's list while @hunger is not 0
+ * @pool_wake: L, consumed position at which memory comes free that a hungry
+ *	pipe of the pool waits for; ZPIPE_UNARMED when there is none
  * @sealer: L, guarded: the task that is sealing
  * @posts: L, ZPIPE_F_POSTED: what the reader has posted, in order
  * @nr_posts: L, how many
  * @posts_held: L, the window's slots are held for the reader
  * @post_wanted: L, an ALLOC waits for a post, asleep or after EAGAIN
- * @wakes: L, enum zpipe_wakes, to be sent when the lock is dropped
  * @alloc_sleeper: L, in ALLOC or write(2), for memory
  * @flush_sleeper: L, in FLUSH or write(2), paused or waiting for the reader
  * @reader_poll: whoever polls a reader end
@@ -392,9 +429,11 @@ struct zpipe_reader {
  */
 struct zpipe_pipe {
 	struct kref kref;
-	u64 id;
 	u32 flags;
+	u64 id;
 	struct zpipe_pool *pool;
+	struct zpipe_user *user;
+	struct list_head in_pool;
 	struct zpipe_state *state;
 	struct zpipe_writer_page *writer_page;
 	size_t state_size;
@@ -402,7 +441,6 @@ struct zpipe_pipe {
 	struct zpipe_chain chain;
 	struct zpipe_reader reader;
 	struct list_head readers;
-	u32 nr_readers;
 	u64 pause;
 	u64 resume;
 	bool paused;
@@ -417,6 +455,10 @@ struct zpipe_pipe {
 	int reader_error;
 	u32 guilty;
 	u32 busy;
+	u32 nr_readers;
+	u32 alloc_slots;
+	u32 hunger;
+	u32 wakes;
 	u64 paused_at;
 	u64 push;
 	u64 alloc_at;
@@ -429,8 +471,9 @@ struct zpipe_pipe {
 	u64 generation;
 	struct zpipe_wake wake_examined;
 	struct zpipe_wake wake_consumed;
+	struct list_head hungry;
+	u64 pool_wake;
 	struct task_struct *sealer;
-	u32 wakes;
 	struct task_struct *alloc_sleeper;
 	struct task_struct *flush_sleeper;
 	wait_queue_head_t reader_poll;

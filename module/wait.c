@@ -34,6 +34,9 @@ void zpipe_wait_init(struct zpipe_pipe *pipe)
 	clear(&pipe->wake_examined);
 	clear(&pipe->wake_consumed);
 	pipe->memory_wait = ZPIPE_UNARMED;
+	pipe->pool_wake = ZPIPE_UNARMED;
+	INIT_LIST_HEAD(&pipe->hungry);
+	INIT_LIST_HEAD(&pipe->in_pool);
 }
 
 /**
@@ -46,10 +49,8 @@ void zpipe_wait_init_reader(struct zpipe_reader *reader)
 }
 
 /* A reader that is there already need not call: it waits for the slower ones too. */
-static u64 word_for(u64 cursor, const struct zpipe_wake *wake)
+static u64 word_for(u64 cursor, u64 at)
 {
-	u64 at = zpipe_wake_at(wake);
-
 	return cursor < at ? at : ZPIPE_UNARMED;
 }
 
@@ -64,6 +65,7 @@ static u64 word_for(u64 cursor, const struct zpipe_wake *wake)
 void zpipe_wait_share_locked(struct zpipe_pipe *pipe)
 {
 	struct zpipe_reader *reader;
+	u64 consumed = min(zpipe_wake_at(&pipe->wake_consumed), pipe->pool_wake);
 	u64 at = ZPIPE_UNARMED;
 	bool sole = !pipe->reader.ended;
 
@@ -76,9 +78,9 @@ void zpipe_wait_share_locked(struct zpipe_pipe *pipe)
 		sole &= reader == &pipe->reader || reader->ended;
 		at = min(at, zpipe_wake_at(&reader->wake));
 		WRITE_ONCE(words->writer_wake_examined, reader->error ? 0 :
-			   word_for(reader->cursor.examined, &pipe->wake_examined));
+			   word_for(reader->cursor.examined, zpipe_wake_at(&pipe->wake_examined)));
 		WRITE_ONCE(words->writer_wake_consumed,
-			   word_for(reader->cursor.consumed, &pipe->wake_consumed));
+			   word_for(reader->cursor.consumed, consumed));
 		WRITE_ONCE(words->events, event);
 	}
 	if (pipe->reader_ended || pipe->cancel_flush || pipe->guilty)
@@ -237,6 +239,106 @@ static u32 collect_readers_locked(struct zpipe_pipe *pipe, struct task_struct **
 }
 
 /**
+ * zpipe_wait_join_pool_locked - wait for memory of any pipe of the pool
+ * @pipe: the pipe
+ * @hunger: enum zpipe_hunger
+ */
+void zpipe_wait_join_pool_locked(struct zpipe_pipe *pipe, u32 hunger)
+{
+	lockdep_assert_held(&pipe->pool->lock);
+	if (!pipe->hunger) {
+		list_add_tail(&pipe->hungry, &pipe->pool->hungry);
+		/* What came free before has just not been enough. */
+		if (!pipe->pool->nr_hungry++)
+			pipe->pool->slots.released = false;
+	}
+	pipe->hunger |= hunger;
+}
+
+/**
+ * zpipe_wait_leave_locked - no longer
+ * @pipe: the pipe
+ * @hunger: which of it is over
+ */
+void zpipe_wait_leave_locked(struct zpipe_pipe *pipe, u32 hunger)
+{
+	lockdep_assert_held(&pipe->pool->lock);
+	if (!pipe->hunger)
+		return;
+	pipe->hunger &= ~hunger;
+	if (!pipe->hunger) {
+		list_del_init(&pipe->hungry);
+		pipe->pool->nr_hungry--;
+	}
+}
+
+/*
+ * Something came free in the pool: everybody who waits for that looks again.
+ * With the lock held, because it is another pipe's; it happens only when a
+ * shared pool has run out.
+ */
+static void wake_hungry_locked(struct zpipe_pool *pool)
+{
+	struct zpipe_pipe *pipe, *next;
+
+	lockdep_assert_held(&pool->lock);
+	pool->slots.released = false;
+	list_for_each_entry_safe(pipe, next, &pool->hungry, hungry) {
+		zpipe_wait_leave_locked(pipe, pipe->hunger);
+		pipe->stats.writer_wakes++;
+		trace_zpipe_wake(pipe->id, pipe->chain.consumed, 0, ZPIPE_ROLE_WRITER);
+		if (pipe->alloc_sleeper)
+			wake_up_process(pipe->alloc_sleeper);
+		/* Who polls joins the queue before it takes the lock to look. */
+		if (waitqueue_active(&pipe->writer_poll))
+			wake_up_interruptible_poll(&pipe->writer_poll, EPOLLOUT | EPOLLWRNORM);
+	}
+}
+
+/**
+ * zpipe_wait_unlock_pool - drop the lock, when no pipe is the caller's
+ * @pool: the pool
+ */
+void zpipe_wait_unlock_pool(struct zpipe_pool *pool)
+	__releases(&pool->lock)
+{
+	lockdep_assert_held(&pool->lock);
+	if (pool->nr_hungry && pool->slots.released)
+		wake_hungry_locked(pool);
+	spin_unlock(&pool->lock);
+}
+
+/**
+ * zpipe_wait_send_locked - send what was decided for another pipe of the pool
+ * @pipe: not the one that the lock will be dropped for
+ *
+ * Like zpipe_wait_unlock_and_wake(), with the lock held.
+ */
+void zpipe_wait_send_locked(struct zpipe_pipe *pipe)
+{
+	struct zpipe_reader *reader;
+	u32 wakes = pipe->wakes;
+
+	lockdep_assert_held(&pipe->pool->lock);
+	pipe->wakes = 0;
+	if (!wakes)
+		return;
+	list_for_each_entry(reader, &pipe->readers, entry) {
+		if (reader->woken && reader->sleeper)
+			wake_up_process(reader->sleeper);
+		reader->woken = false;
+	}
+	if ((wakes & ZPIPE_WAKE_WRITER) && pipe->alloc_sleeper)
+		wake_up_process(pipe->alloc_sleeper);
+	if ((wakes & ZPIPE_WAKE_WRITER) && pipe->flush_sleeper)
+		wake_up_process(pipe->flush_sleeper);
+	if (wakes & ZPIPE_WAKE_READER)
+		wake_up_interruptible_all(&pipe->reader_poll);
+	if (wakes & ZPIPE_WAKE_WRITER)
+		wake_up_interruptible_all(&pipe->writer_poll);
+}
+
+/**
  * zpipe_wait_unlock_and_wake - drop the lock, then send what was decided under it
  * @pipe: the pipe; the caller's file keeps it alive
  *
@@ -254,6 +356,12 @@ void zpipe_wait_unlock_and_wake(struct zpipe_pipe *pipe)
 	u32 i, nr = 0, wakes = pipe->wakes;
 
 	lockdep_assert_held(&pipe->pool->lock);
+	if (pipe->pool->nr_hungry && pipe->pool->slots.released)
+		wake_hungry_locked(pipe->pool);
+	if (!wakes) {
+		spin_unlock(&pipe->pool->lock);
+		return;
+	}
 	pipe->wakes = 0;
 	rcu_read_lock();
 	if (wakes & ZPIPE_WAKE_READER)

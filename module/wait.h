@@ -64,6 +64,9 @@ void zpipe_wait_wake_all_locked(struct zpipe_pipe *pipe);
 void zpipe_wait_join_locked(struct zpipe_pipe *pipe, struct task_struct **sleeper);
 int zpipe_wait_sleep_locked(struct zpipe_pipe *pipe, struct task_struct **sleeper, u32 role,
 			    u64 position, u64 deadline);
+void zpipe_wait_join_pool_locked(struct zpipe_pipe *pipe, u32 hunger);
+void zpipe_wait_leave_locked(struct zpipe_pipe *pipe, u32 hunger);
+void zpipe_wait_send_locked(struct zpipe_pipe *pipe);
 int zpipe_wait_park_locked(struct zpipe_pipe *pipe, struct zpipe_park *park, u32 role,
 			   u64 position, u64 deadline);
 void zpipe_wait_unpark_locked(struct zpipe_pipe *pipe, struct zpipe_park *park, u32 role);
@@ -79,11 +82,20 @@ static inline void zpipe_wait_lock(struct zpipe_pipe *pipe)
 static inline void zpipe_wait_unlock(struct zpipe_pipe *pipe)
 	__releases(&pipe->pool->lock)
 {
-	if (unlikely(pipe->wakes))
+	if (unlikely(pipe->wakes || pipe->pool->nr_hungry))
 		zpipe_wait_unlock_and_wake(pipe);
 	else
 		spin_unlock(&pipe->pool->lock);
 }
+
+/* When no pipe is the caller's. */
+static inline void zpipe_wait_lock_pool(struct zpipe_pool *pool)
+	__acquires(&pool->lock)
+{
+	spin_lock(&pool->lock);
+}
+
+void zpipe_wait_unlock_pool(struct zpipe_pool *pool) __releases(&pool->lock);
 
 static inline u64 zpipe_wake_at(const struct zpipe_wake *wake)
 {

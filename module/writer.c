@@ -10,9 +10,11 @@
 #include <linux/sched/signal.h>
 
 #include "guard.h"
+#include "idle.h"
 #include "pipe.h"
-#include "pool.h"
 #include "post.h"
+#include "segment.h"
+#include "share.h"
 #include "tee.h"
 #include "wait.h"
 #include "writer.h"
@@ -23,9 +25,6 @@
 			 ZPIPE_FLUSH_F_WAIT_EXAMINED | ZPIPE_FLUSH_F_WAIT_CONSUMED | \
 			 ZPIPE_FLUSH_F_FINISH)
 #define FLUSH_WAITS	(ZPIPE_FLUSH_F_WAIT_EXAMINED | ZPIPE_FLUSH_F_WAIT_CONSUMED)
-
-/* There is no memory yet. Not an errno either: the reader's may be EAGAIN. */
-#define GRANT_WAITS	2
 
 /**
  * zpipe_writer_check_locked - may the writer go on
@@ -70,15 +69,19 @@ bool zpipe_writer_cancel_locked(struct zpipe_pipe *pipe)
  * It is the reader's arming or this, whichever comes second, that finds both
  * waiting (rule R1).
  */
-static void wait_for_memory_locked(struct zpipe_pipe *pipe, u64 position, bool sleep)
+static void wait_for_memory_locked(struct zpipe_pipe *pipe, const struct zpipe_plan *plan,
+				   bool sleep)
 {
 	struct zpipe_reader *reader;
 
 	lockdep_assert_held(&pipe->pool->lock);
-	pipe->memory_wait = position;
+	pipe->memory_wait = plan->wait ?: ZPIPE_UNARMED;
 	pipe->post_wanted = zpipe_post_is_on(pipe);
-	zpipe_wait_arm_locked(pipe, &pipe->wake_consumed, position, sleep);
+	if (plan->wait)
+		zpipe_wait_arm_locked(pipe, &pipe->wake_consumed, plan->wait, sleep);
 	zpipe_pipe_look_locked(pipe, NULL);
+	if (plan->pool)
+		zpipe_share_wait_locked(pipe, sleep);
 	list_for_each_entry(reader, &pipe->readers, entry) {
 		if (zpipe_wait_is_starving_locked(reader) &&
 		    (zpipe_wait_is_full_locked(reader) || zpipe_post_is_wanted_locked(pipe)))
@@ -100,29 +103,50 @@ static int find_memory_locked(struct zpipe_pipe *pipe, u64 position, u64 min, u6
 	return ret;
 }
 
+/**
+ * zpipe_writer_find_room_locked - may forwarded bytes be appended now
+ * @pipe: the pipe, looked at
+ * @position: committed position
+ * @length: bytes
+ * @slots: that they stand in
+ * @plan: the answer
+ *
+ * Return: as zpipe_chain_plan_forward().
+ */
+int zpipe_writer_find_room_locked(struct zpipe_pipe *pipe, u64 position, u64 length, u32 slots,
+				  struct zpipe_plan *plan)
+{
+	int ret;
+
+	lockdep_assert_held(&pipe->pool->lock);
+	do {
+		zpipe_pipe_freed_locked(pipe, zpipe_chain_reclaim(&pipe->chain));
+		ret = zpipe_chain_plan_forward(&pipe->chain, position, length, slots, plan);
+	} while (ret == -EAGAIN && zpipe_tee_outrun_locked(pipe, plan->wait));
+	return ret;
+}
+
 /*
  * One turn of an ALLOC. Returns 0 with a plan whose slots are reserved (if it
- * needs any), GRANT_WAITS when the caller is to wait for plan->wait, or an error.
+ * needs any), ZPIPE_GRANT_WAITS when the caller is to wait for plan->wait, or an error.
  */
-static int try_grant_locked(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *args,
+static int try_grant_locked(struct zpipe_pipe *pipe, struct zpipe_request *request,
 			    struct zpipe_plan *plan)
 {
 	struct zpipe_chain *chain = &pipe->chain;
 	int ret;
 
 	lockdep_assert_held(&pipe->pool->lock);
-	ret = enter_locked(pipe);
-	if (ret)
-		return ret;
 	if (zpipe_post_is_on(pipe) && pipe->reader_ended)
 		return ZPIPE_GRANT_ENDED;
 	if (zpipe_post_is_on(pipe))
-		ret = zpipe_post_plan_locked(pipe, args->position, args->min, plan);
+		ret = zpipe_post_plan_locked(pipe, request->position, request->min, plan);
 	else
-		ret = find_memory_locked(pipe, args->position, args->min, args->want, plan);
+		ret = find_memory_locked(pipe, request->position, request->min, request->want,
+					 plan);
 	if (!ret && plan->nr)
 		zpipe_chain_reserve(chain, plan);
-	return ret == -EAGAIN ? GRANT_WAITS : ret;
+	return ret == -EAGAIN ? ZPIPE_GRANT_WAITS : ret;
 }
 
 /* An ALLOC does not wait for memory any more. */
@@ -132,12 +156,20 @@ static void leave_memory_locked(struct zpipe_pipe *pipe)
 	pipe->memory_wait = ZPIPE_UNARMED;
 	pipe->post_wanted = false;
 	zpipe_wait_disarm_locked(pipe, &pipe->wake_consumed);
+	zpipe_wait_leave_locked(pipe, ZPIPE_HUNGER_SLEEP);
 	/* A FLUSH that waits for consumed shares the word: it arms again. */
 	if (pipe->busy & ZPIPE_BUSY_FLUSH)
 		zpipe_wait_wake_writer_locked(pipe);
 }
 
-static int sleep_for_memory_locked(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *args,
+/* One turn of whatever needs memory. */
+static int turn_locked(struct zpipe_pipe *pipe, struct zpipe_request *request,
+		       struct zpipe_plan *plan)
+{
+	return enter_locked(pipe) ?: request->try(pipe, request, plan);
+}
+
+static int sleep_for_memory_locked(struct zpipe_pipe *pipe, struct zpipe_request *request,
 				   struct zpipe_park *park, struct zpipe_plan *plan)
 {
 	bool expired = park && park->expired;
@@ -145,22 +177,23 @@ static int sleep_for_memory_locked(struct zpipe_pipe *pipe, const struct zpipe_a
 
 	lockdep_assert_held(&pipe->pool->lock);
 	for (;;) {
-		ret = try_grant_locked(pipe, args, plan);
-		if (ret != GRANT_WAITS)
+		ret = turn_locked(pipe, request, plan);
+		if (ret != ZPIPE_GRANT_WAITS)
 			break;
 		if (pipe->cancel_flush || expired) {
 			ret = pipe->cancel_flush ? ZPIPE_GRANT_CANCELED : -ETIMEDOUT;
 			break;
 		}
 		if (park) {
-			wait_for_memory_locked(pipe, plan->wait, true);
-			return zpipe_wait_park_locked(pipe, park, ZPIPE_ROLE_WRITER, plan->wait,
-						      args->deadline);
+			wait_for_memory_locked(pipe, plan, true);
+			return zpipe_wait_park_locked(pipe, park, ZPIPE_ROLE_WRITER,
+						      plan->wait ?: request->position,
+						      request->deadline);
 		}
 		zpipe_wait_join_locked(pipe, &pipe->alloc_sleeper);
-		wait_for_memory_locked(pipe, plan->wait, true);
+		wait_for_memory_locked(pipe, plan, true);
 		ret = zpipe_wait_sleep_locked(pipe, &pipe->alloc_sleeper, ZPIPE_ROLE_WRITER,
-					      plan->wait, args->deadline);
+					      plan->wait ?: request->position, request->deadline);
 		expired = ret == -ETIMEDOUT;
 		if (ret && !expired)
 			break;
@@ -169,10 +202,65 @@ static int sleep_for_memory_locked(struct zpipe_pipe *pipe, const struct zpipe_a
 	return ret;
 }
 
+/**
+ * zpipe_writer_await_locked - do what needs memory, waiting for it
+ * @pipe: the pipe; the caller has marked it busy. Unlocked while asleep
+ * @request: what
+ * @nowait: -EAGAIN instead of waiting
+ * @park: how to wait without sleeping, or NULL
+ * @plan: of the last try
+ *
+ * Context: may sleep.
+ * Return: 0 after a try that succeeded, what it answered, or
+ * ZPIPE_GRANT_CANCELED when a cancel came instead of memory (it is not used up).
+ */
+int zpipe_writer_await_locked(struct zpipe_pipe *pipe, struct zpipe_request *request,
+			      bool nowait, struct zpipe_park *park, struct zpipe_plan *plan)
+{
+	int ret = ZPIPE_GRANT_WAITS;
+	bool pool = false;
+
+	lockdep_assert_held(&pipe->pool->lock);
+	if (zpipe_park_waits(park))
+		zpipe_wait_unpark_locked(pipe, park, ZPIPE_ROLE_WRITER);
+	else
+		ret = turn_locked(pipe, request, plan);
+	/* Memory may have come free between looking and arming. */
+	while (ret == ZPIPE_GRANT_WAITS && nowait) {
+		u64 consumed = pipe->chain.consumed;
+
+		pipe->alloc_at = request->position;
+		pipe->alloc_want = request->min;
+		pipe->alloc_slots = request->slots;
+		wait_for_memory_locked(pipe, plan, false);
+		/* Once all pipes were asked, what comes free wakes whoever polls. */
+		if (pipe->chain.consumed == consumed && !pipe->reader_ended &&
+		    pool == plan->pool) {
+			ret = -EAGAIN;
+		} else {
+			pool = plan->pool;
+			ret = turn_locked(pipe, request, plan);
+		}
+	}
+	if (!ret) {
+		pipe->memory_wait = ZPIPE_UNARMED;
+		pipe->post_wanted = false;
+		pipe->alloc_want = 0;
+	}
+	if (ret == ZPIPE_GRANT_WAITS && park && park->probe && !pipe->cancel_flush)
+		ret = zpipe_wait_park_locked(pipe, park, ZPIPE_ROLE_WRITER,
+					     plan->wait ?: request->position,
+					     request->deadline);
+	else if (ret == ZPIPE_GRANT_WAITS)
+		ret = sleep_for_memory_locked(pipe, request, park, plan);
+	return ret;
+}
+
 static int commit_grant(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
 {
 	/* A run that begins inside a segment shares it with bytes that are alive. */
 	u32 shared = plan->nr && (plan->offset & ((1ULL << pipe->chain.shift) - 1)) ? 1 : 0;
+	u32 first;
 	int ret;
 
 	/* What is posted is complete, and may have other buffers beside it. */
@@ -180,9 +268,8 @@ static int commit_grant(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
 		shared = plan->nr;
 	/* What readers that were dropped can still see is about to be written to. */
 	zpipe_guard_hide_dropped(pipe);
-	ret = zpipe_pool_populate(pipe->pool,
-				  zpipe_slots_after(&pipe->pool->slots, plan->first, shared),
-				  plan->nr - shared);
+	first = zpipe_slots_after(&pipe->pool->slots, plan->first, shared);
+	ret = zpipe_segment_populate(pipe->pool, first, plan->nr - shared);
 	zpipe_wait_lock(pipe);
 	/* Another thread may have published past the position meanwhile. */
 	if (!ret && (plan->position < zpipe_chain_floor(&pipe->chain) ||
@@ -198,11 +285,14 @@ static int commit_grant(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
 		if (zpipe_post_is_on(pipe))
 			zpipe_post_granted_locked(pipe, plan);
 		zpipe_pipe_freed_locked(pipe, zpipe_chain_commit(&pipe->chain, plan));
+		zpipe_pipe_offer_locked(pipe);
 		pipe->alloc_want = 0;
 	} else if (plan->nr) {
 		zpipe_chain_unreserve(&pipe->chain, plan);
 	}
 	zpipe_wait_unlock(pipe);
+	if (plan->nr)
+		zpipe_idle_kick();
 	return ret;
 }
 
@@ -221,39 +311,22 @@ static int commit_grant(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
 int zpipe_writer_grant(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *args,
 		       bool nowait, struct zpipe_park *park, struct zpipe_plan *plan)
 {
-	int ret = GRANT_WAITS;
+	struct zpipe_request request = {
+		.try = try_grant_locked,
+		.position = args->position,
+		.min = args->min,
+		.want = args->want,
+		.deadline = args->deadline,
+	};
+	int ret;
 
 	zpipe_wait_lock(pipe);
-	if (zpipe_park_waits(park))
-		zpipe_wait_unpark_locked(pipe, park, ZPIPE_ROLE_WRITER);
-	else
-		ret = try_grant_locked(pipe, args, plan);
-	/* Memory may have come free between looking and arming. */
-	while (ret == GRANT_WAITS && nowait) {
-		u64 consumed = pipe->chain.consumed;
-
-		pipe->alloc_at = args->position;
-		pipe->alloc_want = args->min;
-		wait_for_memory_locked(pipe, plan->wait, false);
-		if (pipe->chain.consumed == consumed && !pipe->reader_ended)
-			ret = -EAGAIN;
-		else
-			ret = try_grant_locked(pipe, args, plan);
-	}
-	if (!ret) {
-		pipe->memory_wait = ZPIPE_UNARMED;
-		pipe->post_wanted = false;
-	}
-	if (ret == GRANT_WAITS && park && park->probe && !pipe->cancel_flush)
-		ret = zpipe_wait_park_locked(pipe, park, ZPIPE_ROLE_WRITER, plan->wait,
-					     args->deadline);
-	else if (ret == GRANT_WAITS)
-		ret = sleep_for_memory_locked(pipe, args, park, plan);
+	ret = zpipe_writer_await_locked(pipe, &request, nowait, park, plan);
 	zpipe_wait_unlock(pipe);
 	ret = ret ?: commit_grant(pipe, plan);
 	/* Spare slots that came free, and replace what is preserved no longer. */
 	if (unlikely(READ_ONCE(pipe->pool->slots.returned)))
-		zpipe_pool_sweep(pipe->pool);
+		zpipe_segment_sweep(pipe->pool);
 	return ret;
 }
 
@@ -596,7 +669,7 @@ static bool has_room_locked(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
 {
 	struct zpipe_chain *chain = &pipe->chain;
 	u64 position = chain->published;
-	u64 need = min_t(u64, PIPE_BUF, zpipe_chain_window(chain));
+	u64 need = min_t(u64, PIPE_BUF, zpipe_chain_capacity(chain));
 	int ret;
 
 	lockdep_assert_held(&pipe->pool->lock);
@@ -606,6 +679,8 @@ static bool has_room_locked(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
 	}
 	if (zpipe_post_is_on(pipe))
 		ret = zpipe_post_plan_locked(pipe, position, pipe->alloc_want, plan);
+	else if (pipe->alloc_want && pipe->alloc_slots)
+		ret = zpipe_writer_find_room_locked(pipe, position, need, pipe->alloc_slots, plan);
 	else
 		ret = find_memory_locked(pipe, position, need, 0, plan);
 	/* What only the writer can help with must not look like a wait. */
@@ -642,7 +717,7 @@ __poll_t zpipe_writer_poll(struct zpipe_pipe *pipe)
 		if (zpipe_pipe_pause_locked(pipe, true)) {
 			arm_flush_locked(pipe, &args, false);
 		} else if (!has_room_locked(pipe, &plan)) {
-			wait_for_memory_locked(pipe, plan.wait, false);
+			wait_for_memory_locked(pipe, &plan, false);
 		} else {
 			mask |= EPOLLOUT | EPOLLWRNORM;
 			break;

@@ -92,6 +92,8 @@ ZPIPE_EVENT(reset);
 ZPIPE_EVENT(reject);
 /* Another reader: where it begins; length is its index. */
 ZPIPE_EVENT(tee);
+/* FORWARD: committed position, bytes that were appended. */
+ZPIPE_EVENT(forward);
 /* PRESERVE: the range. */
 ZPIPE_EVENT(preserve);
 /* A handle was given up, by RELEASE or the reader's end: its range. */

@@ -15,12 +15,15 @@
 
 #include "zpipe_test.h"
 
+static_assert(sizeof(struct zpipe_pool_create_args) == 32, "pool_create");
 static_assert(sizeof(struct zpipe_create_args) == 56, "create");
 static_assert(sizeof(struct zpipe_region) == 16, "region");
 static_assert(sizeof(struct zpipe_info_args) == 272, "info");
 static_assert(sizeof(struct zpipe_descriptor) == 16, "descriptor");
-static_assert(sizeof(struct zpipe_stat_args) == 264, "stat");
+static_assert(sizeof(struct zpipe_stat_args) == 288, "stat");
+static_assert(sizeof(struct zpipe_pool_stat_args) == 88, "pool_stat");
 static_assert(sizeof(struct zpipe_alloc_args) == 56, "alloc");
+static_assert(sizeof(struct zpipe_forward_args) == 56, "forward");
 static_assert(sizeof(struct zpipe_flush_args) == 40, "flush");
 static_assert(sizeof(struct zpipe_span) == 16, "span");
 static_assert(sizeof(struct zpipe_read_args) == 64, "read");
@@ -80,6 +83,8 @@ static const struct verb verbs[] = {
 	VERB(RELEASE, release, ON_READER, 0, RESERVED(release)),
 	VERB(EXPORT, export, ON_READER, 0, -1),
 	VERB(TEE, tee, ON_READER, 0x3, RESERVED(tee)),
+	VERB(POOL_CREATE, pool_create, ON_DEVICE, 0, RESERVED(pool_create)),
+	VERB(FORWARD, forward, ON_WRITER, 0x1, -1),
 };
 
 #define NR_VERBS	(sizeof(verbs) / sizeof(*verbs))
@@ -89,6 +94,8 @@ static unsigned long command(unsigned int nr, unsigned int size)
 	return _IOC(_IOC_READ | _IOC_WRITE, ZPIPE_IOC_MAGIC, nr, size);
 }
 
+/* The source of FORWARD. */
+static int forward_from;
 /* For verbs that need a handle. */
 static struct zt_end *reader;
 
@@ -123,6 +130,11 @@ static void harmless(const struct verb *v, void *buffer)
 	case ZPIPE_NR_CANCEL:
 		((struct zpipe_cancel_args *)buffer)->what = ZPIPE_CANCEL_FLUSH;
 		break;
+	case ZPIPE_NR_FORWARD:
+		((struct zpipe_forward_args *)buffer)->source_fd = forward_from;
+		((struct zpipe_forward_args *)buffer)->length = 1;
+		((struct zpipe_forward_args *)buffer)->position = 16;
+		break;
 	case ZPIPE_NR_PRESERVE:
 		((struct zpipe_preserve_args *)buffer)->length = 16;
 		break;
@@ -144,6 +156,7 @@ FIXTURE(abi)
 {
 	int device;
 	struct zt_pipe p;
+	struct zt_pipe other;
 };
 
 FIXTURE_SETUP(abi)
@@ -152,12 +165,16 @@ FIXTURE_SETUP(abi)
 	ASSERT_LE(0, self->device);
 	ASSERT_EQ(0, zt_pipe_open(&self->p, ZT_ARGS(ZT_PAGE, 4 * ZT_PAGE)));
 	ASSERT_EQ(0, zt_put(&self->p.w, 16));
+	ASSERT_EQ(0, zt_pipe_open(&self->other, ZT_ARGS(ZT_PAGE, 4 * ZT_PAGE)));
+	ASSERT_EQ(0, zt_put(&self->other.w, 16));
+	forward_from = self->other.r.fd;
 	reader = &self->p.r;
 }
 
 FIXTURE_TEARDOWN(abi)
 {
 	zt_pipe_close(&self->p);
+	zt_pipe_close(&self->other);
 	close(self->device);
 }
 
@@ -177,6 +194,8 @@ static void drop(const struct verb *v, const void *buffer)
 		close(a->out_writer_fd);
 		close(a->out_reader_fd);
 	}
+	if (v->nr == ZPIPE_NR_POOL_CREATE)
+		close(((const struct zpipe_pool_create_args *)buffer)->out_fd);
 	if (v->nr == ZPIPE_NR_EXPORT)
 		close(((const struct zpipe_export_args *)buffer)->out_fd);
 	if (v->nr == ZPIPE_NR_TEE)
@@ -187,7 +206,7 @@ static void drop(const struct verb *v, const void *buffer)
 static const struct verb *in_order(size_t i)
 {
 	static const unsigned char order[] = {
-		0, 1, 2, 3, 4, 5, 6, 8, 9, 11, 12, 13, 14, 7, 10,
+		0, 1, 2, 3, 4, 5, 6, 8, 9, 11, 12, 13, 14, 15, 16, 7, 10,
 	};
 
 	return &verbs[order[i]];
@@ -201,9 +220,11 @@ static void finish_reader(FIXTURE_DATA(abi) *self, const struct verb *v)
 
 TEST_F(abi, numbers_are_the_published_ones)
 {
+	EXPECT_EQ(0xc0207a80U, (unsigned int)ZPIPE_IOC_POOL_CREATE);
+	EXPECT_EQ(0xc0587a83U, (unsigned int)ZPIPE_IOC_POOL_STAT);
 	EXPECT_EQ(0xc0387a81U, (unsigned int)ZPIPE_IOC_CREATE);
 	EXPECT_EQ(0xc1107a82U, (unsigned int)ZPIPE_IOC_INFO);
-	EXPECT_EQ(0xc1087a83U, (unsigned int)ZPIPE_IOC_STAT);
+	EXPECT_EQ(0xc1207a83U, (unsigned int)ZPIPE_IOC_STAT);
 	EXPECT_EQ(0xc0387a84U, (unsigned int)ZPIPE_IOC_ALLOC);
 	EXPECT_EQ(0xc0287a85U, (unsigned int)ZPIPE_IOC_FLUSH);
 	EXPECT_EQ(0xc0407a86U, (unsigned int)ZPIPE_IOC_READ);
@@ -215,6 +236,7 @@ TEST_F(abi, numbers_are_the_published_ones)
 	EXPECT_EQ(0xc0307a8cU, (unsigned int)ZPIPE_IOC_PRESERVE);
 	EXPECT_EQ(0xc0107a8dU, (unsigned int)ZPIPE_IOC_RELEASE);
 	EXPECT_EQ(0xc0107a8eU, (unsigned int)ZPIPE_IOC_EXPORT);
+	EXPECT_EQ(0xc0387a8fU, (unsigned int)ZPIPE_IOC_FORWARD);
 	EXPECT_EQ(0xc0187a90U, (unsigned int)ZPIPE_IOC_TEE);
 	EXPECT_EQ(0xc0207a91U, (unsigned int)ZPIPE_IOC_POST);
 	EXPECT_EQ(0xc0387a92U, (unsigned int)ZPIPE_IOC_UNPOST);
@@ -370,9 +392,9 @@ TEST_F(abi, unknown_number_enotty)
 
 	for (i = 0; i < 3; i++) {
 		for (nr = 0; nr < 256; nr++) {
-			if (nr >= ZPIPE_NR_CREATE && nr <= ZPIPE_NR_EXPORT)
+			if (nr >= ZPIPE_NR_POOL_CREATE && nr <= ZPIPE_NR_EXPORT)
 				continue;
-			if (nr >= ZPIPE_NR_TEE && nr <= ZPIPE_NR_UNPOST)
+			if (nr >= ZPIPE_NR_FORWARD && nr <= ZPIPE_NR_UNPOST)
 				continue;
 			EXPECT_EQ(-1, ioctl(fds[i], command(nr, 16), buffer));
 			EXPECT_EQ(ENOTTY, errno)

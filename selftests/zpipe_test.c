@@ -65,6 +65,10 @@ static size_t first_output(unsigned int nr, size_t size)
 		return offsetof(struct zpipe_advance_args, out_flags);
 	case ZPIPE_NR_RESET:
 		return offsetof(struct zpipe_reset_args, out_generation);
+	case ZPIPE_NR_POOL_CREATE:
+		return offsetof(struct zpipe_pool_create_args, out_fd);
+	case ZPIPE_NR_FORWARD:
+		return offsetof(struct zpipe_forward_args, out_flags);
 	case ZPIPE_NR_PRESERVE:
 		return offsetof(struct zpipe_preserve_args, out_handle);
 	case ZPIPE_NR_EXPORT:
@@ -87,6 +91,8 @@ static __u32 result_flags(unsigned int nr, const void *args)
 		return ((const struct zpipe_flush_args *)args)->out_flags;
 	case ZPIPE_NR_READ:
 		return ((const struct zpipe_read_args *)args)->out_flags;
+	case ZPIPE_NR_FORWARD:
+		return ((const struct zpipe_forward_args *)args)->out_flags;
 	case ZPIPE_NR_ADVANCE:
 		return ((const struct zpipe_advance_args *)args)->out_flags;
 	default:
@@ -126,6 +132,31 @@ int zt_create(struct zpipe_create_args *args)
 	return ret;
 }
 
+/* A pool's fd, or -errno. */
+int zt_pool(__u32 segment, __u32 segments, __u32 idle)
+{
+	struct zpipe_pool_create_args args = {
+		.segment_size = segment, .segments = segments, .idle = idle,
+	};
+	int fd = open(ZT_DEVICE, O_RDWR | O_CLOEXEC), ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = zt_ioctl(fd, ZPIPE_IOC_POOL_CREATE, &args);
+	close(fd);
+	return ret ? ret : args.out_fd;
+}
+
+struct zpipe_pool_stat_args zt_pool_stat(int pool)
+{
+	struct zpipe_pool_stat_args args = { 0 };
+	int ret = zt_ioctl(pool, ZPIPE_IOC_POOL_STAT, &args);
+
+	if (ret)
+		zt_die("STAT of a pool: %s", strerror(-ret));
+	return args;
+}
+
 int zt_alloc(struct zt_end *w, __u64 position, __u64 min, __u64 want, struct zpipe_alloc_args *out)
 {
 	*out = (struct zpipe_alloc_args){ .position = position,
@@ -144,6 +175,21 @@ int zt_flush(struct zt_end *w, __u64 position, __u32 flags, struct zpipe_flush_a
 	*out = (struct zpipe_flush_args){ .position = position,
 					  .flags = flags | ZPIPE_FLUSH_F_NOWAIT };
 	return zt_ioctl(w->fd, ZPIPE_IOC_FLUSH, out);
+}
+
+int zt_forward(struct zt_end *w, const struct zt_end *source, __u64 from, __u64 len,
+	       __u64 position, struct zpipe_forward_args *out)
+{
+	struct zpipe_forward_args unused;
+
+	if (!out)
+		out = &unused;
+	*out = (struct zpipe_forward_args){ .source_fd = source->fd,
+					    .flags = ZPIPE_FORWARD_F_NOWAIT,
+					    .source = from,
+					    .length = len,
+					    .position = position };
+	return zt_ioctl(w->fd, ZPIPE_IOC_FORWARD, out);
 }
 
 int zt_read(struct zt_end *r, __u64 min, __u32 flags, struct zt_view *out)

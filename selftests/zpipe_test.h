@@ -99,8 +99,12 @@ void zt_die(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2))
 /* Calls: 0 or -errno. */
 int zt_ioctl(int fd, unsigned long cmd, void *args);
 int zt_create(struct zpipe_create_args *args);
+int zt_pool(__u32 segment, __u32 segments, __u32 idle);
+struct zpipe_pool_stat_args zt_pool_stat(int pool);
 int zt_alloc(struct zt_end *w, __u64 position, __u64 min, __u64 want, struct zpipe_alloc_args *out);
 int zt_flush(struct zt_end *w, __u64 position, __u32 flags, struct zpipe_flush_args *out);
+int zt_forward(struct zt_end *w, const struct zt_end *source, __u64 from, __u64 len,
+	       __u64 position, struct zpipe_forward_args *out);
 int zt_read(struct zt_end *r, __u64 min, __u32 flags, struct zt_view *out);
 int zt_advance(struct zt_end *r, __u64 consumed, __u64 examined);
 int zt_complete(struct zt_end *e, int error, __u32 flags, __u64 position);

@@ -123,6 +123,33 @@ ZP_API int zp_cancel(int fd, unsigned int what);
 ZP_API int zp_set_thresholds(int fd, uint64_t pause, uint64_t resume);
 
 /**
+ * zp_pool_create() - memory that several pipes share
+ * @opts: NULL for the defaults
+ * @pool_fd: out: the pool, close-on-exec; the caller's. Pipes keep the memory
+ *	alive when it is closed
+ *
+ * Give it to zp_create() as zp_create_opts.pool_fd. The pipes of a pool share
+ * one data window, so they are one trust domain: who may write to one of them
+ * may write to the memory of all. Each has a segment of its own that no other
+ * can take, and at most its capacity of the rest. zp_forward() between two of
+ * them costs the same for any length. May be called from any thread.
+ * Source: the channel factory and its memory pool.
+ *
+ * Return: 0; -EINVAL, -E2BIG: @opts; -EDQUOT: a limit of the caller's; -ENOMEM,
+ * -EMFILE, -ENFILE; what opening the device fails with.
+ */
+ZP_API int zp_pool_create(const struct zp_pool_opts *opts, int *pool_fd);
+
+/**
+ * zp_pool_stat() - what a pool holds
+ * @pool_fd: the pool
+ * @stat: out; stat->sz is in
+ *
+ * Return: 0; -EBADF: not a pool of zpipe; -EINVAL: @stat.
+ */
+ZP_API int zp_pool_stat(int pool_fd, struct zp_pool_stat *stat);
+
+/**
  * zp_tee() - another reader of the same stream
  * @reader_fd: a reader end, also one that a zp_tee() made
  * @flags: ZP_TEE_DETACH: never slow the writer down, see below. ZP_TEE_NONBLOCK:

@@ -236,6 +236,27 @@ int zp_sys_create(int fd, struct zpipe_create_args *args)
 	return -ENODEV;
 }
 
+int zp_sys_pool_create(int fd, struct zpipe_pool_create_args *args)
+{
+	(void)fd;
+	(void)args;
+	return -ENOTTY;
+}
+
+int zp_sys_pool_stat(int fd, struct zpipe_pool_stat_args *args)
+{
+	(void)fd;
+	(void)args;
+	return -ENOTTY;
+}
+
+int zp_sys_forward(int fd, struct zpipe_forward_args *args)
+{
+	(void)fd;
+	(void)args;
+	return -ENOTTY;
+}
+
 int zp_sys_preserve(int fd, struct zpipe_preserve_args *args)
 {
 	(void)fd;

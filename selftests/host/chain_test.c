@@ -73,7 +73,9 @@ static void make(struct small *s, bool contig)
 	s->chain = (struct zpipe_chain){
 		.slots = &s->slots, .table = s->table, .run = s->run, .mask = 15, .shift = 4,
 		.opened_word = &s->opened, .granted_word = &s->granted, .contig = contig,
+		.quota = 4,
 	};
+	zpipe_chain_join(&s->chain);
 }
 
 static int grant(struct small *s, u64 position, u64 min, u64 want, struct zpipe_plan *plan)

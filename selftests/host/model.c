@@ -130,16 +130,21 @@ static void check_positions(const struct world *w)
 	expect(c->opened - c->first <= c->mask + 1);
 }
 
-static u32 stacked(const struct world *w, u32 top, bool parked)
+static u32 stacked(const struct world *w, const struct zpipe_stack *stack, bool parked, u32 kind)
 {
-	u32 i, n = 0;
+	u32 i, n = 0, last = ZPIPE_NO_SLOT;
 
-	for (i = top; i != ZPIPE_NO_SLOT && i != ZPIPE_NO_LINK; i = w->slot[i].next) {
+	for (i = stack->top; i != ZPIPE_NO_SLOT && i != ZPIPE_NO_LINK; i = w->slot[i].next) {
 		expect(w->slot[i].parked == parked);
 		expect(w->slot[i].refs == (u32)parked);
 		expect(w->slot[i].holds == 0);
+		expect(kind == ZPIPE_SLOT_KINDS || w->slot[i].kind == kind);
+		expect((i >= w->slots.nr) == (kind == ZPIPE_SLOT_KINDS));
 		expect(++n <= 2 * w->slots.nr);
+		last = i;
 	}
+	expect(stack->bottom == last);
+	expect(stack->nr == n);
 	return n;
 }
 
@@ -148,7 +153,7 @@ static void check_slots(const struct world *w)
 {
 	const struct zpipe_chain *c = &w->chain;
 	u32 refs[2 * MAX_SLOTS] = { 0 }, holds[2 * MAX_SLOTS] = { 0 };
-	u32 i, j, n_free = 0, parked = 0, held = 0;
+	u32 i, j, n_free = 0, n_ring = 0, parked = 0, held = 0;
 	u64 k;
 
 	for (k = c->first; k < c->opened; k++) {
@@ -182,10 +187,13 @@ static void check_slots(const struct world *w)
 	}
 	expect(w->slots.serving == w->slots.nr - parked);
 	expect(w->slots.serving - w->slots.owed == held);
-	expect(!w->slots.owed || w->slots.spare == ZPIPE_NO_SLOT);
+	expect(!w->slots.owed || !w->slots.spare.nr);
 	expect(n_free == w->slots.nr_free);
-	expect(stacked(w, w->slots.top, false) + stacked(w, w->slots.spare, false) == n_free);
-	expect(stacked(w, w->slots.parked, true) == parked);
+	for (i = 0; i < ZPIPE_SLOT_KINDS; i++)
+		n_ring += stacked(w, &w->slots.stack[i], false, i);
+	expect(n_ring == zpipe_slots_ring_free(&w->slots));
+	expect(n_ring + stacked(w, &w->slots.spare, false, ZPIPE_SLOT_KINDS) == n_free);
+	expect(stacked(w, &w->slots.parked, true, ZPIPE_SLOT_KINDS) == parked);
 }
 
 /* Preserved bytes stay where they are. */
@@ -487,7 +495,7 @@ static void preserve(struct world *w, struct model_counts *counts)
 		return;
 	}
 	while (need--) {
-		u32 index = w->slots.parked;
+		u32 index = w->slots.parked.top;
 
 		zpipe_slots_claim(&w->slots, index);
 		zpipe_slots_serve(&w->slots, index);
@@ -573,6 +581,8 @@ void model_run(const uint8_t *program, size_t length, struct model_counts *count
 		w.chain.mask = ENTRIES - 1;
 		break;
 	}
+	w.chain.quota = w.slots.nr;
+	expect(zpipe_chain_join(&w.chain));
 	while (input_left) {
 		step(&w, counts);
 		check_positions(&w);

@@ -35,7 +35,8 @@
  *	EMSGSIZE	longer than the pipe can ever hold
  *	ENOBUFS		all memory is the writer's own unpublished bytes, or what
  *			the reader has preserved stands in the way; PRESERVE: the
- *			reader may keep no more
+ *			reader may keep no more; CREATE: the pool has no segment
+ *			left to reserve
  *	ESTALE		a handle that was released
  *	EBUSY		the same operation is outstanding; it is untouched
  *	EPROTO		nothing outstanding to advance; a shared word that lies
@@ -146,10 +147,10 @@
 #define ZPIPE_IOC_MAGIC		'z'
 
 /*
- * The numbers. They are never reused. 0x80 (POOL_CREATE) and 0x8f (FORWARD) are
- * kept for verbs that this version does not have: they answer ENOTTY.
+ * The numbers. They are never reused.
  */
 enum {
+	ZPIPE_NR_POOL_CREATE	= 0x80,
 	ZPIPE_NR_CREATE		= 0x81,
 	ZPIPE_NR_INFO		= 0x82,
 	ZPIPE_NR_STAT		= 0x83,
@@ -164,6 +165,7 @@ enum {
 	ZPIPE_NR_PRESERVE	= 0x8c,
 	ZPIPE_NR_RELEASE	= 0x8d,
 	ZPIPE_NR_EXPORT		= 0x8e,
+	ZPIPE_NR_FORWARD	= 0x8f,
 	ZPIPE_NR_TEE		= 0x90,
 	ZPIPE_NR_POST		= 0x91,
 	ZPIPE_NR_UNPOST		= 0x92
@@ -187,7 +189,9 @@ enum {
 #define ZPIPE_FEAT_RW		(1ULL << 1)	/* read(2) and write(2) */
 #define ZPIPE_FEAT_PRESERVE	(1ULL << 2)	/* PRESERVE, RELEASE */
 #define ZPIPE_FEAT_EXPORT	(1ULL << 3)	/* EXPORT */
+#define ZPIPE_FEAT_FORWARD	(1ULL << 4)	/* FORWARD */
 #define ZPIPE_FEAT_TEE		(1ULL << 5)	/* TEE */
+#define ZPIPE_FEAT_POOL		(1ULL << 6)	/* POOL_CREATE */
 #define ZPIPE_FEAT_GUARDED	(1ULL << 7)	/* ZPIPE_F_GUARDED is known */
 #define ZPIPE_FEAT_POST		(1ULL << 8)	/* ZPIPE_F_POSTED, POST and UNPOST */
 #define ZPIPE_FEAT_URING	(1ULL << 10)	/* IORING_OP_URING_CMD */
@@ -206,17 +210,57 @@ enum {
 #define ZPIPE_RES_ABORTED	(1U << 4)	/* last bytes; the next READ fails */
 #define ZPIPE_RES_FINISHED	(1U << 5)	/* a posted buffer waits for UNPOST */
 
+/* Free segments that keep their pages: the default. */
+#define ZPIPE_POOL_IDLE		(~0U)
+
+/**
+ * struct zpipe_pool_create_args - make a pool that pipes can share (on /dev/zpipe)
+ * @flags: must be 0
+ * @segment_size: bytes; a power of two, at most 2 MiB, raised to a page; 0 for
+ *	64 KiB
+ * @segments: how many, at most 4096; 0 for 16
+ * @idle: so many free segments keep their pages while nobody needs them, the
+ *	others give them back after a second or two; at most @segments;
+ *	ZPIPE_POOL_IDLE for 2
+ * @__reserved: must be 0
+ * @out_fd: the pool, close-on-exec. It is for CREATE, INFO and POOL_STAT; the
+ *	pipes keep the pool alive when it is closed
+ * @out_id: the pool's number
+ *
+ * The pipes of a pool have one data window and are one trust domain: who may
+ * write to one of them may write to the memory of all. Each owns one segment
+ * of the pool, its reserve, so that no other can starve it; the rest goes to
+ * who comes first, within the capacity of each pipe. An ALLOC that finds the
+ * pool empty waits for what any of its pipes gives back. One that wants more
+ * than a segment depends on the others for that.
+ *
+ * Pages are charged to the pool's maker, when they are used. A pool counts as
+ * one more pipe of its maker's, and beyond the soft page limit it is EDQUOT.
+ */
+struct zpipe_pool_create_args {
+	__u32 flags;
+	__u32 segment_size;
+	__u32 segments;
+	__u32 idle;
+	__u32 __reserved;
+	__s32 out_fd;
+	__u64 out_id;
+};
+
 /**
  * struct zpipe_create_args - make a pipe (on /dev/zpipe)
  * @flags: ZPIPE_F_*; GUARDED does not go with CONTIG or POSTED (EINVAL)
  * @segment_size: bytes; a power of two, raised to a page; 0 for the default:
- *	64 KiB, or less where the capacity is below 1 MiB
- * @capacity: bytes the pipe can hold, raised to whole segments; 0 for 1 MiB
+ *	64 KiB, or less where the capacity is below 1 MiB. In a pool, its own
+ *	or 0
+ * @capacity: bytes the pipe can hold, raised to whole segments; 0 for 1 MiB. In
+ *	a pool at most the whole of it, and 0 for the lesser of both
  * @pause: FLUSH waits once this many bytes are unexamined; 0 never;
  *	ZPIPE_DEFAULT for three quarters of the capacity
  * @resume: it returns once fewer than this are; 1 to @pause, 0 counts as 1;
  *	ZPIPE_DEFAULT for half of @pause
- * @pool_fd: -1 for a private pool; no other value is known yet (EBADF)
+ * @pool_fd: -1 for a private pool, or what POOL_CREATE has answered. CONTIG,
+ *	POSTED and GUARDED need a private one: EINVAL
  * @__reserved: must be 0
  * @out_writer_fd: the writer end, close-on-exec
  * @out_reader_fd: the reader end, close-on-exec
@@ -243,6 +287,7 @@ struct zpipe_create_args {
 #define ZPIPE_ROLE_WRITER	1
 #define ZPIPE_ROLE_READER	2
 #define ZPIPE_ROLE_BUFFER	3
+#define ZPIPE_ROLE_POOL		4	/* only the fields up to out_nr_segments are not 0 */
 
 /**
  * struct zpipe_region - one mmap-able region
@@ -260,11 +305,11 @@ struct zpipe_region {
  * @out_role: ZPIPE_ROLE_* of this fd
  * @out_magic: ZPIPE_MAGIC
  * @out_features: ZPIPE_FEAT_*
- * @out_id: the pipe's number
+ * @out_id: the pipe's number, or the pool's
  * @out_version: ZPIPE_UAPI_VERSION of the kernel
  * @out_flags: ZPIPE_F_* of the pipe, immutable
  * @out_capacity: most bytes held
- * @out_window: bytes of the data window
+ * @out_window: bytes of the data window, which is the pool's
  * @out_segment_size: bytes
  * @out_nr_segments: segments of the window
  * @out_pause: present threshold, 0 for never
@@ -398,6 +443,9 @@ struct zpipe_descriptor {
  *	a byte counts for each handle
  * @out_preserved_handles: in so many handles
  * @out_spare_pages: pages of @out_data_pages in spare segments
+ * @out_forwards: FORWARD calls
+ * @out_forwarded: bytes appended by them
+ * @out_adopted_pages: pages of other pools among these, so far
  */
 struct zpipe_stat_args {
 	__u32 flags;
@@ -434,6 +482,40 @@ struct zpipe_stat_args {
 	__u64 out_preserved_bytes;
 	__u64 out_preserved_handles;
 	__u64 out_spare_pages;
+	__u64 out_forwards;
+	__u64 out_forwarded;
+	__u64 out_adopted_pages;
+};
+
+/**
+ * struct zpipe_pool_stat_args - what a pool holds (STAT on the pool's fd)
+ * @flags: must be 0
+ * @__reserved: must be 0
+ * @out_segments: segments
+ * @out_free: of these, held by nobody
+ * @out_pages: data pages it holds now
+ * @out_idle_pages: of these, pages of free segments
+ * @out_idle: free segments that keep theirs
+ * @out_pipes: pipes that use it
+ * @out_committed: segments that its pipes hold or have reserved; a forwarded
+ *	one counts for each pipe it stands in
+ * @out_waiting: pipes whose writer waits for memory of any of them
+ * @out_shrunk_pages: pages that memory pressure has taken from free segments
+ * @out_replaced_pages: as that of struct zpipe_stat_args
+ */
+struct zpipe_pool_stat_args {
+	__u32 flags;
+	__u32 __reserved;
+	__u64 out_segments;
+	__u64 out_free;
+	__u64 out_pages;
+	__u64 out_idle_pages;
+	__u64 out_idle;
+	__u64 out_pipes;
+	__u64 out_committed;
+	__u64 out_waiting;
+	__u64 out_shrunk_pages;
+	__u64 out_replaced_pages;
 };
 
 #define ZPIPE_ALLOC_F_NOWAIT	(1U << 0)	/* EAGAIN instead of waiting */
@@ -454,7 +536,7 @@ struct zpipe_stat_args {
  * @out_length: bytes of the grant, at least @min (unless CANCELED)
  *
  * A grant that is long enough is answered again without taking memory, so an
- * ALLOC may be repeated. EMSGSIZE: @min is longer than the window. ENOBUFS:
+ * ALLOC may be repeated. EMSGSIZE: @min is longer than the capacity. ENOBUFS:
  * the memory is all the writer's own unpublished bytes, only a FLUSH or a
  * rollback can help. Only one ALLOC at a time: EBUSY.
  */
@@ -673,7 +755,8 @@ struct zpipe_reset_args {
  * Handles belong to the reader: they are released when it completes or is
  * closed, and so a RESET finds none. A pipe with posted buffers, whose memory
  * is the reader's anyway, has none either, nor has a guarded one, whose readers
- * are shown pages and not segments: EINVAL.
+ * are shown pages and not segments, nor one of a shared pool, where the other
+ * pipes would lose what is kept: EINVAL.
  */
 struct zpipe_preserve_args {
 	__u64 position;
@@ -760,6 +843,54 @@ struct zpipe_tee_args {
 	__u64 out_position;
 };
 
+#define ZPIPE_FORWARD_F_NOWAIT	(1U << 0)	/* EAGAIN instead of waiting */
+
+/**
+ * struct zpipe_forward_args - append bytes of another pipe, without a copy (writer)
+ * @source_fd: a reader end of another pipe
+ * @flags: ZPIPE_FORWARD_F_*
+ * @source: stream position there: where the bytes begin
+ * @length: how many, at least 1; all of them published there and not consumed
+ * @position: the committed position here. Anything from published to granted;
+ *	what lies between it and granted is taken back, as by ALLOC
+ * @deadline: when to give up waiting
+ * @out_flags: COMPLETED: the reader has finished, what is appended is dropped.
+ *	CANCELED: nothing was appended
+ * @out_segments: references on segments that this took
+ * @out_position: the new committed position: @position + @length
+ *
+ * The bytes count as granted and filled: a FLUSH publishes them. The source
+ * may consume them, complete or close at once.
+ *
+ * In the same pool a descriptor is appended that refers to the source's
+ * segments, and the cost does not depend on the length. From another pool the
+ * pages are adopted into free segments of this one: its readers see them, no
+ * writer of it does (SIGBUS), and they stay charged to the source's user until
+ * the last of both is done with them. A pool never holds more adopted pages
+ * than its segments have room for.
+ *
+ * Each segment that the bytes stand in counts once for each forward, unless it
+ * goes on where the one before it stopped. Waits like ALLOC, when the bytes or
+ * their segments are more than the pipe can hold now. EMSGSIZE: more than it
+ * can ever hold, or than 4 GiB less one byte: forward less. EINVAL: the range,
+ * the source is this very pipe, this pipe is CONTIG or POSTED, or one of the two
+ * is GUARDED. ENOBUFS, as by ALLOC: also when what this pipe's readers preserve
+ * stands in the way. EBUSY: somebody has pinned a page of it, for a device; only
+ * across pools. Errors of the source reader's own calls, such as ESHUTDOWN, are
+ * answered as well.
+ */
+struct zpipe_forward_args {
+	__s32 source_fd;
+	__u32 flags;
+	__u64 source;
+	__u64 length;
+	__u64 position;
+	__u64 deadline;
+	__u32 out_flags;
+	__u32 out_segments;
+	__u64 out_position;
+};
+
 /**
  * struct zpipe_post_args - supply a buffer (reader of a ZPIPE_F_POSTED pipe)
  * @flags: must be 0
@@ -838,6 +969,10 @@ struct zpipe_unpost_args {
 	__u32 out_flags;
 };
 
+#define ZPIPE_IOC_FORWARD	_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_FORWARD, struct zpipe_forward_args)
+#define ZPIPE_IOC_POOL_CREATE	_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_POOL_CREATE, \
+				      struct zpipe_pool_create_args)
+#define ZPIPE_IOC_POOL_STAT	_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_STAT, struct zpipe_pool_stat_args)
 #define ZPIPE_IOC_CREATE	_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_CREATE, struct zpipe_create_args)
 #define ZPIPE_IOC_INFO		_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_INFO, struct zpipe_info_args)
 #define ZPIPE_IOC_STAT		_IOWR(ZPIPE_IOC_MAGIC, ZPIPE_NR_STAT, struct zpipe_stat_args)

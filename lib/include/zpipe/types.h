@@ -84,6 +84,8 @@
  * @resume: and returns once fewer than this are; 0 for half of @pause
  * @device: path of the device; NULL for /dev/zpipe. The string is only read
  *	during the call
+ * @pool_fd: a pool of zp_pool_create() to share; 0 for memory of its own. Not
+ *	with ZP_CONTIG. The fd stays the caller's
  */
 struct zp_create_opts {
 	size_t sz;
@@ -93,6 +95,59 @@ struct zp_create_opts {
 	uint64_t pause;
 	uint64_t resume;
 	const char *device;
+	int32_t pool_fd;
+	uint32_t reserved;
+};
+
+/* zp_pool_opts.idle: free segments keep no pages at all. */
+#define ZP_POOL_KEEP_NONE	UINT32_MAX
+
+/**
+ * struct zp_pool_opts - what zp_pool_create() makes
+ * @sz: sizeof(struct zp_pool_opts)
+ * @segment_size: bytes, a power of two; 0 for 64 KiB
+ * @segments: how many; 0 for 16
+ * @idle: free segments that keep their pages while nobody needs them; 0 for the
+ *	kernel's choice
+ * @reserved: 0
+ * @device: path of the device; NULL for /dev/zpipe. The string is only read
+ *	during the call
+ */
+struct zp_pool_opts {
+	size_t sz;
+	uint32_t segment_size;
+	uint32_t segments;
+	uint32_t idle;
+	uint32_t reserved;
+	const char *device;
+};
+
+/**
+ * struct zp_pool_stat - what a pool holds
+ * @sz: sizeof(struct zp_pool_stat), set by the caller
+ * @segments: segments
+ * @free: of these, held by nobody
+ * @pages: pages held now
+ * @idle_pages: of these, pages of free segments
+ * @idle: free segments that keep theirs
+ * @pipes: pipes that use the pool
+ * @committed: segments that they hold or have reserved
+ * @waiting: pipes whose writer waits for memory of any of them
+ * @shrunk_pages: pages that memory pressure has taken from free segments
+ * @replaced_pages: as that of struct zp_stat
+ */
+struct zp_pool_stat {
+	size_t sz;
+	uint64_t segments;
+	uint64_t free;
+	uint64_t pages;
+	uint64_t idle_pages;
+	uint64_t idle;
+	uint64_t pipes;
+	uint64_t committed;
+	uint64_t waiting;
+	uint64_t shrunk_pages;
+	uint64_t replaced_pages;
 };
 
 /**
@@ -183,6 +238,9 @@ struct zp_info {
  * @preserved_bytes: what this reader, or of a writer all readers, preserve
  * @preserved_handles: in so many calls of zp_preserve()
  * @spare_pages: pages of @data_pages in segments that replace preserved ones
+ * @forwards: FORWARD calls
+ * @forwarded: bytes appended by them, without a copy
+ * @adopted_pages: pages of other pools among these
  */
 struct zp_stat {
 	size_t sz;
@@ -217,6 +275,9 @@ struct zp_stat {
 	uint64_t preserved_bytes;
 	uint64_t preserved_handles;
 	uint64_t spare_pages;
+	uint64_t forwards;
+	uint64_t forwarded;
+	uint64_t adopted_pages;
 };
 
 /**

@@ -313,6 +313,36 @@ static inline uint64_t zp_unflushed(const struct zp_writer *w)
 	return w->position - __atomic_load_n(w->published, __ATOMIC_RELAXED);
 }
 
+struct zp_reader;
+
+/**
+ * zp_forward() - append bytes of another pipe without copying them
+ * @w: the writer of the pipe they go to
+ * @r: the reader of the pipe they come from, with a view that is not advanced
+ * @n: bytes, from the view's start on; cut to what the view has, and to half of
+ *	the capacity of @w
+ * @flags: ZP_NOWAIT or 0
+ * @deadline: absolute CLOCK_MONOTONIC nanoseconds; 0 waits for ever
+ * @done: out, if not NULL: how many bytes were moved
+ *
+ * They count as committed: zp_flush() publishes them. At the source they are
+ * consumed and the view is over, as with zp_consume(), whatever becomes of @w;
+ * what was not moved is shown by the next read. Within a pool the cost does not
+ * depend on @n; from another pool the pages change hands one by one. The memory
+ * behind the committed position is given up, so alternating with small writes
+ * takes a segment for each. Forwarded bytes are not the writer's: zp_patch() must
+ * leave them alone, and those of another pool cannot even be read through
+ * zp_pending(). Both handles are used by the caller meanwhile.
+ * Source: WritableBuffer.Append, and CopyTo that does not copy.
+ *
+ * Return: 0 or ZP_COMPLETED. On a negative value nothing changed, and the view
+ * is still there: -EPROTO: no view; -EAGAIN: would wait; -ETIMEDOUT;
+ * -ECANCELED; -ENOBUFS: flush first; -EINVAL: both are the same pipe, or that of
+ * @w is ZP_CONTIG; -ENOMEM; the source reader's own errors.
+ */
+ZP_API int zp_forward(struct zp_writer *w, struct zp_reader *r, size_t n, unsigned int flags,
+		      uint64_t deadline, size_t *done);
+
 /**
  * zp_rollback() - take back what was committed and not published
  * @w: the handle

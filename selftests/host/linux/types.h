@@ -12,8 +12,9 @@
 
 #include_next <linux/types.h>
 
-typedef __u64 u64;
+typedef __u8 u8;
 typedef __u16 u16;
 typedef __u32 u32;
+typedef __u64 u64;
 
 #endif /* ZPIPE_HOST_TYPES_H */
