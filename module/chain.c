@@ -209,19 +209,7 @@ int zpipe_chain_accept_reader(const struct zpipe_chain *chain, struct zpipe_curs
 }
 
 /**
- * zpipe_chain_settle - the slowest reader has moved, or is another one now
- * @chain: the pipe's
- * @slowest: the least of the readers' consumed and of their examined; never
- *	less than before
- */
-void zpipe_chain_settle(struct zpipe_chain *chain, const struct zpipe_cursor *slowest)
-{
-	chain->consumed = slowest->consumed;
-	chain->examined = slowest->examined;
-}
-
-/**
- * zpipe_chain_reclaim - give back the slots whose bytes are all consumed
+ * zpipe_chain_give_back - what zpipe_chain_reclaim() does when there may be something
  * @chain: the pipe's
  *
  * Slot by slot, so that a long run does not hold memory until its end. The
@@ -229,7 +217,7 @@ void zpipe_chain_settle(struct zpipe_chain *chain, const struct zpipe_cursor *sl
  *
  * Return: how many slots became free.
  */
-u32 zpipe_chain_reclaim(struct zpipe_chain *chain)
+u32 zpipe_chain_give_back(struct zpipe_chain *chain)
 {
 	u32 freed = 0;
 
@@ -249,6 +237,7 @@ u32 zpipe_chain_reclaim(struct zpipe_chain *chain)
 		run->given = run->nr;
 		chain->first++;
 	}
+	chain->reclaimed = chain->consumed;
 	return freed;
 }
 
@@ -763,7 +752,9 @@ u32 zpipe_chain_commit(struct zpipe_chain *chain, const struct zpipe_plan *plan)
 	}
 	chain->granted = plan->position + plan->length;
 	share(chain);
-	return freed + zpipe_chain_reclaim(chain);
+	/* A descriptor that begins at consumed is the end of one that held nothing any more. */
+	return freed + (plan->position == chain->consumed ? zpipe_chain_give_back(chain) :
+							    zpipe_chain_reclaim(chain));
 }
 
 /**
@@ -944,7 +935,9 @@ u32 zpipe_chain_append(struct zpipe_chain *chain, const struct zpipe_plan *plan,
 	run->fixed += piece->length;
 	chain->granted = plan->position + piece->length;
 	share(chain);
-	return freed + zpipe_chain_reclaim(chain);
+	/* A descriptor that begins at consumed is the end of one that held nothing any more. */
+	return freed + (plan->position == chain->consumed ? zpipe_chain_give_back(chain) :
+							    zpipe_chain_reclaim(chain));
 }
 
 /**

@@ -66,6 +66,7 @@ struct zpipe_cursor {
  * @published: accepted from the writer
  * @examined: the least of the readers'
  * @consumed: the least of the readers'
+ * @reclaimed: what @consumed was when there was nothing to give back, or ~0
  * @sealed: guarded: what lies below is published or about to be, and not the
  *	writer's any more; at least @published
  * @page: guarded: bytes of a page; else 0
@@ -87,6 +88,7 @@ struct zpipe_chain {
 	u64 published;
 	u64 examined;
 	u64 consumed;
+	u64 reclaimed;
 	u64 sealed;
 	u32 page;
 	u32 shift;
@@ -129,8 +131,7 @@ void zpipe_chain_leave(struct zpipe_chain *chain);
 int zpipe_chain_accept_writer(struct zpipe_chain *chain, u64 published);
 int zpipe_chain_accept_reader(const struct zpipe_chain *chain, struct zpipe_cursor *cursor,
 			      u64 consumed, u64 examined);
-void zpipe_chain_settle(struct zpipe_chain *chain, const struct zpipe_cursor *slowest);
-u32 zpipe_chain_reclaim(struct zpipe_chain *chain);
+u32 zpipe_chain_give_back(struct zpipe_chain *chain);
 int zpipe_chain_plan(struct zpipe_chain *chain, u64 position, u64 min, u64 want,
 		     struct zpipe_plan *plan);
 int zpipe_chain_plan_at(struct zpipe_chain *chain, u64 position, u64 min, bool go_on,
@@ -160,6 +161,17 @@ bool zpipe_chain_piece(const struct zpipe_chain *chain, u64 *k, u64 *from, u64 t
 u32 zpipe_chain_spans(const struct zpipe_chain *chain, u64 from, u64 to,
 		      struct zpipe_span *spans, u32 max);
 
+/**
+ * zpipe_chain_reclaim - give back the slots whose bytes are all consumed
+ * @chain: the pipe's
+ *
+ * Return: how many slots became free.
+ */
+static inline u32 zpipe_chain_reclaim(struct zpipe_chain *chain)
+{
+	return chain->consumed == chain->reclaimed ? 0 : zpipe_chain_give_back(chain);
+}
+
 static inline u64 zpipe_chain_window(const struct zpipe_chain *chain)
 {
 	return (u64)chain->slots->nr << chain->shift;
@@ -168,6 +180,17 @@ static inline u64 zpipe_chain_window(const struct zpipe_chain *chain)
 static inline u64 zpipe_chain_capacity(const struct zpipe_chain *chain)
 {
 	return (u64)chain->quota << chain->shift;
+}
+
+/*
+ * The slowest reader has moved, or is another one now: the least of the readers'
+ * consumed and of their examined; never less than before.
+ */
+static inline void zpipe_chain_settle(struct zpipe_chain *chain,
+				      const struct zpipe_cursor *slowest)
+{
+	chain->consumed = slowest->consumed;
+	chain->examined = slowest->examined;
 }
 
 /* The writer's committed position is at least this. */
