@@ -132,10 +132,6 @@ int zpipe_chain_accept_writer(struct zpipe_chain *chain, u64 published);
 int zpipe_chain_accept_reader(const struct zpipe_chain *chain, struct zpipe_cursor *cursor,
 			      u64 consumed, u64 examined);
 u32 zpipe_chain_give_back(struct zpipe_chain *chain);
-int zpipe_chain_plan(struct zpipe_chain *chain, u64 position, u64 min, u64 want,
-		     struct zpipe_plan *plan);
-int zpipe_chain_plan_at(struct zpipe_chain *chain, u64 position, u64 min, bool go_on,
-			u64 offset, u64 length, struct zpipe_plan *plan);
 void zpipe_chain_close(struct zpipe_chain *chain, u64 position);
 void zpipe_chain_reserve(struct zpipe_chain *chain, const struct zpipe_plan *plan);
 void zpipe_chain_unreserve(struct zpipe_chain *chain, const struct zpipe_plan *plan);
@@ -143,8 +139,6 @@ u32 zpipe_chain_commit(struct zpipe_chain *chain, const struct zpipe_plan *plan)
 bool zpipe_chain_stretch(const struct zpipe_chain *chain, u64 *k, u64 from, u64 to,
 			 struct zpipe_span *piece);
 u32 zpipe_chain_slots(const struct zpipe_chain *chain, u64 from, u64 to);
-int zpipe_chain_plan_forward(struct zpipe_chain *chain, u64 position, u64 length, u32 nr,
-			     struct zpipe_plan *plan);
 u32 zpipe_chain_retract(struct zpipe_chain *chain, const struct zpipe_plan *plan);
 void zpipe_chain_take(struct zpipe_chain *chain, u32 index);
 u32 zpipe_chain_append(struct zpipe_chain *chain, const struct zpipe_plan *plan,

@@ -12,6 +12,7 @@
 #include "guard.h"
 #include "idle.h"
 #include "pipe.h"
+#include "plan.h"
 #include "post.h"
 #include "segment.h"
 #include "share.h"
@@ -98,7 +99,7 @@ static int find_memory_locked(struct zpipe_pipe *pipe, u64 position, u64 min, u6
 	lockdep_assert_held(&pipe->pool->lock);
 	do {
 		zpipe_pipe_freed_locked(pipe, zpipe_chain_reclaim(&pipe->chain));
-		ret = zpipe_chain_plan(&pipe->chain, position, min, want, plan);
+		ret = zpipe_plan_grant(&pipe->chain, position, min, want, plan);
 	} while (ret == -EAGAIN && zpipe_tee_outrun_locked(pipe, plan->wait));
 	return ret;
 }
@@ -111,7 +112,7 @@ static int find_memory_locked(struct zpipe_pipe *pipe, u64 position, u64 min, u6
  * @slots: that they stand in
  * @plan: the answer
  *
- * Return: as zpipe_chain_plan_forward().
+ * Return: as zpipe_plan_forward().
  */
 int zpipe_writer_find_room_locked(struct zpipe_pipe *pipe, u64 position, u64 length, u32 slots,
 				  struct zpipe_plan *plan)
@@ -121,7 +122,7 @@ int zpipe_writer_find_room_locked(struct zpipe_pipe *pipe, u64 position, u64 len
 	lockdep_assert_held(&pipe->pool->lock);
 	do {
 		zpipe_pipe_freed_locked(pipe, zpipe_chain_reclaim(&pipe->chain));
-		ret = zpipe_chain_plan_forward(&pipe->chain, position, length, slots, plan);
+		ret = zpipe_plan_forward(&pipe->chain, position, length, slots, plan);
 	} while (ret == -EAGAIN && zpipe_tee_outrun_locked(pipe, plan->wait));
 	return ret;
 }
