@@ -228,8 +228,9 @@ struct file *zpipe_buffer_create(struct zpipe_end *end, const struct zpipe_expor
 	struct file *file;
 
 	if (args->flags)
-		return ERR_PTR(-EOPNOTSUPP);
-	hold = zpipe_preserve_find(end, args->handle);
+		hold = ERR_PTR(-EOPNOTSUPP);
+	else
+		hold = zpipe_preserve_find(end, args->handle);
 	if (IS_ERR(hold)) {
 		trace_zpipe_export(end->pipe->id, 0, 0, PTR_ERR(hold));
 		return ERR_CAST(hold);

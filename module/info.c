@@ -91,8 +91,10 @@ int zpipe_info_stat(struct zpipe_end *end, struct zpipe_stat_args *args)
 {
 	struct zpipe_pipe *pipe = end->pipe;
 	const struct zpipe_stats *stats = &pipe->stats;
+	const struct zpipe_waits *readers = end->reader ? &end->reader->waits : &stats->readers;
 	const struct zpipe_reader *reader;
 	const struct zpipe_pool *pool = pipe->pool;
+	u64 now;
 
 	args->out_data_pages = atomic_long_read(&pool->pages);
 	args->out_replaced_pages = atomic_long_read(&pool->replaced);
@@ -123,12 +125,16 @@ int zpipe_info_stat(struct zpipe_end *end, struct zpipe_stat_args *args)
 	args->out_advances = stats->advances;
 	args->out_pauses = stats->pauses;
 	args->out_paused_ns = stats->paused_ns;
-	if (pipe->paused)
-		args->out_paused_ns += ktime_get_ns() - pipe->paused_at;
-	args->out_writer_waits = stats->writer_waits;
-	args->out_writer_wait_ns = stats->writer_wait_ns;
-	args->out_reader_waits = stats->reader_waits;
-	args->out_reader_wait_ns = stats->reader_wait_ns;
+	now = pipe->paused ? ktime_get_ns() - pipe->paused_at : 0;
+	args->out_paused_ns += now;
+	args->out_longest_pause_ns = max(stats->paused_longest, now);
+	args->out_writer_waits = stats->writer.nr;
+	args->out_writer_wait_ns = stats->writer.ns;
+	args->out_longest_writer_wait_ns = stats->writer.longest;
+	args->out_reader_waits = readers->nr;
+	args->out_reader_wait_ns = readers->ns;
+	args->out_longest_reader_wait_ns = readers->longest;
+	args->out_zeroed = stats->zeroed;
 	args->out_reader_wakes = stats->reader_wakes;
 	args->out_writer_wakes = stats->writer_wakes;
 	args->out_rejects = stats->rejects;

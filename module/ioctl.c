@@ -306,15 +306,14 @@ static int do_forward(struct file *file, union verb_args *args)
 	struct file *from = fget(args->forward.source_fd);
 	/* It cannot be parked: as an io_uring command it does not wait. */
 	bool nowait = is_nowait(file) || call_of(args)->park;
-	struct zpipe_end *source;
-	int ret = -EBADF;
+	struct zpipe_end *source = from ? zpipe_file_end(from) : NULL;
+	int ret;
 
-	if (!from)
-		return -EBADF;
-	source = zpipe_file_end(from);
-	if (source && source->reader)
-		ret = zpipe_forward(file->private_data, source, &args->forward, nowait);
-	fput(from);
+	if (source && !source->reader)
+		source = NULL;
+	ret = zpipe_forward(file->private_data, source, &args->forward, nowait);
+	if (from)
+		fput(from);
 	return ret;
 }
 
@@ -476,12 +475,20 @@ static int begin(struct zpipe_call *call, struct file *file, unsigned int comman
 {
 	struct zpipe_end *end = file->private_data;
 	const struct verb *verb = find_verb(command);
+	int ret;
 
 	if (!verb)
 		return -ENOTTY;
 	if (verb->role && verb->role != end->role)
-		return -EBADF;
-	return begin_verb(call, file, verb, command, user);
+		ret = -EBADF;
+	else
+		ret = begin_verb(call, file, verb, command, user);
+	if (ret) {
+		zpipe_wait_lock(end->pipe);
+		zpipe_pipe_reject_locked(end->pipe, verb->number, 0, ret);
+		zpipe_wait_unlock(end->pipe);
+	}
+	return ret;
 }
 
 /**
