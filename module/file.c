@@ -25,6 +25,7 @@
 #include "post.h"
 #include "reader.h"
 #include "splice.h"
+#include "summary.h"
 #include "tee.h"
 #include "uring.h"
 #include "wait.h"
@@ -370,6 +371,7 @@ static const struct file_operations device_fops = {
 	.open = nonseekable_open,
 	.unlocked_ioctl = device_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
+	.show_fdinfo = zpipe_summary_show,
 };
 
 /* Everybody may open it: every resource it gives is bounded, see limits.c. */
