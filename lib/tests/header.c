@@ -44,7 +44,10 @@ int use(struct zp_writer *w, struct zp_reader *r)
 		zp_view_span(&view, i, &len);
 		total += len;
 	}
-	if (zp_stats(w, &stats) || zp_stats(r, &stats) || stats.bytes)
+	ret = zp_stats(w, &stats);
+	if (!ret)
+		ret = zp_stats(r, &stats);
+	if (ret || stats.bytes)
 		return -1;
 	if (zp_view_data(&view, &len) && total != zp_view_len(&view))
 		return -1;

@@ -42,7 +42,7 @@
 /* The macros for asm statements are for C; this is what those without asm consist of. */
 #define ZP_PROBE(name, n, ...)							\
 	__asm__ ZP_PROBE_INLINE __volatile__(					\
-		_SDT_ASM_BODY(zpipe, name, _SDT_ASM_ARGS, (n), ) _SDT_ASM_BASE	\
+		_SDT_ASM_BODY(zpipe, name, _SDT_ASM_ARGS, (n), 0) _SDT_ASM_BASE	\
 		: : _SDT_ASM_OPERANDS_##n(__VA_ARGS__))
 #else
 #define ZP_PROBE(name, n, ...)							\
