@@ -12,7 +12,9 @@ set -euo pipefail
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 page=$here/../Documentation/tracing.md
 programs=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
-scratch=$PWD
+# Not the folder we are in, where our own output may be.
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
 export HOME=$scratch program=$programs/lib_stats
 
 skip() {
@@ -39,6 +41,7 @@ result() {
 	fi
 }
 
+cd "$scratch"
 work() {
 	while :; do
 		for name in rw thresholds stat lib_kept lib_stats; do
@@ -52,6 +55,7 @@ stop() {
 	kill "$worker" 2>/dev/null || :
 	wait "$worker" 2>/dev/null || :
 	rmdir /sys/kernel/tracing/instances/zp 2>/dev/null || :
+	rm -rf "$scratch"
 }
 trap stop EXIT
 
