@@ -6,6 +6,7 @@
 # Sourced by a test, which ends with `finish`. Sets `built` (the folder of the programs).
 
 set -euo pipefail
+# shellcheck disable=SC2034 # for those who source this
 built=$(cd "$(dirname "$0")/.." && pwd -P)
 number=0 failed=0
 

@@ -32,7 +32,7 @@ _zpipe() {
 
 # The numbers of the pipes that one may see.
 _zpipe_pipes() {
-	zpipe list 2>/dev/null | awk '$4 ~ /^(writer|reader)$/ { print $5 }' | sort -un
+	zpipe list 2>/dev/null | grep -oE ' [0-9]+ (writer|reader) +[0-9]+ ' | awk '{ print $3 }' | sort -un
 }
 
 complete -F _zpipe zpipe
