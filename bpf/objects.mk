@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: MIT
+#
+# objects - what a tool is linked from besides its own file and common.o, one line for each
+
+zpcopy-objs := scan.o
