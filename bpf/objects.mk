@@ -3,3 +3,4 @@
 # objects - what a tool is linked from besides its own file and common.o, one line for each
 
 zpcopy-objs := scan.o
+zphold-objs := scan.o symbols.o

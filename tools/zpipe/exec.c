@@ -12,21 +12,21 @@
 
 #include "command.h"
 
+/* Where it may be, from the folder of this program: installed beside, in sbin; in a build tree. */
+static const char *const places[] = { "", "../sbin/", "../bpf/" };
+
 static int run(const char *program, const char *package, char **argv)
 {
-	char path[4096];
-	const char *slash;
+	char own[4096], path[sizeof(own) + 64];
 	ssize_t length;
 
 	argv[0] = (char *)program;
-	length = readlink("/proc/self/exe", path, sizeof(path) - 1);
-	if (length > 0) {
-		path[length] = '\0';
-		slash = strrchr(path, '/');
-		if (slash && (size_t)(slash + 1 - path) + strlen(program) < sizeof(path)) {
-			memcpy(path + (slash + 1 - path), program, strlen(program) + 1);
-			execv(path, argv);
-		}
+	length = readlink("/proc/self/exe", own, sizeof(own) - 1);
+	while (length > 0 && own[length - 1] != '/')
+		length--;
+	for (size_t i = 0; length > 0 && i < sizeof(places) / sizeof(*places); i++) {
+		snprintf(path, sizeof(path), "%.*s%s%s", (int)length, own, places[i], program);
+		execv(path, argv);
 	}
 	execvp(program, argv);
 	if (errno == ENOENT)
