@@ -207,7 +207,7 @@ static void put_line(FILE *out, pid_t pid, FILE *maps, uint64_t address)
 		fprintf(out, "%s+%#" PRIx64 " (%s)\n", symbol->name, linked - symbol->begin,
 			mapping.path);
 	else
-		fprintf(out, "%#" PRIx64 " (%s)\n", address, mapping.path);
+		fprintf(out, "%#" PRIx64 " (%s)\n", linked ? linked : address, mapping.path);
 }
 
 char *zb_symbols(pid_t pid, const uint64_t *address, size_t number)

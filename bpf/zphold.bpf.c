@@ -2,8 +2,8 @@
 /*
  * zphold - remember who preserved, exported and teed what, since when, and by which stack
  *
- * A range is here as long as it has a handle. When a buffer ends is not told by an event: the loader
- * looks whether anybody has an fd or a mapping of it.
+ * A range is here as long as it has a handle. When a buffer ends is not told by an event: the
+ * loader looks whether anybody has an fd of it.
  */
 #include "event.bpf.h"
 #include "zphold.h"

@@ -391,13 +391,14 @@ static void show_rest(const struct entry *entry, size_t number, struct sums *sum
 		if (!strcmp(holder->end.role, "buffer")) {
 			range.position = holder->end.position;
 			if (!holder->shown)
-				show(ZPHOLD_EXPORT, &range, holder->end.length, NULL, holder, sums);
+				show(ZPHOLD_EXPORT, &range, holder->end.length, NULL, holder,
+				     sums);
 			continue;
 		}
 		if (holder->end.readers > 1 && !holder->shown) {
 			range.position = holder->end.consumed;
-			show(ZPHOLD_TEE, &range, holder->end.published - holder->end.consumed, NULL,
-			     holder, sums);
+			show(ZPHOLD_TEE, &range, holder->end.published - holder->end.consumed,
+			     NULL, holder, sums);
 			range.position = UINT64_MAX;
 		}
 		/* Once for each pipe: which reader has preserved is not told. */
@@ -464,8 +465,8 @@ static void print(void)
 			}
 			holder->shown = true;
 			range.position = holder->end.consumed;
-			show(ZPHOLD_TEE, &range, holder->end.published - holder->end.consumed, since,
-			     holder, &sums);
+			show(ZPHOLD_TEE, &range, holder->end.published - holder->end.consumed,
+			     since, holder, &sums);
 			break;
 		}
 	}

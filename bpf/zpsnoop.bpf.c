@@ -2,7 +2,8 @@
 /*
  * zpsnoop - hand every event that passes the filters to the loader
  *
- * One program for each event; the loader leaves out those that nobody wants, which then cost nothing.
+ * One program for each event; the loader leaves out those that nobody wants, which then cost
+ * nothing.
  */
 #include "event.bpf.h"
 #include "zpsnoop.h"
@@ -57,11 +58,11 @@ static __always_inline int pass(const struct zpipe_event *event, __u32 verb)
 	return 0;
 }
 
-#define PROGRAM(name)						\
+#define EVENT(name)						\
 	ON(name)						\
 	int on_##name(struct zpipe_event *event)		\
 	{							\
 		return pass(event, ZPSNOOP_##name);		\
 	}
 
-ZPSNOOP_EVENTS(PROGRAM)
+#include "zpsnoop-events.h"

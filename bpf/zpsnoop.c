@@ -31,8 +31,9 @@ static struct {
 } opts;
 
 static const char *const names[ZPSNOOP_NR] = {
-#define NAME(name)	[ZPSNOOP_##name] = #name,
-	ZPSNOOP_EVENTS(NAME)
+#define EVENT(name)	#name,
+#include "zpsnoop-events.h"
+#undef EVENT
 };
 
 static const struct argp_option options[] = {
@@ -55,9 +56,10 @@ static void choose(struct argp_state *state, char *list)
 	while ((name = strsep(&list, ","))) {
 		for (k = 0; k < ZPSNOOP_NR && strcmp(name, names[k]); k++)
 			;
-		if (k == ZPSNOOP_NR)
+		if (k < ZPSNOOP_NR)
+			opts.chosen[k] = true;
+		else
 			argp_error(state, "there is no event '%s'", name);
-		opts.chosen[k] = true;
 		opts.some = true;
 	}
 }
@@ -185,8 +187,9 @@ static void print_json(const struct zpsnoop_line *line, const char *what)
 	       line->pid, line->tid);
 	zb_quote(stdout, line->comm);
 	printf(",\"pipe\":%" PRIu64 ",\"event\":\"%s\",\"position\":%" PRIu64
-	       ",\"length\":%" PRIu64 ",\"ret\":%d,\"result\":\"%s\"}\n", (uint64_t)line->pipe,
-	       names[line->verb], (uint64_t)line->position, (uint64_t)line->length, line->ret, what);
+	       ",\"length\":%" PRIu64 ",\"ret\":%d,\"result\":\"%s\"}\n",
+	       (uint64_t)line->pipe, names[line->verb], (uint64_t)line->position,
+	       (uint64_t)line->length, line->ret, what);
 }
 
 static int print(void *context, void *data, size_t size)
@@ -198,7 +201,6 @@ static int print(void *context, void *data, size_t size)
 	(void)context;
 	if (size < sizeof(*line) || (opts.count && printed == opts.count))
 		return 0;
-	result(what, sizeof(what), line);
 	printed++;
 	if (opts.json) {
 		print_json(line, result(what, sizeof(what), line));

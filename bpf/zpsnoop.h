@@ -7,16 +7,10 @@
 
 #include <linux/types.h>
 
-/* Every event of system zpipe, in the order of module/zpipe_trace.h. */
-#define ZPSNOOP_EVENTS(X)								\
-	X(create) X(destroy) X(alloc) X(flush) X(read) X(advance)			\
-	X(segment_open) X(segment_free) X(pause) X(resume) X(wait_begin) X(wait_end)	\
-	X(wake) X(seal) X(copy) X(complete) X(cancel) X(set) X(reset) X(reject) X(tee)	\
-	X(forward) X(preserve) X(release) X(export) X(post) X(unpost) X(splice)
-
 enum zpsnoop_verb {
-#define ZPSNOOP_VERB(name)	ZPSNOOP_##name,
-	ZPSNOOP_EVENTS(ZPSNOOP_VERB)
+#define EVENT(name)	ZPSNOOP_##name,
+#include "zpsnoop-events.h"
+#undef EVENT
 	ZPSNOOP_NR
 };
 

@@ -130,7 +130,8 @@ static void make_preserved(void)
 
 	put(p.out_writer_fd, 10007);
 	for (size_t i = 0; i < 3; i++) {
-		struct zpipe_preserve_args preserve = { .position = i * 2003, .length = lengths[i] };
+		struct zpipe_preserve_args preserve = { .position = i * 2003,
+							.length = lengths[i] };
 
 		need(!ioctl(p.out_reader_fd, ZPIPE_IOC_PRESERVE, &preserve), "PRESERVE");
 		if (!i)
@@ -145,12 +146,12 @@ static void make_pool(void)
 {
 	struct zpipe_pool_create_args pool = { .segment_size = 4096, .segments = 13,
 					       .idle = ZPIPE_POOL_IDLE };
-	struct zpipe_create_args p;
+	struct zpipe_create_args p = { .capacity = 32768 };
 
 	need(!ioctl(device, ZPIPE_IOC_POOL_CREATE, &pool), "POOL_CREATE");
 	show("pool", pool.out_fd, pool.out_id);
-	p = make("pooled", (struct zpipe_create_args){ .capacity = 8 * 4096,
-						       .pool_fd = pool.out_fd });
+	p.pool_fd = pool.out_fd;
+	p = make("pooled", p);
 	put(p.out_writer_fd, 17497);
 }
 

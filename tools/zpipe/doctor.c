@@ -44,9 +44,9 @@ struct doctor {
 };
 
 /* Remedy is NULL where none is needed. */
-static void __attribute__((format(printf, 5, 6)))
-report(struct doctor *doctor, enum verdict verdict, const char *what, const char *remedy,
-       const char *format, ...)
+__attribute__((format(printf, 5, 6)))
+static void report(struct doctor *doctor, enum verdict verdict, const char *what,
+		   const char *remedy, const char *format, ...)
 {
 	char text[512];
 	va_list args;
@@ -129,7 +129,7 @@ static void check_module(struct doctor *doctor)
 		machine_line(MACHINE_MODULE "/version", version, sizeof(version));
 		if (strcmp(version, ZPIPE_VERSION) != 0)
 			report(doctor, VERDICT_NOTE, "module",
-			       "unload it (rmmod zpipe) and load the one that belongs to the tools",
+			       "unload it (rmmod zpipe), load that of the tools",
 			       "version %s is loaded, the tools are of %s", version, ZPIPE_VERSION);
 		else
 			report(doctor, VERDICT_OK, "module", NULL, "version %s is loaded",
@@ -139,11 +139,11 @@ static void check_module(struct doctor *doctor)
 	uname(&name);
 	if (!installed(name.release))
 		report(doctor, VERDICT_BAD, "module",
-		       "make modules_install && depmod, or install it with DKMS; then modprobe zpipe",
+		       "make modules_install && depmod, or DKMS; then modprobe zpipe",
 		       "not loaded, and not installed for Linux %s", name.release);
 	else if (locked_down())
 		report(doctor, VERDICT_BAD, "module",
-		       "sign it with a key that this machine trusts (DKMS does), then modprobe zpipe",
+		       "sign it with a key that the machine trusts, as DKMS does",
 		       "not loaded; the kernel is locked down and takes signed modules only");
 	else
 		report(doctor, VERDICT_BAD, "module",
@@ -167,7 +167,7 @@ static void check_device(struct doctor *doctor)
 		return;
 	}
 	if (!S_ISCHR(st.st_mode)) {
-		report(doctor, VERDICT_BAD, "device", "remove that file, then load the module again",
+		report(doctor, VERDICT_BAD, "device", "remove it, then load the module again",
 		       MACHINE_DEVICE " is no character device");
 		return;
 	}
@@ -206,9 +206,9 @@ static int try_pipe(struct zpipe_info_args *info)
 	close(fd);
 	if (ret)
 		return ret;
-	if (write(args.out_writer_fd, &byte, 1) != 1 || read(args.out_reader_fd, &byte, 1) != 1)
-		ret = -errno;
-	else if (ioctl(args.out_reader_fd, ZPIPE_IOC_INFO, info))
+	if (write(args.out_writer_fd, &byte, 1) != 1 ||
+	    read(args.out_reader_fd, &byte, 1) != 1 ||
+	    ioctl(args.out_reader_fd, ZPIPE_IOC_INFO, info))
 		ret = -errno;
 	close(args.out_writer_fd);
 	close(args.out_reader_fd);
@@ -230,8 +230,9 @@ static void check_pipe(struct doctor *doctor)
 	case 0:
 		break;
 	case -EDQUOT:
-		remedy = "close pipes (zpipe list shows them), or raise the parameters of the module";
-		report(doctor, VERDICT_BAD, "pipe", remedy, "your limit of pipes or pages is used up");
+		remedy = "close pipes (see zpipe list), or raise the module's parameters";
+		report(doctor, VERDICT_BAD, "pipe", remedy,
+		       "your limit of pipes or pages is used up");
 		return;
 	case -ENOMEM:
 		remedy = "raise memory.max of the cgroup, or give the machine more memory";
@@ -372,7 +373,7 @@ static void check_bpf(struct doctor *doctor)
 	}
 	if (f)
 		fclose(f);
-	if (access("/sys/fs/bpf", F_OK) && access("/proc/sys/kernel/unprivileged_bpf_disabled", F_OK))
+	if (access("/proc/sys/kernel/unprivileged_bpf_disabled", F_OK))
 		report(doctor, VERDICT_NOTE, "bpf", "use the events and zpipe stat instead",
 		       "this kernel has no BPF");
 	else if (!(held & admin) && (held & (bpf | perfmon)) != (bpf | perfmon))
@@ -413,7 +414,7 @@ int cmd_doctor(int argc, char **argv)
 	static const struct argp argp = {
 		.options = options_of,
 		.parser = parse,
-		.doc = "Check what zpipe needs on this machine. Exits with 1 when something is bad.",
+		.doc = "Check what zpipe needs here. Exits with 1 when something is bad.",
 	};
 	struct doctor doctor = { .out = { .out = stdout } };
 

@@ -94,7 +94,7 @@ static int parse_lines(struct end *end)
 	int ret;
 
 	while ((line = strsep(&rest, "\n"))) {
-		if (strncmp(line, PREFIX, strlen(PREFIX)))
+		if (strncmp(line, PREFIX, strlen(PREFIX)) != 0)
 			continue;
 		value = strchr(line, ':');
 		if (!value)

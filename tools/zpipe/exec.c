@@ -2,8 +2,8 @@
 /*
  * exec - subcommands that are programs of their own: top and plot
  *
- * Looked for beside this program first, so that an uninstalled tree runs its own, then in PATH. They
- * get the arguments as they are and this process with its exit status.
+ * Looked for beside this program first, so that an uninstalled tree runs its own, then in PATH.
+ * They get the arguments as they are and this process with its exit status.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -14,7 +14,7 @@ bool machine_has_module(void)
 {
 	if (!access(MACHINE_MODULE, F_OK))
 		return true;
-	complain("the zpipe module is not loaded; modprobe zpipe loads it, zpipe doctor tells more");
+	complain("the module zpipe is not loaded: modprobe zpipe, or see zpipe doctor");
 	return false;
 }
 

@@ -114,7 +114,7 @@ int main(int argc, char **argv)
 	if (argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &choice))
 		return STATUS_USAGE;
 	for (size_t i = 0; i < NR_COMMANDS; i++) {
-		if (strcmp(commands[i].name, choice.argv[0]))
+		if (strcmp(commands[i].name, choice.argv[0]) != 0)
 			continue;
 		snprintf(name, sizeof(name), "zpipe %s", commands[i].name);
 		program_invocation_name = name;

@@ -76,39 +76,40 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-/* A number of an answer: its name, where it is, and whether it only ever grows. */
+/* A number of an answer: its name, and where it is. */
 struct field {
 	const char *name;
 	size_t offset;
-	bool grows;
 };
 
-#define FIELD(_name) { #_name, offsetof(struct zpipe_stat_args, out_##_name), false }
-#define COUNT(_name) { #_name, offsetof(struct zpipe_stat_args, out_##_name), true }
-
+/* All that the header has: the Makefile takes them from there. */
 static const struct field pipe_fields[] = {
-	COUNT(granted), COUNT(published), COUNT(examined), COUNT(consumed),
-	FIELD(data_pages), FIELD(control_bytes),
-	COUNT(copied_write), COUNT(copied_read), COUNT(copied_seal),
-	COUNT(segments_opened), COUNT(segments_freed),
-	COUNT(allocs), COUNT(flushes), COUNT(reads), COUNT(advances),
-	COUNT(pauses), COUNT(paused_ns),
-	COUNT(writer_waits), COUNT(writer_wait_ns), COUNT(reader_waits), COUNT(reader_wait_ns),
-	COUNT(reader_wakes), COUNT(writer_wakes), COUNT(rejects), COUNT(replaced_pages),
-	FIELD(readers), FIELD(posts), COUNT(spliced_out), COUNT(spliced_in),
-	FIELD(preserved_bytes), FIELD(preserved_handles), FIELD(spare_pages),
-	COUNT(forwards), COUNT(forwarded), COUNT(adopted_pages),
+#define FIELD(name) { #name, offsetof(struct zpipe_stat_args, out_##name) },
+#include "stat-pipe.h"
+#undef FIELD
 };
-
-#define POOL_FIELD(_name, _grows) \
-	{ #_name, offsetof(struct zpipe_pool_stat_args, out_##_name), _grows }
 
 static const struct field pool_fields[] = {
-	POOL_FIELD(segments, false), POOL_FIELD(free, false), POOL_FIELD(pages, false),
-	POOL_FIELD(idle_pages, false), POOL_FIELD(idle, false), POOL_FIELD(pipes, false),
-	POOL_FIELD(committed, false), POOL_FIELD(waiting, false),
-	POOL_FIELD(shrunk_pages, true), POOL_FIELD(replaced_pages, true),
+#define FIELD(name) { #name, offsetof(struct zpipe_pool_stat_args, out_##name) },
+#include "stat-pool.h"
+#undef FIELD
 };
+
+/* What says how it is now; all the others only grow. */
+static const char *const states[] = {
+	"data_pages", "control_bytes", "readers", "posts", "preserved_bytes", "preserved_handles",
+	"spare_pages", "segments", "free", "pages", "idle_pages", "idle", "pipes", "committed",
+	"waiting",
+};
+
+static bool grows(const struct field *field)
+{
+	for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++) {
+		if (!strcmp(field->name, states[i]))
+			return false;
+	}
+	return true;
+}
 
 /* One look. */
 struct answer {
@@ -234,7 +235,7 @@ static void show_text(const struct answer *now, const struct answer *before)
 
 		put_name(name, sizeof(name), field->name);
 		printf("%-20s %" PRIu64, name, value_of(now, field));
-		if (before && before->nr_fields && field->grows && seconds > 0)
+		if (before && before->nr_fields && grows(field) && seconds > 0)
 			printf("  %+.1f/s",
 			       (double)(value_of(now, field) - value_of(before, field)) / seconds);
 		putchar('\n');
