@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# bpftrace - the scripts of bpf/scripts and the one-liners of Documentation/bpf.md work, and count right
+# bpftrace - the scripts of bpf/scripts work, and count right
 
 # shellcheck disable=SC2317 # check() calls what is defined here
 . "$(dirname "$(readlink -f "$0")")/common.sh"
@@ -36,31 +36,4 @@ check "mistakes.bt runs" script mistakes "$keeper reject:5:1"
 check "... and counts refused calls" says out '^@refused: 5$'
 check "... and shows them" says out '^keeper +[0-9]+ pipe [0-9]+: verb 133 refused: -22$'
 check "... and the end that was bad" says out 'writer ended with errno 125$'
-
-# What users type.
-mapfile -t one_liners < <(sed -nE 's/^    # (bpftrace -e .*)/\1/p' "$top/Documentation/bpf.md")
-check "the document has one-liners" test "${#one_liners[@]}" -ge 3
-for line in "${one_liners[@]}"; do
-	check "$line" run 0 timeout 120 bash -c "$line -c '$workload verbs:13:977 rw:7:101 wait:3:5'"
-	check "... prints something" says out '^@'
-done
-
-# With the programs of a tool attached.
-"$tools/zpcopy" -- "$workload" sleep:20000:0 verbs:1:1 >/dev/null &
-tool=$!
-until bpftool prog show name on_flush | grep -q tracepoint; do
-	sleep 0.2
-done
-mapfile -t one_liners < <(sed -nE 's/^    # (bpftool .*)/\1/p' "$top/Documentation/bpf.md")
-check "the document has lines of bpftool" test "${#one_liners[@]}" -ge 3
-"$workload" rw:7:101
-for line in "${one_liners[@]}"; do
-	check "$line" run 0 bash -c "$line"
-	check "... prints something" test -s out
-done
-check "bpftool sees what the tool has counted" run 0 bpftool -j map dump name pipes
-check "... to the byte" python3 -c 'import json
-assert any(707 in e["formatted"]["value"]["bytes"] for e in json.load(open("out")))'
-kill $tool
-wait $tool 2>/dev/null
 done_testing

@@ -22,10 +22,10 @@ look() {
 	done
 	# So long that it has looked at least once after that.
 	sleep 1.5
-	kill -INT $tool
-	wait $tool || rc=$?
-	wait $keeper_pid
-	return $rc
+	kill -INT "$tool"
+	wait "$tool" || rc=$?
+	wait "$keeper_pid"
+	return "$rc"
 }
 
 # last REGEX NUMBER: so many lines of its last table match.

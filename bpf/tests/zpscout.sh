@@ -3,6 +3,7 @@
 #
 # zpscout - it counts exactly what goes through pipes and Unix sockets, without the module
 
+# shellcheck disable=SC2317 # check() calls what is defined here
 . "$(dirname "$(readlink -f "$0")")/common.sh"
 zpscout=$tools/zpscout
 keeper=$tools/tests/keeper

@@ -3,6 +3,7 @@
 #
 # zpsnoop - it prints exactly one line for each event, and the filters leave out exactly the others
 
+# shellcheck disable=SC2317 # check() calls what is defined here
 . "$(dirname "$(readlink -f "$0")")/common.sh"
 zpsnoop=$tools/zpsnoop
 keeper=$tools/tests/keeper
