@@ -3,3 +3,5 @@
 # objects - what a tool is linked from besides its own file and common.o, one line for each
 
 zpcopy-objs := scan.o
+zptop-objs := scan.o zptop_rows.o zptop_show.o zptop_screen.o
+zptop-libs := -lncurses
