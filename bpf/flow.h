@@ -32,6 +32,9 @@ enum zb_place {
 	ZB_SPLICE_OUT	= 3,
 	ZB_SPLICE_IN	= 4,
 	ZB_SEAL		= 5,
+	ZB_ADOPT	= 6,	/* nothing is copied: pages of another pool */
+	ZB_ZERO		= 7,	/* nothing is copied: memory that was zeroed */
+	ZB_PIN		= 8,
 	ZB_PLACES	= 16	/* those from here on are counted together, as 0 */
 };
 

@@ -4,3 +4,5 @@
 
 zpcopy-objs := scan.o
 zphold-objs := scan.o symbols.o
+zptop-objs := scan.o zptop_rows.o zptop_show.o zptop_screen.o
+zptop-libs := -lncurses

@@ -105,6 +105,7 @@ static unsigned long scan_process(pid_t pid, void (*found)(const struct zb_end *
 		if (length < 0)
 			continue;
 		to[length] = '\0';
+		snprintf(end.link, sizeof(end.link), "%.47s", to);
 		if (!strstr(to, "zpipe") || !strcmp(to, "/dev/zpipe") || !read_end(&end))
 			continue;
 		if (!comm[0]) {
@@ -134,4 +135,17 @@ unsigned long zb_scan(void (*found)(const struct zb_end *end, void *context), vo
 	if (processes)
 		closedir(processes);
 	return number;
+}
+
+bool zb_still_there(const struct zb_end *end)
+{
+	char path[64], to[sizeof(end->link)];
+	ssize_t length;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", end->pid, end->fd);
+	length = readlink(path, to, sizeof(to) - 1);
+	if (length < 0)
+		return false;
+	to[length] = '\0';
+	return !strcmp(to, end->link);
 }

@@ -26,6 +26,7 @@ struct zb_end {
 	uint64_t position;
 	uint64_t length;
 	bool paused;
+	char link[48];		/* of /proc/PID/fd */
 };
 
 /**
@@ -38,5 +39,8 @@ struct zb_end {
  * Return: how many were found.
  */
 unsigned long zb_scan(void (*found)(const struct zb_end *end, void *context), void *context);
+
+/* Is that fd still what it was? */
+bool zb_still_there(const struct zb_end *end);
 
 #endif

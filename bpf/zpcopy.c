@@ -82,7 +82,8 @@ static const struct argp argp = {
 
 static const char *const places[ZB_PLACES] = {
 	[0] = "other", [ZB_WRITE] = "write", [ZB_READ] = "read", [ZB_SPLICE_OUT] = "splice-out",
-	[ZB_SPLICE_IN] = "splice-in", [ZB_SEAL] = "seal",
+	[ZB_SPLICE_IN] = "splice-in", [ZB_SEAL] = "seal", [ZB_ADOPT] = "adopted",
+	[ZB_ZERO] = "zeroed", [ZB_PIN] = "pinned",
 };
 
 static const char *place_name(char *text, size_t size, unsigned int place)
@@ -101,13 +102,19 @@ static uint64_t delivered(const struct zpcopy_pipe *pipe)
 	return pipe->flow.consumed - pipe->flow.begin;
 }
 
+/* A place that is not known is one where something is copied. */
+static bool is_copy(unsigned int place)
+{
+	return place != ZB_ADOPT && place != ZB_ZERO;
+}
+
 static uint64_t copied(const struct zpcopy_pipe *pipe)
 {
 	uint64_t sum = 0;
 	unsigned int k;
 
 	for (k = 0; k < ZB_PLACES; k++)
-		sum += pipe->bytes[k];
+		sum += is_copy(k) ? pipe->bytes[k] : 0;
 	return sum;
 }
 
@@ -145,10 +152,8 @@ static void line(const char *name, uint64_t bytes, uint64_t copies, uint64_t of)
 	printf("  %-12s %20" PRIu64, name, bytes);
 	if (copies)
 		printf(" %12" PRIu64, copies);
-	else
-		printf(" %12s", "");
 	if (of)
-		printf(" %9.4f", (double)bytes / (double)of);
+		printf(" %*.4f", copies ? 9 : 22, (double)bytes / (double)of);
 	putchar('\n');
 }
 
@@ -168,10 +173,14 @@ static void show(uint64_t id, uint64_t bytes, const struct zpcopy_pipe *pipe, ui
 	printf("%-14s %20s %12s %9s\n", name, "bytes", "copies", "per byte");
 	line("delivered", bytes, 0, 0);
 	for (k = 0; k < ZB_PLACES; k++) {
-		if (pipe->copies[k])
+		if (pipe->copies[k] && is_copy(k))
 			line(place_name(name, sizeof(name), k), pipe->bytes[k], pipe->copies[k], bytes);
 	}
 	line("copied", copied(pipe), 0, bytes);
+	for (k = 0; k < ZB_PLACES; k++) {
+		if (pipe->copies[k] && !is_copy(k))
+			line(place_name(name, sizeof(name), k), pipe->bytes[k], pipe->copies[k], bytes);
+	}
 	if (pipe->spliced)
 		line("spliced", pipe->spliced, 0, bytes);
 	if (pipe->forwarded)

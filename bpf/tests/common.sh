@@ -27,8 +27,8 @@ check() {
 		echo "ok $number - $name"
 	else
 		failures=$((failures + 1))
-		[[ ! -s out ]] || sed 's/^/# out: /' out | head -n 40
-		[[ ! -s err ]] || sed 's/^/# err: /' err | head -n 20
+		[[ ! -s out ]] || sed 's/^/# out: /' out | cut -c1-400 | head -n 40
+		[[ ! -s err ]] || sed 's/^/# err: /' err | cut -c1-400 | head -n 20
 		echo "not ok $number - $name"
 	fi
 }

@@ -303,7 +303,8 @@ static void many(uint64_t number, uint64_t size)
 	}
 	printf("ready\n");
 	fflush(stdout);
-	sleep_ms(2500);
+	if (getenv("HOLD"))
+		pause();
 	for (k = 0; k < number; k++)
 		done(&all[k]);
 	free(all);
@@ -344,6 +345,7 @@ static void stream(uint64_t number, uint64_t size)
 		clock_gettime(CLOCK_MONOTONIC, &now);
 	} while ((uint64_t)((now.tv_sec - begin.tv_sec) * 1000 +
 			    (now.tv_nsec - begin.tv_nsec) / 1000000) < number);
+	call(ends.writer, ZPIPE_IOC_COMPLETE, &(struct zpipe_complete_args){ 0 }, "complete");
 	close(ends.writer);
 	waitpid(child, NULL, 0);
 }
