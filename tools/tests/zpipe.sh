@@ -126,6 +126,16 @@ fails "list tells that it does not see all" 0 "processes of other users are not 
 	setpriv --reuid 65534 --clear-groups "$zpipe" list
 fails "plot without its program" 1 "there is no zpipe-plot|cannot|[Uu]sage|no such" \
 	env PATH=/nonexistent "$zpipe" plot /nonexistent
+if [[ -x $built/bpf/zptop ]]; then
+	has "top runs zptop" '^zptop \(zpipe ' "$("$zpipe" top --version)"
+fi
+complete_zpipe() {
+	PATH=$built/tools:$PATH bash -c '. "$1"; COMP_WORDS=("${@:2}"); COMP_CWORD=$(($# - 2)); _zpipe
+		echo "${COMPREPLY[*]}"' bash "$built/../tools/zpipe/zpipe.bash" zpipe "$@"
+}
+is "subcommands are completed" "list" "$(complete_zpipe li)"
+is "options are completed" "--pid --pipe" "$(complete_zpipe list --pi | tr ' ' '\n' | sort | xargs)"
+is "pipes are completed" "${id[stream.writer]}" "$(complete_zpipe stat | cut -d' ' -f1)"
 has "help names the subcommands" '^ +doctor ' "$("$zpipe" --help)"
 
 # A pipe that dies while it is watched.
