@@ -21,6 +21,12 @@ const volatile __u64 only_pipe;
 const volatile int only_errors;
 const volatile __s32 only_error;
 
+/*
+ * The loader looks every so often by itself, and is woken only when so many bytes wait: a wake-up
+ * for each event would cost more than all the rest.
+ */
+const volatile __u64 wake_at = ROOM / 4;
+
 /* The errno of an event, or 0: some answer other things in ret. */
 static __always_inline __s32 error_of(const struct zpipe_event *event, __u32 verb)
 {
@@ -54,7 +60,8 @@ static __always_inline int pass(const struct zpipe_event *event, __u32 verb)
 	line->tid = (__u32)id;
 	line->verb = verb;
 	bpf_get_current_comm(line->comm, sizeof(line->comm));
-	bpf_ringbuf_submit(line, 0);
+	bpf_ringbuf_submit(line, bpf_ringbuf_query(&lines, BPF_RB_AVAIL_DATA) >= wake_at ?
+				 BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 	return 0;
 }
 

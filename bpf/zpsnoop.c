@@ -13,9 +13,10 @@
 #include "zpsnoop.h"
 #include "zpsnoop.skel.h"
 
-/* How many bytes wait in the kernel at most. */
+/* How many bytes wait in the kernel at most, and for how long. */
 #define MIN_BUFFER	4096
 #define MAX_BUFFER	(1U << 30)
+#define DELAY_NS	50000000
 
 static struct {
 	uint64_t pid;
@@ -224,8 +225,10 @@ static int set_up(struct zpsnoop_bpf *skel)
 	skel->rodata->only_pipe = opts.pipe;
 	skel->rodata->only_errors = opts.errors;
 	skel->rodata->only_error = opts.error;
-	if (opts.buffer)
+	if (opts.buffer) {
 		bpf_map__set_max_entries(skel->maps.lines, (uint32_t)opts.buffer);
+		skel->rodata->wake_at = opts.buffer / 4;
+	}
 	for (k = 0; opts.some && k < ZPSNOOP_NR; k++) {
 		snprintf(name, sizeof(name), "on_%s", names[k]);
 		program = bpf_object__find_program_by_name(skel->obj, name);
@@ -260,7 +263,7 @@ int main(int argc, char **argv)
 	if (zb_run(opts.command))
 		return 1;
 	do {
-		why = zb_wait(UINT64_MAX / 2, ring_buffer__epoll_fd(ring));
+		why = zb_wait(zb_now() + DELAY_NS, ring_buffer__epoll_fd(ring));
 		ring_buffer__consume(ring);
 		if (fflush(stdout))
 			break;

@@ -135,7 +135,7 @@ complete_zpipe() {
 }
 is "subcommands are completed" "list" "$(complete_zpipe li)"
 is "options are completed" "--pid --pipe" "$(complete_zpipe list --pi | tr ' ' '\n' | sort | xargs)"
-is "pipes are completed" "${id[stream.writer]}" "$(complete_zpipe stat | cut -d' ' -f1)"
+is "pipes are completed" "${id[stream.writer]}" "$(complete_zpipe stat '' | cut -d' ' -f1)"
 has "help names the subcommands" '^ +doctor ' "$("$zpipe" --help)"
 
 # A pipe that dies while it is watched.
