@@ -68,11 +68,11 @@ pairs() {
 }
 
 text=$("$zpipe" stat "${id[stream.writer]}")
-pairs stat published=100003 consumed=7919 copied-write=100003 copied-read=7919 held=92084 pause=524287 \
+pairs stat reader-waits=no writer-wait-count=0 published=100003 consumed=7919 copied-write=100003 copied-read=7919 held=92084 pause=524287 \
 	resume=262139 readers=1 pauses=0 rejects=0 role=writer fd="${fd[stream.writer]}" pid="$me"
 is "stat shows each name once" "" "$(cut -d' ' -f1 <<<"$text" | sort | uniq -d)"
 is "stat shows every field of STAT" "" "$(sed -nE '/^struct zpipe_stat_args/,/^}/s/.*out_(.*);/\1/p' \
-	"$built/../uapi/linux/zpipe.h" | tr _ - | sort | comm -23 - <(cut -d' ' -f1 <<<"$text" | sort))"
+	"$built/../uapi/linux/zpipe.h" | sed "s/_waits$/_wait-count/; s/_/-/g" | sort | comm -23 - <(cut -d' ' -f1 <<<"$text" | sort))"
 text=$("$zpipe" stat "$me/${fd[kept.reader]}")
 pairs "stat of a reader" preserved-bytes=4099 preserved-handles=3 preserved=4099
 text=$("$zpipe" stat "$me/${fd[pool]}")
@@ -87,9 +87,10 @@ r = json.load(sys.stdin)
 print(r["published"], r["copied-read"], r["paused"] is False, r["readers"])')"
 
 text=$("$zpipe" stat)
-pairs summary seen-processes=1 seen-pipes=6 writer-fds=6 reader-fds=6 pool-fds=1 buffer-fds=1 \
-	paused-pipes=1 ended-writers=1 ended-readers=1 preserved=4099 \
-	held=$((92084 + 6007 + 20011 + 10007 + 17497)) user_pipes=4096
+pairs summary seen-processes=1 seen-pipes=6 seen-writer-fds=6 seen-reader-fds=6 \
+	seen-pool-fds=1 seen-buffer-fds=1 \
+	seen-paused=1 seen-ended-writers=1 seen-ended-readers=1 seen-preserved=4099 \
+	seen-held=$((92084 + 6007 + 20011 + 10007 + 17497)) user_pipes=4096
 is "the summary's JSON can be read" "6 4096" "$("$zpipe" stat --json | python3 -c '
 import json, sys
 r = json.load(sys.stdin)
@@ -162,7 +163,7 @@ while read -r name p _ <&"${MANY[0]}"; do
 done
 is "many pipes at once" $((2 * nr + 1)) "$("$zpipe" list -p "$many" | wc -l)"
 text=$("$zpipe" stat)
-pairs "summary of many" seen-pipes=$nr writer-fds=$nr capacity=$((nr * 4096))
+pairs "summary of many" seen-pipes=$nr seen-writer-fds=$nr seen-capacity=$((nr * 4096))
 has "doctor sees that there are too many" "^note +pipes: $nr pipes are seen" "$("$zpipe" doctor)"
 exec {hold}>&-
 eval "exec ${MANY[1]}>&-"

@@ -99,7 +99,7 @@ static const struct field pool_fields[] = {
 static const char *const states[] = {
 	"data_pages", "control_bytes", "readers", "posts", "preserved_bytes", "preserved_handles",
 	"spare_pages", "segments", "free", "pages", "idle_pages", "idle", "pipes", "committed",
-	"waiting",
+	"waiting", "longest_pause_ns", "longest_writer_wait_ns", "longest_reader_wait_ns",
 };
 
 static bool grows(const struct field *field)
@@ -180,10 +180,18 @@ static int look(struct answer *answer, const struct end *end)
 	return 0;
 }
 
-/* STAT names things with underscores, fdinfo with hyphens. */
+/*
+ * STAT names things with underscores, fdinfo with hyphens; and "waits" is of fdinfo: whether it
+ * does now.
+ */
 static void put_name(char *name, size_t size, const char *from)
 {
-	snprintf(name, size, "%s", from);
+	const size_t length = strlen(from);
+
+	if (length > 6 && !strcmp(from + length - 6, "_waits"))
+		snprintf(name, size, "%.*s_count", (int)length - 1, from);
+	else
+		snprintf(name, size, "%s", from);
 	for (; *name; name++) {
 		if (*name == '_')
 			*name = '-';

@@ -47,9 +47,9 @@ static const struct {
 	const char *name;
 	size_t offset;
 } names[] = {
-#define TOTAL(_text, _field) { _text, offsetof(struct totals, _field) }
-	TOTAL("seen-processes", processes),
-	TOTAL("seen-pipes", pipes),
+#define TOTAL(_text, _field) { "seen-" _text, offsetof(struct totals, _field) }
+	TOTAL("processes", processes),
+	TOTAL("pipes", pipes),
 	TOTAL("writer-fds", writer_fds),
 	TOTAL("reader-fds", reader_fds),
 	TOTAL("pool-fds", pool_fds),
@@ -58,9 +58,9 @@ static const struct {
 	TOTAL("held", held),
 	TOTAL("unexamined", unexamined),
 	TOTAL("data-pages", data_pages),
-	TOTAL("paused-pipes", paused),
-	TOTAL("waiting-readers", waiting_readers),
-	TOTAL("waiting-writers", waiting_writers),
+	TOTAL("paused", paused),
+	TOTAL("reader-waits", waiting_readers),
+	TOTAL("writer-waits", waiting_writers),
 	TOTAL("ended-writers", ended_writers),
 	TOTAL("ended-readers", ended_readers),
 	TOTAL("preserved", preserved),
@@ -223,8 +223,10 @@ static void show_text(const struct totals *totals, const struct end *module)
 
 	machine_line(MACHINE_MODULE "/version", version, sizeof(version));
 	printf("%-20s %s\n", "module-version", version);
-	for (size_t i = 0; i < module->nr_lines; i++)
-		printf("%-20s %s\n", module->lines[i].name, module->lines[i].value);
+	for (size_t i = 0; i < module->nr_lines; i++) {
+		if (strcmp(module->lines[i].name, "role") != 0)
+			printf("%-20s %s\n", module->lines[i].name, module->lines[i].value);
+	}
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		printf("%-20s %" PRIu64 "\n", names[i].name, total_of(totals, i));
 	for (size_t i = 0; i < sizeof(parameters) / sizeof(*parameters); i++) {
@@ -243,8 +245,10 @@ static void show_json(const struct totals *totals, const struct end *module, siz
 	machine_line(MACHINE_MODULE "/version", version, sizeof(version));
 	json_begin(&json, NULL, '{');
 	json_text(&json, "module-version", version);
-	for (size_t i = 0; i < module->nr_lines; i++)
-		json_word(&json, module->lines[i].name, module->lines[i].value);
+	for (size_t i = 0; i < module->nr_lines; i++) {
+		if (strcmp(module->lines[i].name, "role") != 0)
+			json_word(&json, module->lines[i].name, module->lines[i].value);
+	}
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		json_number(&json, names[i].name, total_of(totals, i));
 	json_number(&json, "unseen-processes", denied);

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# oneliners - what Documentation/bpf.md tells users to type works, of bpftrace and of bpftool
+# commands - what Documentation/bpf.md tells users to type works, of bpftrace and of bpftool
 
 . "$(dirname "$(readlink -f "$0")")/common.sh"
 
