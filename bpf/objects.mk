@@ -5,3 +5,4 @@
 zpcopy-objs := scan.o
 zptop-objs := scan.o zptop_rows.o zptop_show.o zptop_screen.o
 zptop-libs := -lncurses
+zpcheck-objs := scan.o
