@@ -6,3 +6,4 @@ zpcopy-objs := scan.o
 zphold-objs := scan.o symbols.o
 zptop-objs := scan.o zptop_rows.o zptop_show.o zptop_screen.o
 zptop-libs := -lncurses
+zpcheck-objs := scan.o

@@ -162,6 +162,20 @@ static void spliced(uint64_t number, uint64_t size)
 	done(&ends);
 }
 
+/* NUMBER times flush, and only then one reading of all of it. */
+static void fill(uint64_t number, uint64_t size)
+{
+	struct ends ends = make(0, 0, 0);
+	uint64_t k;
+
+	for (k = 0; k < number; k++) {
+		alloc(&ends, size);
+		flush(&ends, size, 0);
+	}
+	take(ends.reader, number * size);
+	done(&ends);
+}
+
 static pid_t gettid_of(pthread_t thread, const pid_t *tid)
 {
 	(void)thread;
@@ -360,7 +374,7 @@ static const struct {
 	const char *name;
 	void (*run)(uint64_t number, uint64_t size);
 } steps[] = {
-	{ "rw", rw }, { "verbs", verbs }, { "splice", spliced }, { "wait", waits },
+	{ "rw", rw }, { "verbs", verbs }, { "fill", fill }, { "splice", spliced }, { "wait", waits },
 	{ "pause", pauses }, { "preserve", preserve }, { "many", many }, { "stream", stream },
 	{ "sleep", idle },
 };

@@ -6,6 +6,7 @@
 . "$(dirname "$(readlink -f "$0")")/common.sh"
 zptop=$tools/zptop
 
+# shellcheck disable=SC2317 # check calls it
 # field DELIVERED NAME VALUE: in the JSON, the one pipe with so many bytes has this.
 field() {
 	local rows
