@@ -257,16 +257,42 @@ static void check_pipe(struct doctor *doctor)
 		       info.out_version, (unsigned long long)info.out_features);
 }
 
-/* How many pipes our own processes hold against the limit. */
+static void compare_limit(struct doctor *doctor, const char *what, const char *whose,
+			  long long have, const char *parameter)
+{
+	const long long most = machine_parameter(parameter);
+	char remedy[128];
+
+	if (most <= 0)
+		return;
+	snprintf(remedy, sizeof(remedy), "raise " MACHINE_MODULE "/parameters/%s", parameter);
+	if (have > most - most / 10)
+		report(doctor, VERDICT_NOTE, what, remedy, "%lld %s, one user may have %lld", have,
+		       whose, most);
+	else
+		report(doctor, VERDICT_OK, what, NULL, "%lld %s, one user may have %lld", have,
+		       whose, most);
+}
+
+/* The module knows what is ours; an old one does not tell, and all that is seen is counted. */
 static void check_limits(struct doctor *doctor)
 {
-	const long long most = machine_parameter("user_pipes");
-	struct rlimit files;
-	struct ends ends;
 	uint64_t last = UINT64_MAX;
+	struct end module;
+	struct ends ends;
 	long long pipes = 0;
 
-	if (doctor->has_module && most > 0 && !ends_scan(&ends, 0)) {
+	if (!doctor->has_module) {
+		report(doctor, VERDICT_SKIP, "limits", NULL, "the module has them");
+		return;
+	}
+	end_of_module(&module);
+	if (end_text(&module, "user-pipes")) {
+		compare_limit(doctor, "pipes", "are yours",
+			      (long long)end_number(&module, "user-pipes"), "user_pipes");
+		compare_limit(doctor, "pages", "are yours",
+			      (long long)end_number(&module, "user-pages"), "user_pages_soft");
+	} else if (!ends_scan(&ends, 0)) {
 		for (size_t i = 0; i < ends.nr; i++) {
 			if (end_of_pipe(&ends.end[i]) && end_number(&ends.end[i], "id") != last) {
 				last = end_number(&ends.end[i], "id");
@@ -274,14 +300,15 @@ static void check_limits(struct doctor *doctor)
 			}
 		}
 		ends_free(&ends);
-		if (pipes * 10 > most * 9)
-			report(doctor, VERDICT_NOTE, "pipes",
-			       "raise /sys/module/zpipe/parameters/user_pipes",
-			       "%lld pipes are seen, one user may have %lld", pipes, most);
-		else
-			report(doctor, VERDICT_OK, "pipes", NULL,
-			       "%lld pipes are seen, one user may have %lld", pipes, most);
+		compare_limit(doctor, "pipes", "are seen", pipes, "user_pipes");
 	}
+	end_free(&module);
+}
+
+static void check_fds(struct doctor *doctor)
+{
+	struct rlimit files;
+
 	if (getrlimit(RLIMIT_NOFILE, &files))
 		return;
 	if (files.rlim_cur < 256)
@@ -384,8 +411,8 @@ static void check_bpf(struct doctor *doctor)
 }
 
 static void (*const checks[])(struct doctor *doctor) = {
-	check_kernel,	  check_module, check_device, check_pipe,     check_limits,
-	check_processors, check_events, check_bpf,    check_programs,
+	check_kernel, check_module,	check_device, check_pipe, check_limits,
+	check_fds,    check_processors, check_events, check_bpf,  check_programs,
 };
 
 static const struct argp_option options_of[] = {

@@ -19,6 +19,7 @@
 
 #include "command.h"
 #include "ends.h"
+#include "machine.h"
 
 #define PREFIX "zpipe-"
 
@@ -137,6 +138,19 @@ void end_free(struct end *end)
 	free(end->lines);
 	free(end->text);
 	*end = (struct end){ 0 };
+}
+
+void end_of_module(struct end *module)
+{
+	int fd;
+
+	*module = (struct end){ 0 };
+	fd = open(MACHINE_DEVICE, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (end_read(module, getpid(), fd))
+		*module = (struct end){ 0 };
+	close(fd);
 }
 
 const char *end_text(const struct end *end, const char *name)

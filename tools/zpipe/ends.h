@@ -44,6 +44,9 @@ void ends_free(struct ends *ends);
 int end_read(struct end *end, pid_t pid, int fd);
 void end_free(struct end *end);
 
+/* The module's own numbers; no lines where it has none, or where we may not open the device. */
+void end_of_module(struct end *module);
+
 /* A line's value, or NULL; as a number, or 0. */
 const char *end_text(const struct end *end, const char *name);
 uint64_t end_number(const struct end *end, const char *name);

@@ -7,7 +7,6 @@
  * counts once, whoever holds its ends.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -195,20 +194,6 @@ static int add_up(struct totals *totals, const struct ends *ends)
 	return 0;
 }
 
-/* The module's own numbers; no lines where it has none, or where we may not open the device. */
-static void ask_module(struct end *module)
-{
-	int fd;
-
-	*module = (struct end){ 0 };
-	fd = open(MACHINE_DEVICE, O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	if (end_read(module, getpid(), fd))
-		*module = (struct end){ 0 };
-	close(fd);
-}
-
 static uint64_t total_of(const struct totals *totals, size_t index)
 {
 	uint64_t value;
@@ -276,7 +261,7 @@ static int show_once(bool json)
 		ends_free(&ends);
 		return STATUS_FAILED;
 	}
-	ask_module(&module);
+	end_of_module(&module);
 	if (json)
 		show_json(&totals, &module, ends.denied);
 	else
