@@ -3,7 +3,7 @@
  * common - what every loader shares: attaching, stopping, running a command, time
  *
  * A tool parses its options with argp (zb_argp_child adds the common ones), opens its skeleton,
- * sets its rodata, and calls zb_attach. Then it calls zb_wait in a loop. What goes wrong is one
+ * sets its rodata, and calls zb_attach and zb_start. Then it calls zb_wait in a loop. What goes wrong is one
  * sentence on stderr; the caller only has to exit with 1.
  */
 #ifndef ZB_COMMON_H
@@ -73,6 +73,15 @@ int zb_check(const struct bpf_object *object);
  * Return: 0, or -1 after saying what went wrong.
  */
 int zb_attach(struct bpf_object_skeleton *skeleton);
+
+/**
+ * zb_start - all programs are attached: from now on their events count
+ * @attached: skel->bss->attached
+ */
+static inline void zb_start(uint32_t *attached)
+{
+	__atomic_store_n(attached, 1, __ATOMIC_SEQ_CST);
+}
 
 /**
  * zb_run - start a command, now that everything is attached

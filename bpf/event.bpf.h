@@ -29,6 +29,18 @@ struct zpipe_event {
 #define ROLE_WRITER	1
 #define ROLE_READER	2
 
+/*
+ * Programs are attached one after the other, and what a pause, a wait or a grant began in between
+ * would never be seen to end. So nothing counts before the loader sets this, when all are there: see
+ * zb_start. The first thing that each program looks at.
+ */
+__u32 attached;
+
+static __always_inline _Bool is_attached(void)
+{
+	return *(volatile __u32 *)&attached;
+}
+
 /* Events that found no room: every tool shows how many. */
 __u64 lost;
 

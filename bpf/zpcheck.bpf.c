@@ -55,7 +55,7 @@ static __always_inline int judge(const struct zpipe_event *event, __u32 which)
 	struct zpcheck_pipe *pipe;
 	__u64 id = event->pipe;
 
-	if (only && only != id)
+	if (!is_attached() || (only && only != id))
 		return 0;
 	if (!zpcheck_counts(which, event->ret))
 		return 0;

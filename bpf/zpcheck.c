@@ -174,6 +174,7 @@ static int watch(struct zpcheck_bpf *skel)
 	reports = ring_buffer__new(bpf_map__fd(skel->maps.reports), print, NULL, NULL);
 	if (!reports)
 		return zb_say("cannot read from the kernel: %s", strerror(errno)), 1;
+	zb_start(&skel->bss->attached);
 	zb_scan(found, skel);
 	if (zb_run(opts.command))
 		return 1;

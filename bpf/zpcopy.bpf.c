@@ -19,14 +19,14 @@ static const struct zpcopy_pipe fresh;
 
 static __always_inline struct zpcopy_pipe *find(__u64 id)
 {
-	return bpf_map_lookup_elem(&pipes, &id);
+	return is_attached() ? bpf_map_lookup_elem(&pipes, &id) : NULL;
 }
 
 static __always_inline struct zpcopy_pipe *find_or_make(__u64 id)
 {
 	struct zpcopy_pipe *pipe = find(id);
 
-	if (pipe)
+	if (pipe || !is_attached())
 		return pipe;
 	bpf_map_update_elem(&pipes, &id, &fresh, BPF_NOEXIST);
 	pipe = find(id);

@@ -256,6 +256,7 @@ int main(int argc, char **argv)
 	bpf_map__set_max_entries(skel->maps.pipes, (uint32_t)opts.pipes);
 	if (zb_attach(skel->skeleton))
 		return 1;
+	zb_start(&skel->bss->attached);
 	zb_scan(found, skel);
 	if (zb_run(opts.command))
 		return 1;

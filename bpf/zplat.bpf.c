@@ -91,7 +91,7 @@ static __always_inline void add(__u64 pipe, __u64 kind, __u64 ns)
 
 static __always_inline _Bool wanted(const struct zpipe_event *event)
 {
-	return !only || only == event->pipe;
+	return is_attached() && (!only || only == event->pipe);
 }
 
 ON(resume)

@@ -250,7 +250,10 @@ int main(int argc, char **argv)
 	bpf_map__set_max_entries(skel->maps.queues, (uint32_t)opts.pipes);
 	skel->rodata->only = opts.pipe;
 	skel->rodata->each = opts.each;
-	if (zb_attach(skel->skeleton) || zb_run(opts.command))
+	if (zb_attach(skel->skeleton))
+		return 1;
+	zb_start(&skel->bss->attached);
+	if (zb_run(opts.command))
 		return 1;
 
 	deadline = zb_now();

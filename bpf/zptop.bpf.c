@@ -10,7 +10,7 @@
 #include "zptop.h"
 
 /* Before it was attached nothing counts. */
-const volatile __u64 started;
+__u64 started;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -30,14 +30,14 @@ static const struct zptop_pipe fresh;
 
 static __always_inline struct zptop_pipe *find(__u64 id)
 {
-	return bpf_map_lookup_elem(&pipes, &id);
+	return is_attached() ? bpf_map_lookup_elem(&pipes, &id) : NULL;
 }
 
 static __always_inline struct zptop_pipe *find_or_make(__u64 id)
 {
 	struct zptop_pipe *pipe = find(id);
 
-	if (pipe)
+	if (pipe || !is_attached())
 		return pipe;
 	bpf_map_update_elem(&pipes, &id, &fresh, BPF_NOEXIST);
 	pipe = find(id);

@@ -201,9 +201,10 @@ int main(int argc, char **argv)
 		return zb_say("cannot open the BPF programs: %s", strerror(errno)), 1;
 	bpf_map__set_max_entries(skel->maps.pipes, (uint32_t)opts.pipes);
 	bpf_map__set_max_entries(skel->maps.ends, (uint32_t)opts.pipes * ZPTOP_ENDS_PER_PIPE);
-	skel->rodata->started = zb_now();
 	if (zb_attach(skel->skeleton))
 		return 1;
+	skel->bss->started = zb_now();
+	zb_start(&skel->bss->attached);
 	if (opts.record) {
 		record = fopen(opts.record, "we");
 		if (!record)

@@ -72,6 +72,18 @@ check "... with a sentence" says err "there is no key 'nothing'"
 check "a record that cannot be written is an error" run 1 "$zptop" -1 -w /proc/no/such -- true
 check "... with a sentence" says err 'cannot write /proc/no/such'
 
+# Tracepoints are attached one after the other: what began in between must not seem to go on for ever.
+"$workload" stream:600000:101 2>/dev/null &
+sleep 1
+for _ in 1 2 3 4; do
+	check "attaching while a reader sleeps and wakes all the time" run 0 "$zptop" -j -i 2.2 -c 2
+	tail -n 1 out >last
+	check "... leaves a pipe that is still seen" says last '"gone":false.*"reader_waiting_percent":'
+	check "... and no sleep that never ends" test "$(grep -c '"reader_waiting_percent":100.00' last)" = 0
+done
+kill %% 2>/dev/null
+wait
+
 # 10,000 pipes at once, and how they go away while they are watched.
 check "10,000 pipes" run 0 "$zptop" -1 -n 5 -- "$workload" many:10000:101
 check "... are all seen" says out '^10000 pipes, 1 process,'
