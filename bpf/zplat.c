@@ -229,13 +229,27 @@ static void print(struct zplat_bpf *skel, struct zplat_key *keys, size_t room)
 	fflush(stdout);
 }
 
+static void watch(struct zplat_bpf *skel, struct zplat_key *keys, size_t room)
+{
+	uint64_t deadline = zb_now(), turn = 0;
+	int why;
+
+	do {
+		deadline = opts.interval ? deadline + opts.interval : UINT64_MAX / 2;
+		why = zb_wait(deadline, -1);
+		if (why != ZB_READY)
+			print(skel, keys, room);
+		turn++;
+	} while ((why == ZB_TIME && (!opts.count || turn < opts.count)) || why == ZB_READY);
+	zb_lost(skel->bss->lost);
+}
+
 int main(int argc, char **argv)
 {
-	uint64_t deadline, turn = 0;
 	struct zplat_key *keys;
 	struct zplat_bpf *skel;
 	size_t room;
-	int why;
+	int ret = 1;
 
 	zb_main("histograms of waiting on zpipes");
 	argp_parse(&argp, argc, argv, 0, NULL, NULL);
@@ -250,22 +264,14 @@ int main(int argc, char **argv)
 	bpf_map__set_max_entries(skel->maps.queues, (uint32_t)opts.pipes);
 	skel->rodata->only = opts.pipe;
 	skel->rodata->each = opts.each;
-	if (zb_attach(skel->skeleton))
-		return 1;
-	zb_start(&skel->bss->attached);
-	if (zb_run(opts.command))
-		return 1;
-
-	deadline = zb_now();
-	do {
-		deadline = opts.interval ? deadline + opts.interval : UINT64_MAX / 2;
-		why = zb_wait(deadline, -1);
-		if (why != ZB_READY)
-			print(skel, keys, room);
-		turn++;
-	} while ((why == ZB_TIME && (!opts.count || turn < opts.count)) || why == ZB_READY);
-	zb_lost(skel->bss->lost);
+	if (!zb_attach(skel->skeleton)) {
+		zb_start(&skel->bss->attached);
+		if (!zb_run(opts.command)) {
+			watch(skel, keys, room);
+			ret = zb_status();
+		}
+	}
 	free(keys);
 	zplat_bpf__destroy(skel);
-	return zb_status();
+	return ret;
 }

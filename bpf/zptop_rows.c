@@ -41,7 +41,7 @@ struct zptop_rows {
 	uint64_t *ids;
 	struct zptop_pipe *values;
 	struct zptop_key *keys;
-	struct zptop_end *whos;
+	struct zptop_end *names;
 
 	struct zptop_row *rows, *before;
 	size_t nr_before;
@@ -63,7 +63,7 @@ void zptop_rows_free(struct zptop_rows *all)
 	free(all->ids);
 	free(all->values);
 	free(all->keys);
-	free(all->whos);
+	free(all->names);
 	free(all->rows);
 	free(all->before);
 	free(all->processes);
@@ -178,11 +178,11 @@ struct zptop_rows *zptop_rows_new(int pipes, int ends, size_t room, uint64_t onl
 	all->ids = calloc(room, sizeof(*all->ids));
 	all->values = calloc(room, sizeof(*all->values));
 	all->keys = calloc(nr_ends, sizeof(*all->keys));
-	all->whos = calloc(nr_ends, sizeof(*all->whos));
+	all->names = calloc(nr_ends, sizeof(*all->names));
 	all->rows = calloc(room, sizeof(*all->rows));
 	all->before = calloc(room, sizeof(*all->before));
 	all->processes = calloc(nr_ends, sizeof(*all->processes));
-	if (!all->ids || !all->values || !all->keys || !all->whos || !all->rows || !all->before ||
+	if (!all->ids || !all->values || !all->keys || !all->names || !all->rows || !all->before ||
 	    !all->processes) {
 		zptop_rows_free(all);
 		return NULL;
@@ -341,7 +341,7 @@ static void assign(struct zptop_rows *all, struct zptop_sample *sample, size_t n
 	size_t k, number = 0;
 
 	for (k = 0; k < nr_ends; k++) {
-		const struct zptop_end *end = &all->whos[k];
+		const struct zptop_end *end = &all->names[k];
 		struct zptop_process *process;
 		struct zptop_row *row;
 
@@ -425,7 +425,7 @@ int zptop_rows_sample(struct zptop_rows *all, struct zptop_sample *sample)
 			      sizeof(*all->values));
 	now = zb_now();
 	nr_ends = read_table(all->ends, all->room * ZPTOP_ENDS_PER_PIPE, all->keys,
-			     sizeof(*all->keys), all->whos, sizeof(*all->whos));
+			     sizeof(*all->keys), all->names, sizeof(*all->names));
 	if (nr_pipes < 0 || nr_ends < 0)
 		return -1;
 	clock_gettime(CLOCK_REALTIME, &wall);

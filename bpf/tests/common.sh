@@ -12,7 +12,8 @@ tools=$(cd "$(dirname "$0")/../bpf" && pwd -P)
 workload=$tools/tests/workload
 top=$(cd "$here/../.." && pwd -P)
 number=0 failures=0
-mkdir -p work && cd work || exit
+# run.sh has one folder for all of them, with a file of its own that is called out.
+mkdir work.$$ && cd work.$$ || exit
 
 [[ -d /sys/kernel/tracing/events ]] || mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
 
