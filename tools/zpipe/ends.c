@@ -109,7 +109,8 @@ static int parse_lines(struct end *end)
 	return 0;
 }
 
-int end_read(struct end *end, pid_t pid, int fd)
+/* All but the name of the process. */
+static int read_fdinfo(struct end *end, pid_t pid, int fd)
 {
 	char path[64];
 	int ret;
@@ -129,8 +130,16 @@ int end_read(struct end *end, pid_t pid, int fd)
 	end->role = end_text(end, "role");
 	if (!end->role)
 		end->role = end_text(end, "pool") ? "pool" : "?";
-	read_command(end);
 	return 0;
+}
+
+int end_read(struct end *end, pid_t pid, int fd)
+{
+	const int ret = read_fdinfo(end, pid, fd);
+
+	if (!ret)
+		read_command(end);
+	return ret;
 }
 
 void end_free(struct end *end)
@@ -245,8 +254,8 @@ static int add_end(struct ends *ends, struct end *end)
 static int scan_process(struct ends *ends, pid_t pid)
 {
 	char path[64];
+	struct end end, named = { .pid = pid };
 	const struct dirent *entry;
-	struct end end;
 	int ret = 0;
 	DIR *dir;
 
@@ -260,8 +269,12 @@ static int scan_process(struct ends *ends, pid_t pid)
 		snprintf(path, sizeof(path), "/proc/%d/fd/%.11s", pid, entry->d_name);
 		if (!named_zpipe(path))
 			continue;
-		if (end_read(&end, pid, (int)strtol(entry->d_name, NULL, 10)))
+		if (read_fdinfo(&end, pid, (int)strtol(entry->d_name, NULL, 10)))
 			continue;
+		/* Once, however many it has. */
+		if (!named.command[0])
+			read_command(&named);
+		memcpy(end.command, named.command, sizeof(end.command));
 		ret = add_end(ends, &end);
 		if (ret) {
 			end_free(&end);
