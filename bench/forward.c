@@ -40,6 +40,32 @@ static double now(void)
 	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* The usual one: an interrupt falls into some. */
+static double median(double steps[ROUNDS])
+{
+	qsort(steps, ROUNDS, sizeof(*steps), compare);
+	return steps[ROUNDS / 2];
+}
+
+/* What two readings of the clock take, which is in every step that is timed. */
+static double clock_cost(void)
+{
+	double step[ROUNDS];
+
+	for (int i = 0; i < 2 * ROUNDS; i++) {
+		step[i % ROUNDS] = -now();
+		step[i % ROUNDS] += now();
+	}
+	return median(step);
+}
+
 static int open_pipe(int pool, struct zp_writer **writer, struct zp_reader **reader)
 {
 	struct zp_create_opts create = { .sz = sizeof(create), .pool_fd = pool,
@@ -109,21 +135,21 @@ static double pass(struct hop *hop, size_t length)
 static double forward_cost(size_t length, bool shared)
 {
 	struct hop hop = { 0 };
-	double sum = 0, cost = open_hop(&hop, shared);
+	double step[ROUNDS], cost = open_hop(&hop, shared);
 
 	for (int i = 0; i < 2 * ROUNDS && cost >= 0; i++) {
 		cost = pass(&hop, length);
-		sum += i < ROUNDS ? 0 : cost;
+		step[i % ROUNDS] = cost;
 	}
 	close_hop(&hop);
-	return cost < 0 ? cost : sum / ROUNDS;
+	return cost < 0 ? cost : median(step) - clock_cost();
 }
 
 static double copy_cost(size_t length)
 {
 	int from[2], to[2];
 	char *bytes = aligned_alloc(4096, length);
-	double sum = 0;
+	double step[ROUNDS];
 
 	if (!bytes || pipe2(from, O_CLOEXEC) || pipe2(to, O_CLOEXEC) ||
 	    fcntl(from[1], F_SETPIPE_SZ, 1 << 20) < 0 || fcntl(to[1], F_SETPIPE_SZ, 1 << 20) < 0)
@@ -135,7 +161,7 @@ static double copy_cost(size_t length)
 
 		n += read(from[0], bytes, length);
 		n += write(to[1], bytes, length);
-		sum += i < ROUNDS ? 0 : now() - begin;
+		step[i % ROUNDS] = now() - begin;
 		n += read(to[0], bytes, length);
 		if (n != 4 * (ssize_t)length)
 			return -EIO;
@@ -145,7 +171,7 @@ static double copy_cost(size_t length)
 		close(to[i]);
 	}
 	free(bytes);
-	return sum / ROUNDS;
+	return median(step) - clock_cost();
 }
 
 /* One message of a segment by the four calls. */
@@ -217,13 +243,13 @@ int forward_report(void)
 			across, copied, few, many);
 		return 1;
 	}
-	printf("a proxy's step, instructions\n");
+	printf("a proxy's step, instructions, without the %.0f of the clock\n", clock_cost());
 	printf("  in a pool: 4KiB %.0f, 64KiB %.0f, 512KiB %.0f; across pools: 64KiB %.0f\n", small,
 	       large, huge, across);
 	printf("  pipe(2), read and write: 64KiB %.0f\n", copied);
 	printf("four calls: %.0f with one pipe of 16 segments, %.0f with %d of 4096\n", few, many,
 	       MANY);
-	missed += !report_verdict("copy / forward 64KiB", copied / large, false, 12);
+	missed += !report_verdict("copy / forward 64KiB", copied / large, false, 20);
 	missed += !report_verdict("forward 512KiB / 4KiB", huge / small, true, 1.5);
 	missed += !report_verdict("calls, 10000 pipes / 1", many / few, true, 1.2);
 	return missed;

@@ -66,6 +66,7 @@ struct zpipe_cursor {
  * @published: accepted from the writer
  * @examined: the least of the readers'
  * @consumed: the least of the readers'
+ * @reclaimed: what @consumed was when there was nothing to give back, or ~0
  * @sealed: guarded: what lies below is published or about to be, and not the
  *	writer's any more; at least @published
  * @page: guarded: bytes of a page; else 0
@@ -87,6 +88,7 @@ struct zpipe_chain {
 	u64 published;
 	u64 examined;
 	u64 consumed;
+	u64 reclaimed;
 	u64 sealed;
 	u32 page;
 	u32 shift;
@@ -129,12 +131,7 @@ void zpipe_chain_leave(struct zpipe_chain *chain);
 int zpipe_chain_accept_writer(struct zpipe_chain *chain, u64 published);
 int zpipe_chain_accept_reader(const struct zpipe_chain *chain, struct zpipe_cursor *cursor,
 			      u64 consumed, u64 examined);
-void zpipe_chain_settle(struct zpipe_chain *chain, const struct zpipe_cursor *slowest);
-u32 zpipe_chain_reclaim(struct zpipe_chain *chain);
-int zpipe_chain_plan(struct zpipe_chain *chain, u64 position, u64 min, u64 want,
-		     struct zpipe_plan *plan);
-int zpipe_chain_plan_at(struct zpipe_chain *chain, u64 position, u64 min, bool go_on,
-			u64 offset, u64 length, struct zpipe_plan *plan);
+u32 zpipe_chain_give_back(struct zpipe_chain *chain);
 void zpipe_chain_close(struct zpipe_chain *chain, u64 position);
 void zpipe_chain_reserve(struct zpipe_chain *chain, const struct zpipe_plan *plan);
 void zpipe_chain_unreserve(struct zpipe_chain *chain, const struct zpipe_plan *plan);
@@ -142,8 +139,6 @@ u32 zpipe_chain_commit(struct zpipe_chain *chain, const struct zpipe_plan *plan)
 bool zpipe_chain_stretch(const struct zpipe_chain *chain, u64 *k, u64 from, u64 to,
 			 struct zpipe_span *piece);
 u32 zpipe_chain_slots(const struct zpipe_chain *chain, u64 from, u64 to);
-int zpipe_chain_plan_forward(struct zpipe_chain *chain, u64 position, u64 length, u32 nr,
-			     struct zpipe_plan *plan);
 u32 zpipe_chain_retract(struct zpipe_chain *chain, const struct zpipe_plan *plan);
 void zpipe_chain_take(struct zpipe_chain *chain, u32 index);
 u32 zpipe_chain_append(struct zpipe_chain *chain, const struct zpipe_plan *plan,
@@ -160,6 +155,17 @@ bool zpipe_chain_piece(const struct zpipe_chain *chain, u64 *k, u64 *from, u64 t
 u32 zpipe_chain_spans(const struct zpipe_chain *chain, u64 from, u64 to,
 		      struct zpipe_span *spans, u32 max);
 
+/**
+ * zpipe_chain_reclaim - give back the slots whose bytes are all consumed
+ * @chain: the pipe's
+ *
+ * Return: how many slots became free.
+ */
+static inline u32 zpipe_chain_reclaim(struct zpipe_chain *chain)
+{
+	return chain->consumed == chain->reclaimed ? 0 : zpipe_chain_give_back(chain);
+}
+
 static inline u64 zpipe_chain_window(const struct zpipe_chain *chain)
 {
 	return (u64)chain->slots->nr << chain->shift;
@@ -168,6 +174,17 @@ static inline u64 zpipe_chain_window(const struct zpipe_chain *chain)
 static inline u64 zpipe_chain_capacity(const struct zpipe_chain *chain)
 {
 	return (u64)chain->quota << chain->shift;
+}
+
+/*
+ * The slowest reader has moved, or is another one now: the least of the readers'
+ * consumed and of their examined; never less than before.
+ */
+static inline void zpipe_chain_settle(struct zpipe_chain *chain,
+				      const struct zpipe_cursor *slowest)
+{
+	chain->consumed = slowest->consumed;
+	chain->examined = slowest->examined;
 }
 
 /* The writer's committed position is at least this. */

@@ -41,7 +41,8 @@ static int enter(struct zpipe_end *end, struct mutex *mutex, u32 busy, u32 exclu
 		return -ERESTARTSYS;
 	}
 	zpipe_wait_lock(pipe);
-	ret = zpipe_pipe_look_locked(pipe, end->reader);
+	/* What a reader has said until here is the last that is heard of it; a writer goes on. */
+	ret = end->reader ? zpipe_pipe_look_locked(pipe, end->reader) : 0;
 	if (!ret && (*flags & excludes))
 		ret = -EBUSY;
 	if (!ret)
@@ -179,22 +180,17 @@ int zpipe_copy_grant(struct zpipe_pipe *pipe, size_t count, bool nowait, bool wh
 	zpipe_wait_lock(pipe);
 	ret = zpipe_writer_unpause_locked(pipe, nowait);
 	args.position = pipe->chain.published;
-	zpipe_wait_unlock(pipe);
-	if (ret)
-		return ret;
-	ret = zpipe_writer_grant(pipe, &args, nowait, NULL, plan);
+	if (!ret)
+		ret = zpipe_writer_grant_locked(pipe, &args, nowait, NULL, plan);
 	if (ret == ZPIPE_GRANT_CANCELED) {
-		zpipe_wait_lock(pipe);
 		zpipe_writer_cancel_locked(pipe);
-		zpipe_wait_unlock(pipe);
-		return -ECANCELED;
+		ret = -ECANCELED;
 	}
-	if (ret == ZPIPE_GRANT_ENDED)
-		return -EPIPE;
-	if (ret)
-		return ret;
 	/* It may have left while this waited, which is what made room. */
-	return READ_ONCE(pipe->reader_ended) ? -EPIPE : 0;
+	if (ret == ZPIPE_GRANT_ENDED || (!ret && pipe->reader_ended))
+		ret = -EPIPE;
+	zpipe_wait_unlock(pipe);
+	return ret;
 }
 
 /**

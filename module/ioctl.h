@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * ioctl - the dispatcher and the table of verbs
+ * ioctl - the dispatcher
  */
 #ifndef ZPIPE_IOCTL_H
 #define ZPIPE_IOCTL_H

@@ -544,10 +544,11 @@ void zpipe_pipe_offer_locked(struct zpipe_pipe *pipe)
 }
 
 /* Whose wait does the present state of the chain end? */
-static void wake_reached_locked(struct zpipe_pipe *pipe)
+static void end_waits_locked(struct zpipe_pipe *pipe)
 {
 	const struct zpipe_chain *chain = &pipe->chain;
 
+	lockdep_assert_held(&pipe->pool->lock);
 	/* Others wait for what has come free: dropping the lock wakes them. */
 	if (chain->consumed >= pipe->pool_wake) {
 		zpipe_pipe_freed_locked(pipe, zpipe_chain_reclaim(&pipe->chain));
@@ -565,12 +566,19 @@ static void wake_reached_locked(struct zpipe_pipe *pipe)
 		zpipe_wait_share_locked(pipe);
 }
 
+static void wake_reached_locked(struct zpipe_pipe *pipe)
+{
+	lockdep_assert_held(&pipe->pool->lock);
+	if (unlikely(zpipe_wait_is_reached_locked(pipe)))
+		end_waits_locked(pipe);
+}
+
 /* A writer with a bad word: 0, or -EPROTO when it is the writer that calls. */
 static int look_at_writer_locked(struct zpipe_pipe *pipe, const struct zpipe_reader *caller,
 				 u64 published)
 {
 	lockdep_assert_held(&pipe->pool->lock);
-	if (pipe->writer_ended || pipe->guilty ||
+	if (published == pipe->chain.published || pipe->writer_ended || pipe->guilty ||
 	    !zpipe_chain_accept_writer(&pipe->chain, published))
 		return 0;
 	if (!caller)
@@ -604,6 +612,9 @@ static int look_at_reader_locked(struct zpipe_reader *reader, const struct zpipe
 	lockdep_assert_held(&pipe->pool->lock);
 	if (!is_heard_locked(reader))
 		return 0;
+	if (reader->said.consumed == reader->cursor.consumed &&
+	    reader->said.examined == was)
+		return 0;
 	if (zpipe_chain_accept_reader(&pipe->chain, &reader->cursor, reader->said.consumed,
 				      reader->said.examined)) {
 		if (reader == caller)
@@ -633,18 +644,24 @@ void zpipe_pipe_settle_locked(struct zpipe_pipe *pipe)
 		zpipe_pipe_discard_locked(pipe);
 		return;
 	}
+	reader = list_first_entry(&pipe->readers, struct zpipe_reader, entry);
+	if (likely(pipe->nr_readers == 1 && !reader->ended)) {
+		slowest = reader->cursor;
+		goto out_settle;
+	}
 	list_for_each_entry(reader, &pipe->readers, entry) {
 		if (reader->ended && !(reader->busy & ZPIPE_BUSY_READ2))
 			continue;
 		slowest.consumed = min(slowest.consumed, reader->cursor.consumed);
 		slowest.examined = min(slowest.examined, reader->cursor.examined);
 	}
+out_settle:
 	slowest.examined = max(slowest.examined, pipe->chain.examined);
 	zpipe_chain_settle(&pipe->chain, &slowest);
 }
 
 /**
- * zpipe_pipe_look_locked - take over what the shared words say
+ * zpipe_pipe_take_over_locked - take over what the shared words say
  * @pipe: the pipe
  * @caller: the reader whose call this is, NULL for the writer
  *
@@ -658,7 +675,7 @@ void zpipe_pipe_settle_locked(struct zpipe_pipe *pipe)
  * Return: 0, or -EPROTO when the caller's own word is bad; it may mend it and
  * call again. The peer's bad word ends the pipe for both.
  */
-int zpipe_pipe_look_locked(struct zpipe_pipe *pipe, const struct zpipe_reader *caller)
+int zpipe_pipe_take_over_locked(struct zpipe_pipe *pipe, const struct zpipe_reader *caller)
 {
 	struct zpipe_reader *reader;
 	u64 published;

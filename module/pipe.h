@@ -12,6 +12,7 @@
 #include <linux/types.h>
 
 #include "types.h"
+#include "wait.h"
 
 int zpipe_pipe_init(void);
 void zpipe_pipe_exit(void);
@@ -27,12 +28,37 @@ void zpipe_pipe_freed_locked(struct zpipe_pipe *pipe, u32 slots);
 void zpipe_pipe_zeroed_locked(struct zpipe_pipe *pipe, u64 position, u64 bytes);
 
 void zpipe_pipe_offer_locked(struct zpipe_pipe *pipe);
-int zpipe_pipe_look_locked(struct zpipe_pipe *pipe, const struct zpipe_reader *caller);
+int zpipe_pipe_take_over_locked(struct zpipe_pipe *pipe, const struct zpipe_reader *caller);
 void zpipe_pipe_settle_locked(struct zpipe_pipe *pipe);
 void zpipe_pipe_publish_locked(struct zpipe_pipe *pipe, u64 position);
 void zpipe_pipe_advance_locked(struct zpipe_reader *reader, u64 consumed, u64 examined);
 bool zpipe_pipe_pause_locked(struct zpipe_pipe *pipe, bool may_pause);
 int zpipe_pipe_reject_locked(struct zpipe_pipe *pipe, u32 verb, u64 position, int ret);
+
+/*
+ * Do the words of a pipe with one reader, which goes on, say what is known
+ * already? The same words as are taken over, in the same order.
+ */
+static inline bool zpipe_pipe_is_known_locked(const struct zpipe_pipe *pipe)
+{
+	const struct zpipe_reader *reader;
+
+	reader = list_first_entry(&pipe->readers, struct zpipe_reader, entry);
+	/* Each pairs as in zpipe_pipe_take_over_locked(). */
+	return pipe->nr_readers == 1 && !reader->ended &&
+	       smp_load_acquire(&reader->page->consumed) == reader->cursor.consumed &&
+	       smp_load_acquire(&reader->page->examined) == reader->cursor.examined &&
+	       smp_load_acquire(&pipe->writer_page->published) == pipe->chain.published;
+}
+
+/* How every verb begins; most look more than once, and then there is nothing new. */
+static inline int zpipe_pipe_look_locked(struct zpipe_pipe *pipe,
+					 const struct zpipe_reader *caller)
+{
+	if (zpipe_pipe_is_known_locked(pipe) && !zpipe_wait_is_reached_locked(pipe))
+		return 0;
+	return zpipe_pipe_take_over_locked(pipe, caller);
+}
 
 /* Pages of both ends besides the data. */
 static inline unsigned long zpipe_pipe_control_pages(const struct zpipe_pipe *pipe)

@@ -14,6 +14,7 @@
 #include <linux/slab.h>
 
 #include "pipe.h"
+#include "plan.h"
 #include "pool.h"
 #include "post.h"
 #include "reader.h"
@@ -412,7 +413,7 @@ int zpipe_post_plan_locked(struct zpipe_pipe *pipe, u64 position, u64 min,
 		finish_locked(pipe, next, position, position);
 	}
 	plan->wait = ZPIPE_UNARMED;
-	return zpipe_chain_plan_at(chain, position, min, now && !now->canceled,
+	return zpipe_plan_at(chain, position, min, now && !now->canceled,
 				   next ? next->offset : 0, next ? next->length : 0, plan);
 }
 

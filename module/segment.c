@@ -7,12 +7,16 @@
  * what it was for them.
  */
 #include <linux/gfp.h>
+#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "limits.h"
 #include "segment.h"
+
+/* Blocks that pages are cut from have at most so many: what is rarely in short supply. */
+#define BLOCK_ORDER		PAGE_ALLOC_COSTLY_ORDER
 
 /* page_private() of a page that was lent since it was last known not to be. */
 #define LENT			1
@@ -66,10 +70,36 @@ static void free_segment(struct zpipe_pool *pool, u32 index, struct zpipe_segmen
 	kvfree(segment);
 }
 
+/*
+ * Zeroed pages, as many at once as the allocator has without effort: a block is
+ * split into pages at once, so each of them is freed, lent and replaced alone.
+ * How many there are now.
+ */
+static u32 alloc_block(struct page **page, u32 nr)
+{
+	const gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_ZERO;
+	u32 i, order = min_t(u32, ilog2(nr), BLOCK_ORDER);
+	struct page *block = NULL;
+
+	if (order)
+		block = alloc_pages(gfp | __GFP_NORETRY | __GFP_NOWARN, order);
+	if (block) {
+		split_page(block, order);
+	} else {
+		order = 0;
+		block = alloc_page(gfp);
+	}
+	if (!block)
+		return 0;
+	for (i = 0; i < 1U << order; i++)
+		page[i] = nth_page(block, i);
+	return 1U << order;
+}
+
 static struct zpipe_segment *alloc_segment(struct zpipe_pool *pool, u32 index,
 					   struct zpipe_user *user, bool exempt)
 {
-	u32 i, nr = zpipe_segment_pages(pool);
+	u32 i, more, nr = zpipe_segment_pages(pool);
 	struct zpipe_segment *segment;
 	int ret;
 
@@ -79,9 +109,9 @@ static struct zpipe_segment *alloc_segment(struct zpipe_pool *pool, u32 index,
 	segment = zpipe_segment_alloc(pool);
 	if (!segment)
 		goto err_uncharge;
-	for (i = 0; i < nr; i++) {
-		segment->page[i] = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
-		if (!segment->page[i])
+	for (i = 0; i < nr; i += more) {
+		more = alloc_block(&segment->page[i], nr - i);
+		if (!more)
 			goto err_free_pages;
 	}
 	if (user)

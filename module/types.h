@@ -417,6 +417,7 @@ struct zpipe_reader {
  * @alloc_at: L, the position at which an EAGAIN ALLOC wanted memory
  * @alloc_want: L, and how many bytes, or 0
  * @generation: L
+ * @wake_published: L, the least of the readers' @wake
  * @wake_examined: L, for examined
  * @wake_consumed: L, for consumed
  * @memory_wait: L, consumed position that an ALLOC without memory waits for,
@@ -478,6 +479,7 @@ struct zpipe_pipe {
 	bool posts_held;
 	bool post_wanted;
 	u64 generation;
+	u64 wake_published;
 	struct zpipe_wake wake_examined;
 	struct zpipe_wake wake_consumed;
 	struct list_head hungry;

@@ -31,6 +31,7 @@ void zpipe_wait_init(struct zpipe_pipe *pipe)
 {
 	init_waitqueue_head(&pipe->reader_poll);
 	init_waitqueue_head(&pipe->writer_poll);
+	pipe->wake_published = ZPIPE_UNARMED;
 	clear(&pipe->wake_examined);
 	clear(&pipe->wake_consumed);
 	pipe->memory_wait = ZPIPE_UNARMED;
@@ -83,6 +84,7 @@ void zpipe_wait_share_locked(struct zpipe_pipe *pipe)
 			   word_for(reader->cursor.consumed, consumed));
 		WRITE_ONCE(words->events, event);
 	}
+	pipe->wake_published = at;
 	if (pipe->reader_ended || pipe->cancel_flush || pipe->guilty)
 		at = 0;
 	WRITE_ONCE(pipe->state->reader_wake_at, at);
@@ -131,19 +133,22 @@ void zpipe_wait_disarm_locked(struct zpipe_pipe *pipe, struct zpipe_wake *wake)
 	zpipe_wait_share_locked(pipe);
 }
 
-static void wake_one_locked(struct zpipe_reader *reader)
+/* Returns whether its word was armed. */
+static bool wake_one_locked(struct zpipe_reader *reader)
 {
 	struct zpipe_pipe *pipe = reader->pipe;
+	bool armed = zpipe_wake_at(&reader->wake) != ZPIPE_UNARMED;
 
 	lockdep_assert_held(&pipe->pool->lock);
 	clear(&reader->wake);
 	/* Who polls joins the queue before it takes the lock to look. */
-	if (!reader->sleeper && !waitqueue_active(&pipe->reader_poll))
-		return;
-	reader->woken = true;
-	pipe->stats.reader_wakes++;
-	pipe->wakes |= ZPIPE_WAKE_READER;
-	trace_zpipe_wake(pipe->id, pipe->chain.published, 0, ZPIPE_ROLE_READER);
+	if (reader->sleeper || waitqueue_active(&pipe->reader_poll)) {
+		reader->woken = true;
+		pipe->stats.reader_wakes++;
+		pipe->wakes |= ZPIPE_WAKE_READER;
+		trace_zpipe_wake(pipe->id, pipe->chain.published, 0, ZPIPE_ROLE_READER);
+	}
+	return armed;
 }
 
 /**
@@ -157,21 +162,19 @@ void zpipe_wait_wake_reader_locked(struct zpipe_reader *reader)
 }
 
 /**
- * zpipe_wait_wake_readers_locked - wake those who wait for so much
+ * zpipe_wait_wake_some_locked - wake those readers who wait for so much
  * @pipe: the pipe
  * @position: reached; ZPIPE_UNARMED wakes them all
  */
-void zpipe_wait_wake_readers_locked(struct zpipe_pipe *pipe, u64 position)
+void zpipe_wait_wake_some_locked(struct zpipe_pipe *pipe, u64 position)
 {
 	struct zpipe_reader *reader;
 	bool any = false;
 
 	lockdep_assert_held(&pipe->pool->lock);
 	list_for_each_entry(reader, &pipe->readers, entry) {
-		if (position >= zpipe_wake_at(&reader->wake)) {
-			wake_one_locked(reader);
-			any = true;
-		}
+		if (position >= zpipe_wake_at(&reader->wake))
+			any |= wake_one_locked(reader);
 	}
 	if (any)
 		zpipe_wait_share_locked(pipe);

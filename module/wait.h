@@ -58,7 +58,7 @@ void zpipe_wait_arm_locked(struct zpipe_pipe *pipe, struct zpipe_wake *wake, u64
 			   bool sleep);
 void zpipe_wait_disarm_locked(struct zpipe_pipe *pipe, struct zpipe_wake *wake);
 void zpipe_wait_wake_reader_locked(struct zpipe_reader *reader);
-void zpipe_wait_wake_readers_locked(struct zpipe_pipe *pipe, u64 position);
+void zpipe_wait_wake_some_locked(struct zpipe_pipe *pipe, u64 position);
 void zpipe_wait_wake_writer_locked(struct zpipe_pipe *pipe);
 void zpipe_wait_wake_all_locked(struct zpipe_pipe *pipe);
 void zpipe_wait_join_locked(struct zpipe_pipe *pipe, struct task_struct **sleeper);
@@ -101,6 +101,24 @@ void zpipe_wait_unlock_pool(struct zpipe_pool *pool) __releases(&pool->lock);
 static inline u64 zpipe_wake_at(const struct zpipe_wake *wake)
 {
 	return min(wake->sleep, wake->armed);
+}
+
+/* Wake the readers that wait for a position, if there are any; ZPIPE_UNARMED: all readers. */
+static inline void zpipe_wait_wake_readers_locked(struct zpipe_pipe *pipe, u64 position)
+{
+	if (position >= pipe->wake_published)
+		zpipe_wait_wake_some_locked(pipe, position);
+}
+
+/* May the present state of the chain end somebody's wait? Or does it take a closer look? */
+static inline bool zpipe_wait_is_reached_locked(const struct zpipe_pipe *pipe)
+{
+	const struct zpipe_chain *chain = &pipe->chain;
+
+	return chain->published >= pipe->wake_published ||
+	       chain->examined >= zpipe_wake_at(&pipe->wake_examined) ||
+	       chain->consumed >= zpipe_wake_at(&pipe->wake_consumed) ||
+	       chain->consumed >= pipe->pool_wake || pipe->paused || pipe->nr_readers > 1;
 }
 
 /* Rule R1: the reader waits for more than there is, whatever it has examined. */

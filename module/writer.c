@@ -12,6 +12,7 @@
 #include "guard.h"
 #include "idle.h"
 #include "pipe.h"
+#include "plan.h"
 #include "post.h"
 #include "segment.h"
 #include "share.h"
@@ -98,7 +99,7 @@ static int find_memory_locked(struct zpipe_pipe *pipe, u64 position, u64 min, u6
 	lockdep_assert_held(&pipe->pool->lock);
 	do {
 		zpipe_pipe_freed_locked(pipe, zpipe_chain_reclaim(&pipe->chain));
-		ret = zpipe_chain_plan(&pipe->chain, position, min, want, plan);
+		ret = zpipe_plan_grant(&pipe->chain, position, min, want, plan);
 	} while (ret == -EAGAIN && zpipe_tee_outrun_locked(pipe, plan->wait));
 	return ret;
 }
@@ -111,7 +112,7 @@ static int find_memory_locked(struct zpipe_pipe *pipe, u64 position, u64 min, u6
  * @slots: that they stand in
  * @plan: the answer
  *
- * Return: as zpipe_chain_plan_forward().
+ * Return: as zpipe_plan_forward().
  */
 int zpipe_writer_find_room_locked(struct zpipe_pipe *pipe, u64 position, u64 length, u32 slots,
 				  struct zpipe_plan *plan)
@@ -121,7 +122,7 @@ int zpipe_writer_find_room_locked(struct zpipe_pipe *pipe, u64 position, u64 len
 	lockdep_assert_held(&pipe->pool->lock);
 	do {
 		zpipe_pipe_freed_locked(pipe, zpipe_chain_reclaim(&pipe->chain));
-		ret = zpipe_chain_plan_forward(&pipe->chain, position, length, slots, plan);
+		ret = zpipe_plan_forward(&pipe->chain, position, length, slots, plan);
 	} while (ret == -EAGAIN && zpipe_tee_outrun_locked(pipe, plan->wait));
 	return ret;
 }
@@ -256,7 +257,9 @@ int zpipe_writer_await_locked(struct zpipe_pipe *pipe, struct zpipe_request *req
 	return ret;
 }
 
-static int commit_grant(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
+/* See to it that the slots of a plan have pages, without the lock. */
+static int populate_locked(struct zpipe_pipe *pipe, const struct zpipe_plan *plan)
+	__releases(&pipe->pool->lock) __acquires(&pipe->pool->lock)
 {
 	/* A run that begins inside a segment shares it with bytes that are alive. */
 	u32 shared = plan->nr && (plan->offset & ((1ULL << pipe->chain.shift) - 1)) ? 1 : 0;
@@ -266,40 +269,51 @@ static int commit_grant(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
 	/* What is posted is complete, and may have other buffers beside it. */
 	if (zpipe_post_is_on(pipe))
 		shared = plan->nr;
+	first = zpipe_slots_after(&pipe->pool->slots, plan->first, shared);
+	zpipe_wait_unlock(pipe);
 	/* What readers that were dropped can still see is about to be written to. */
 	zpipe_guard_hide_dropped(pipe);
-	first = zpipe_slots_after(&pipe->pool->slots, plan->first, shared);
 	ret = zpipe_segment_populate(pipe->pool, first, plan->nr - shared, &zeroed);
+	zpipe_idle_kick();
 	zpipe_wait_lock(pipe);
 	zpipe_pipe_zeroed_locked(pipe, plan->position, (u64)zeroed << PAGE_SHIFT);
 	/* Another thread may have published past the position meanwhile. */
 	if (!ret && (plan->position < zpipe_chain_floor(&pipe->chain) ||
 		     plan->position > pipe->chain.granted))
 		ret = -EINVAL;
-	if (!ret) {
-		if (plan->nr) {
-			pipe->stats.segments_opened += plan->nr - plan->again;
-			if (plan->again < plan->nr)
-				trace_zpipe_segment_open(pipe->id, plan->position, plan->length,
-							 plan->nr - plan->again);
-		}
-		if (zpipe_post_is_on(pipe))
-			zpipe_post_granted_locked(pipe, plan);
-		zpipe_pipe_freed_locked(pipe, zpipe_chain_commit(&pipe->chain, plan));
-		zpipe_pipe_offer_locked(pipe);
-		pipe->alloc_want = 0;
-	} else if (plan->nr) {
-		zpipe_chain_unreserve(&pipe->chain, plan);
-	}
-	zpipe_wait_unlock(pipe);
-	if (plan->nr)
-		zpipe_idle_kick();
 	return ret;
 }
 
+static int commit_grant_locked(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
+{
+	int ret = 0;
+
+	lockdep_assert_held(&pipe->pool->lock);
+	/* The rest of the open descriptor is the writer's already. */
+	if (plan->nr || zpipe_is_guarded(pipe))
+		ret = populate_locked(pipe, plan);
+	if (ret) {
+		if (plan->nr)
+			zpipe_chain_unreserve(&pipe->chain, plan);
+		return ret;
+	}
+	if (plan->nr) {
+		pipe->stats.segments_opened += plan->nr - plan->again;
+		if (plan->again < plan->nr)
+			trace_zpipe_segment_open(pipe->id, plan->position, plan->length,
+						 plan->nr - plan->again);
+	}
+	if (zpipe_post_is_on(pipe))
+		zpipe_post_granted_locked(pipe, plan);
+	zpipe_pipe_freed_locked(pipe, zpipe_chain_commit(&pipe->chain, plan));
+	zpipe_pipe_offer_locked(pipe);
+	pipe->alloc_want = 0;
+	return 0;
+}
+
 /**
- * zpipe_writer_grant - get memory at a position, waiting for it
- * @pipe: the pipe; the caller has marked it busy
+ * zpipe_writer_grant_locked - get memory at a position, waiting for it
+ * @pipe: the pipe, unlocked meanwhile; the caller has marked it busy
  * @args: position, min, want and deadline are used
  * @nowait: -EAGAIN instead of waiting
  * @park: how to wait without sleeping, or NULL
@@ -309,8 +323,9 @@ static int commit_grant(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
  * Return: 0, an errno of ALLOC, ZPIPE_GRANT_CANCELED when a cancel came instead
  * of memory (it is not used up), or ZPIPE_GRANT_ENDED.
  */
-int zpipe_writer_grant(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *args,
-		       bool nowait, struct zpipe_park *park, struct zpipe_plan *plan)
+int zpipe_writer_grant_locked(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *args,
+			      bool nowait, struct zpipe_park *park, struct zpipe_plan *plan)
+	__releases(&pipe->pool->lock) __acquires(&pipe->pool->lock)
 {
 	struct zpipe_request request = {
 		.try = try_grant_locked,
@@ -321,13 +336,15 @@ int zpipe_writer_grant(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *a
 	};
 	int ret;
 
-	zpipe_wait_lock(pipe);
-	ret = zpipe_writer_await_locked(pipe, &request, nowait, park, plan);
-	zpipe_wait_unlock(pipe);
-	ret = ret ?: commit_grant(pipe, plan);
+	lockdep_assert_held(&pipe->pool->lock);
+	ret = zpipe_writer_await_locked(pipe, &request, nowait, park, plan) ?:
+	      commit_grant_locked(pipe, plan);
 	/* Spare slots that came free, and replace what is preserved no longer. */
-	if (unlikely(READ_ONCE(pipe->pool->slots.returned)))
+	if (unlikely(pipe->pool->slots.returned)) {
+		zpipe_wait_unlock(pipe);
 		zpipe_segment_sweep(pipe->pool);
+		zpipe_wait_lock(pipe);
+	}
 	return ret;
 }
 
@@ -340,22 +357,21 @@ static int alloc(struct zpipe_pipe *pipe, struct zpipe_alloc_args *args, bool no
 	if (args->flags & ~ALLOC_FLAGS)
 		return -EOPNOTSUPP;
 	nowait = nowait || (args->flags & ZPIPE_ALLOC_F_NOWAIT);
+	zpipe_wait_lock(pipe);
 	if (!zpipe_park_waits(park)) {
-		zpipe_wait_lock(pipe);
 		if (pipe->busy & (ZPIPE_BUSY_ALLOC | ZPIPE_BUSY_WRITE2)) {
 			zpipe_wait_unlock(pipe);
 			return -EBUSY;
 		}
 		pipe->busy |= ZPIPE_BUSY_ALLOC;
 		pipe->stats.allocs++;
-		zpipe_wait_unlock(pipe);
 	}
 
-	ret = zpipe_writer_grant(pipe, args, nowait, park, &plan);
-	if (zpipe_park_waits(park) && !park->probe)
+	ret = zpipe_writer_grant_locked(pipe, args, nowait, park, &plan);
+	if (zpipe_park_waits(park) && !park->probe) {
+		zpipe_wait_unlock(pipe);
 		return ret;
-
-	zpipe_wait_lock(pipe);
+	}
 	pipe->busy &= ~ZPIPE_BUSY_ALLOC;
 	if (zpipe_park_waits(park)) {
 		/* It comes again, and is counted then. */

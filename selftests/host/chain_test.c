@@ -12,6 +12,7 @@
 
 #include "chain.h"
 #include "model.h"
+#include "plan.h"
 
 #define PROGRAMS	20000
 #define LENGTH		400
@@ -83,7 +84,7 @@ static int grant(struct small *s, u64 position, u64 min, u64 want, struct zpipe_
 	int ret;
 
 	zpipe_chain_reclaim(&s->chain);
-	ret = zpipe_chain_plan(&s->chain, position, min, want, plan);
+	ret = zpipe_plan_grant(&s->chain, position, min, want, plan);
 	if (!ret) {
 		zpipe_chain_reserve(&s->chain, plan);
 		zpipe_chain_commit(&s->chain, plan);

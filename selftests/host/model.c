@@ -18,6 +18,7 @@
 #include "chain.h"
 #include "host.h"
 #include "model.h"
+#include "plan.h"
 
 #define MAX_SLOTS	9
 #define SHIFT		4
@@ -273,7 +274,7 @@ static bool reader_could_help(const struct world *w, u64 position, u64 min, u64 
 	copy.chain.examined = copy.chain.published;
 	copy.chain.consumed = copy.chain.published;
 	zpipe_chain_reclaim(&copy.chain);
-	return zpipe_chain_plan(&copy.chain, position, min, want, &plan) == 0;
+	return zpipe_plan_grant(&copy.chain, position, min, want, &plan) == 0;
 }
 
 /* Guarded: nor over a page that has such a byte. */
@@ -347,7 +348,7 @@ static void alloc(struct world *w, u64 position, struct model_counts *counts)
 	int ret;
 
 	zpipe_chain_reclaim(&w->chain);
-	ret = zpipe_chain_plan(&w->chain, position, min, want, &plan);
+	ret = zpipe_plan_grant(&w->chain, position, min, want, &plan);
 	expect(w->chain.granted == granted);
 	if (min > window_of(w)) {
 		expect(ret == -EMSGSIZE);

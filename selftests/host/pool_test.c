@@ -12,6 +12,7 @@
 
 #include "chain.h"
 #include "host.h"
+#include "plan.h"
 
 #define SLOTS		8
 #define SHIFT		4
@@ -129,7 +130,7 @@ static void alloc(struct side *s)
 	if (next(8) == 0)
 		position -= next((u32)(position - s->chain.published + 1));
 	zpipe_chain_reclaim(&s->chain);
-	ret = zpipe_chain_plan(&s->chain, position, min, next(3 * (1 << SHIFT)), &plan);
+	ret = zpipe_plan_grant(&s->chain, position, min, next(3 * (1 << SHIFT)), &plan);
 	if (ret) {
 		/* Its reserve is always there. */
 		expect(s->chain.holds || min > 1 << SHIFT);
@@ -159,7 +160,7 @@ static void forward(struct side *from, struct side *to)
 	at += next((u32)held);
 	end = at + 1 + next((u32)(from->chain.published - at));
 	zpipe_chain_reclaim(&to->chain);
-	ret = zpipe_chain_plan_forward(&to->chain, to->committed, end - at,
+	ret = zpipe_plan_forward(&to->chain, to->committed, end - at,
 				       zpipe_chain_slots(&from->chain, at, end), &plan);
 	if (ret) {
 		expect(ret == -EAGAIN || ret == -ENOBUFS || ret == -EMSGSIZE);
