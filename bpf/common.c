@@ -177,8 +177,8 @@ static int check_format(const char *event, FILE *file)
 		}
 	}
 	if (found != number)
-		return zb_say("tracepoint %s of the loaded module lacks fields that this tool needs: "
-			      "they are of different versions", event);
+		return zb_say("tracepoint %s of the loaded module lacks fields that this tool "
+			      "needs: they are of different versions", event);
 	return 0;
 }
 
