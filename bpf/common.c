@@ -168,16 +168,17 @@ static int check_format(const char *event, FILE *file)
 				continue;
 			if (offset != fields[k].offset || size != fields[k].size ||
 			    is_signed != fields[k].is_signed)
-				return zb_say("tracepoint %s of the loaded module has its field %s at byte %u "
-					      "with %u bytes, not at %u with %u: the module and this tool are of "
-					      "different versions", event, name, offset, size,
-					      fields[k].offset, fields[k].size);
+				return zb_say("tracepoint %s of the loaded module has its field %s "
+					      "at byte %u with %u bytes, not at %u with %u: the "
+					      "module and this tool are of different versions",
+					      event, name, offset, size, fields[k].offset,
+					      fields[k].size);
 			found++;
 		}
 	}
 	if (found != number)
-		return zb_say("tracepoint %s of the loaded module lacks fields that this tool needs: they "
-			      "are of different versions", event);
+		return zb_say("tracepoint %s of the loaded module lacks fields that this tool needs: "
+			      "they are of different versions", event);
 	return 0;
 }
 
@@ -190,7 +191,8 @@ static int check_event(const char *root, const char *event)
 	snprintf(path, sizeof(path), "%s/events/zpipe/%s/format", root, event);
 	file = fopen(path, "re");
 	if (!file && errno == ENOENT)
-		return zb_say("the loaded module has no tracepoint %s: it is older than this tool", event);
+		return zb_say("the loaded module has no tracepoint %s: it is older than this tool",
+			      event);
 	if (!file)
 		return zb_say("cannot read %s: %s", path, strerror(errno));
 	ret = check_format(event, file);
@@ -207,7 +209,7 @@ int zb_check(const struct bpf_object *object)
 	if (geteuid())
 		return zb_say("needs root, to load BPF programs");
 	if (!root)
-		return zb_say("tracefs is not mounted: mount -t tracefs tracefs /sys/kernel/tracing");
+		return zb_say("no tracefs is mounted: mount -t tracefs none /sys/kernel/tracing");
 	snprintf(path, sizeof(path), "%s/events/zpipe", root);
 	bpf_object__for_each_program(program, object) {
 		const char *section = bpf_program__section_name(program);

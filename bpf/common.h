@@ -3,8 +3,8 @@
  * common - what every loader shares: attaching, stopping, running a command, time
  *
  * A tool parses its options with argp (zb_argp_child adds the common ones), opens its skeleton,
- * sets its rodata, and calls zb_attach and zb_start. Then it calls zb_wait in a loop. What goes wrong is one
- * sentence on stderr; the caller only has to exit with 1.
+ * sets its rodata, and calls zb_attach and zb_start. Then it calls zb_wait in a loop. What goes
+ * wrong is one sentence on stderr; the caller only has to exit with 1.
  */
 #ifndef ZB_COMMON_H
 #define ZB_COMMON_H
@@ -137,7 +137,7 @@ char *zb_size(char *text, double bytes);
 char *zb_time(char *text, double ns);
 
 /**
- * zb_quote - print a name as a field of a CSV file or of JSON: within quotes, with nothing odd in it
+ * zb_quote - print a name as a field of a CSV file or of JSON: within quotes, nothing odd in it
  * @file: where to
  * @text: the name
  */

@@ -31,8 +31,8 @@ struct zpipe_event {
 
 /*
  * Programs are attached one after the other, and what a pause, a wait or a grant began in between
- * would never be seen to end. So nothing counts before the loader sets this, when all are there: see
- * zb_start. The first thing that each program looks at.
+ * would never be seen to end. So nothing counts before the loader sets this, when all are there:
+ * see zb_start. The first thing that each program looks at.
  */
 __u32 attached;
 

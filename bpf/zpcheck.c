@@ -2,8 +2,8 @@
 /*
  * zpcheck - say when a pipe breaks a rule that every pipe must keep
  *
- * Attached, it judges each event where it happens, until a command or a signal ends it. With --trace
- * it judges what ftrace has written, where there is no BPF, or later.
+ * Attached, it judges each event where it happens, until a command or a signal ends it. With
+ * --trace it judges what ftrace has written, where there is no BPF, or later.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -42,7 +42,7 @@ static unsigned long violations;
 static unsigned long ends;
 
 static const struct argp_option options[] = {
-	{ "interval", 'i', "SECONDS", 0, "Judge what fdinfo says of all ends every so often (1)", 0 },
+	{ "interval", 'i', "SECONDS", 0, "Judge what fdinfo says so often (1)", 0 },
 	{ "pipe", 'p', "ID", 0, "Only this pipe", 0 },
 	{ "first", '1', NULL, 0, "End at the first violation", 0 },
 	{ "quiet", 'q', NULL, 0, "Say nothing when nothing is violated", 0 },
@@ -90,9 +90,9 @@ static const struct argp argp = {
 	.options = options,
 	.parser = parse,
 	.args_doc = "[-- COMMAND [ARG]...]",
-	.doc = "Judges every event of every zpipe: granted >= published >= examined >= consumed, held "
-	       "<= capacity, live segments. Prints a line for each violation, and exits with 1 if "
-	       "there was any."
+	.doc = "Judges every event of every zpipe: granted >= published >= examined >= consumed, "
+	       "held <= capacity, live segments. Prints a line for each violation, and exits with "
+	       "1 if there was any."
 	       "\vUntil COMMAND ends, or until a signal.",
 	.children = children,
 };
@@ -105,13 +105,15 @@ static int print(void *context, void *data, size_t size)
 	const struct zpcheck_report *report = data;
 
 	(void)context;
-	if (size < sizeof(*report) || report->event >= ZPCHECK_EVENTS || report->rule >= ZPCHECK_RULES)
+	if (size < sizeof(*report) || report->event >= ZPCHECK_EVENTS ||
+	    report->rule >= ZPCHECK_RULES)
 		return 0;
 	violations++;
-	printf("pipe %" PRIu64 ": violated: %s: %" PRIu64 " > %" PRIu64 " at zpipe_%s position=%" PRIu64
-	       " length=%" PRIu64 " ret=%d", (uint64_t)report->pipe, rules[report->rule],
-	       (uint64_t)report->value, (uint64_t)report->limit, events[report->event],
-	       (uint64_t)report->position, (uint64_t)report->length, report->ret);
+	printf("pipe %" PRIu64 ": violated: %s: %" PRIu64 " > %" PRIu64
+	       " at zpipe_%s position=%" PRIu64 " length=%" PRIu64 " ret=%d",
+	       (uint64_t)report->pipe, rules[report->rule], (uint64_t)report->value,
+	       (uint64_t)report->limit, events[report->event], (uint64_t)report->position,
+	       (uint64_t)report->length, report->ret);
 	if (report->pid)
 		printf(" by %.16s/%u", report->comm, report->pid);
 	putchar('\n');
@@ -122,8 +124,9 @@ static int print(void *context, void *data, size_t size)
 static int verdict(uint64_t judged, uint64_t pipes, uint64_t lost)
 {
 	if (!opts.quiet)
-		printf("%" PRIu64 " events of %" PRIu64 " new pipes and %lu ends judged, %lu violations\n",
-		       judged, pipes, ends, violations);
+		printf("%" PRIu64 " events of %" PRIu64
+		       " new pipes and %lu ends judged, %lu violations\n", judged,
+		       pipes, ends, violations);
 	zb_lost(lost);
 	return violations || lost;
 }
@@ -145,8 +148,9 @@ static void must(const struct zb_end *end, enum zpcheck_rule rule, uint64_t valu
 	if (value <= limit)
 		return;
 	violations++;
-	printf("pipe %" PRIu64 ": violated: %s: %" PRIu64 " > %" PRIu64 " in fdinfo of the %s, fd %d of "
-	       "%s/%d\n", end->pipe, rules[rule], value, limit, end->role, end->fd, end->comm, end->pid);
+	printf("pipe %" PRIu64 ": violated: %s: %" PRIu64 " > %" PRIu64
+	       " in fdinfo of the %s, fd %d of %s/%d\n", end->pipe, rules[rule], value, limit,
+	       end->role, end->fd, end->comm, end->pid);
 	fflush(stdout);
 }
 
@@ -231,8 +235,8 @@ static bool judge_line(void **tree, const char *line, uint64_t *pipes)
 	int ret;
 	__u32 event;
 
-	if (!at || sscanf(at, " zpipe_%23[a-z_]: pipe=%llu position=%llu length=%llu ret=%d", name, &id,
-			  &position, &length, &ret) != 5)
+	if (!at || sscanf(at, " zpipe_%23[a-z_]: pipe=%llu position=%llu length=%llu ret=%d", name,
+			  &id, &position, &length, &ret) != 5)
 		return false;
 	for (event = 0; event < ZPCHECK_EVENTS && strcmp(name, events[event]); event++)
 		;

@@ -6,9 +6,9 @@
  * order is in which the events of two processors come: one event is compared with itself, with what
  * came before in the same task, or, for events that fire under the lock of the pipe (segment_open,
  * segment_free, pause, resume, wake), with others of these. What is not known is not judged: the
- * bytes of a pipe that was there before, the segments once bytes were forwarded. A segment counts as
- * opened each time it is taken, also where a rollback takes it once more; so no fewer are opened than
- * come free, but the difference is not what is live.
+ * bytes of a pipe that was there before, the segments once bytes were forwarded. A segment counts
+ * as opened each time it is taken, also where a rollback takes it once more; so no fewer are opened
+ * than come free, but the difference is not what is live.
  */
 #ifndef ZPCHECK_H
 #define ZPCHECK_H

@@ -134,8 +134,8 @@ static void show_json(uint64_t id, uint64_t bytes, const struct zpcopy_pipe *pip
 		printf("%.6f", (double)copied(pipe) / (double)bytes);
 	else
 		printf("null");
-	printf(",\"spliced\":%" PRIu64 ",\"forwarded\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"places\":{",
-	       (uint64_t)pipe->spliced, (uint64_t)pipe->forwarded, lost);
+	printf(",\"spliced\":%" PRIu64 ",\"forwarded\":%" PRIu64 ",\"lost\":%" PRIu64
+	       ",\"places\":{", (uint64_t)pipe->spliced, (uint64_t)pipe->forwarded, lost);
 	for (k = 0; k < ZB_PLACES; k++) {
 		if (!pipe->copies[k])
 			continue;
@@ -174,12 +174,14 @@ static void show(uint64_t id, uint64_t bytes, const struct zpcopy_pipe *pipe, ui
 	line("delivered", bytes, 0, 0);
 	for (k = 0; k < ZB_PLACES; k++) {
 		if (pipe->copies[k] && is_copy(k))
-			line(place_name(name, sizeof(name), k), pipe->bytes[k], pipe->copies[k], bytes);
+			line(place_name(name, sizeof(name), k), pipe->bytes[k], pipe->copies[k],
+			     bytes);
 	}
 	line("copied", copied(pipe), 0, bytes);
 	for (k = 0; k < ZB_PLACES; k++) {
 		if (pipe->copies[k] && !is_copy(k))
-			line(place_name(name, sizeof(name), k), pipe->bytes[k], pipe->copies[k], bytes);
+			line(place_name(name, sizeof(name), k), pipe->bytes[k], pipe->copies[k],
+			     bytes);
 	}
 	if (pipe->spliced)
 		line("spliced", pipe->spliced, 0, bytes);

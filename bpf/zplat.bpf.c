@@ -12,7 +12,7 @@
 const volatile __u64 only;		/* pipe, or 0 for all */
 const volatile _Bool each;		/* a histogram for each pipe, too */
 
-/* Publishes whose time is not known: the queue was full, or the reader was faster than the event. */
+/* Publishes of unknown time: the queue was full, or the reader was faster than the event. */
 __u64 untimed;
 
 struct {

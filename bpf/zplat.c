@@ -76,8 +76,8 @@ static const struct argp argp = {
 	.options = options,
 	.parser = parse,
 	.args_doc = "[-- COMMAND [ARG]...]",
-	.doc = "Shows how long the writers of zpipes were paused, how long each side slept, and how "
-	       "long bytes took from published to consumed."
+	.doc = "Shows how long the writers of zpipes were paused, how long each side slept, and "
+	       "how long bytes took from published to consumed."
 	       "\vUntil COMMAND ends, or until a signal.",
 	.children = children,
 };
@@ -224,8 +224,8 @@ static void print(struct zplat_bpf *skel, struct zplat_key *keys, size_t room)
 			bpf_map_delete_elem(map, &keys[k]);
 	}
 	if (!opts.json && skel->bss->untimed)
-		printf("%" PRIu64 " publishes could not be timed: more than %d were on their way, or the "
-		       "reader was faster\n\n", (uint64_t)skel->bss->untimed, ZPLAT_QUEUE);
+		printf("%" PRIu64 " publishes could not be timed: more than %d were on their way, "
+		       "or the reader was faster\n\n", (uint64_t)skel->bss->untimed, ZPLAT_QUEUE);
 	fflush(stdout);
 }
 

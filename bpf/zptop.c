@@ -160,7 +160,7 @@ static int watch(struct zptop_bpf *skel, struct zptop_rows *all, FILE *record)
 	if (live && !zptop_rows_sample(all, &sample))
 		zptop_screen_draw(&sample, &opts.choice);
 	do {
-		/* Where a turn took longer than an interval the next ones are not to be in a hurry. */
+		/* After a turn longer than an interval the next ones are not in a hurry. */
 		deadline += opts.interval;
 		if (deadline < zb_now())
 			deadline = zb_now() + opts.interval;
@@ -211,8 +211,8 @@ int main(int argc, char **argv)
 			return zb_say("cannot write %s: %s", opts.record, strerror(errno)), 1;
 		zptop_show_csv_head(record);
 	}
-	all = zptop_rows_new(bpf_map__fd(skel->maps.pipes), bpf_map__fd(skel->maps.ends), opts.pipes,
-			     opts.pipe);
+	all = zptop_rows_new(bpf_map__fd(skel->maps.pipes), bpf_map__fd(skel->maps.ends),
+			     opts.pipes, opts.pipe);
 	if (!all)
 		return zb_say("no memory for %llu pipes", (unsigned long long)opts.pipes), 1;
 	if (zb_run(opts.command))

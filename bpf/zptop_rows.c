@@ -82,8 +82,10 @@ static int by_id(const void *a, const void *b)
 static const struct known *find_known(const struct known *known, size_t number, uint64_t id)
 {
 	static const struct known nothing;
-	const struct known *one = number ? bsearch(&id, known, number, sizeof(*known), by_id) : NULL;
+	const struct known *one = NULL;
 
+	if (number)
+		one = bsearch(&id, known, number, sizeof(*known), by_id);
 	return one ? one : &nothing;
 }
 
@@ -272,7 +274,8 @@ static void compare(struct zptop_row *row, const struct zptop_row *old, uint64_t
 	row->bytes = (double)bytes / seconds;
 	row->copied = (double)copied / seconds;
 	row->copies = bytes ? (double)copied / (double)bytes : -1;
-	row->messages = (double)(pipe->flushes + pipe->writes - was->flushes - was->writes) / seconds;
+	row->messages = (double)(pipe->flushes + pipe->writes - was->flushes - was->writes) /
+			seconds;
 	row->segments = (double)(pipe->opened - was->opened) / seconds;
 	row->wakes = (double)(pipe->wakes[0] + pipe->wakes[1] - was->wakes[0] - was->wakes[1]) /
 		     seconds;

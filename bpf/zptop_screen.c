@@ -70,7 +70,8 @@ void zptop_screen_draw(const struct zptop_sample *sample, struct zptop_choice *c
 	(void)columns;
 	localtime_r(&now, &tm);
 	zptop_show_sum(about, sizeof(about), sample);
-	snprintf(text, sizeof(text), "%02d:%02d:%02d  %.140s", tm.tm_hour, tm.tm_min, tm.tm_sec, about);
+	snprintf(text, sizeof(text), "%02d:%02d:%02d  %.140s", tm.tm_hour, tm.tm_min, tm.tm_sec,
+		 about);
 	put(line++, text, A_NORMAL);
 	snprintf(text, sizeof(text), "by %s%s   s next key, r reverse, t %s, arrows, q quit",
 		 zptop_keys[choice->key], choice->reverse ? ", smallest first" : "",

@@ -16,12 +16,13 @@
 void zptop_show_head(char *text, size_t size, bool processes)
 {
 	if (processes)
-		snprintf(text, size, "%-22s %5s %5s %8s %8s %5s %5s %6s", "PROCESS", "WRITE", "READ",
-			 "OUT MB/s", "IN MB/s", "PAUS%", "WAIT%", "HELD");
+		snprintf(text, size, "%-22s %5s %5s %8s %8s %5s %5s %6s", "PROCESS", "WRITE",
+			 "READ", "OUT MB/s", "IN MB/s", "PAUS%", "WAIT%", "HELD");
 	else
-		snprintf(text, size, "%6s %-17s %-17s %8s %-12s %6s %6s %5s %5s %7s %6s %6s %6s %6s",
-			 "PIPE", "WRITER", "READER", "MB/s", "FILL", "HELD", "UNEX", "PAUS%", "WAIT%",
-			 "MSG/s", "SEG/s", "WAKE/s", "COPY/B", "KEPT");
+		snprintf(text, size,
+			 "%6s %-17s %-17s %8s %-12s %6s %6s %5s %5s %7s %6s %6s %6s %6s",
+			 "PIPE", "WRITER", "READER", "MB/s", "FILL", "HELD", "UNEX", "PAUS%",
+			 "WAIT%", "MSG/s", "SEG/s", "WAKE/s", "COPY/B", "KEPT");
 }
 
 static const char *who(char *text, size_t size, const struct zptop_who *who)
@@ -83,13 +84,14 @@ void zptop_show_row(char *text, size_t size, const struct zptop_row *row)
 	else
 		snprintf(copies, sizeof(copies), "%.2f", row->copies < 999 ? row->copies : 999);
 	snprintf(text, size,
-		 "%6" PRIu64 " %-17.17s %-17.17s %8.1f %-12s %6s %6s %5.1f %5.1f %7s %6s %6s %6s %6s",
+		 "%6" PRIu64
+		 " %-17.17s %-17.17s %8.1f %-12s %6s %6s %5.1f %5.1f %7s %6s %6s %6s %6s",
 		 row->id, who(writer, sizeof(writer), &row->writer),
 		 who(reader, sizeof(reader), &row->reader), row->bytes / 1e6,
 		 fill(bar, sizeof(bar), row), zb_size(held, (double)row->held),
 		 zb_size(unexamined, (double)row->unexamined), row->paused, row->waiting,
-		 rate(messages, row->messages), rate(segments, row->segments), rate(wakes, row->wakes),
-		 copies, zb_size(kept, (double)row->preserved));
+		 rate(messages, row->messages), rate(segments, row->segments),
+		 rate(wakes, row->wakes), copies, zb_size(kept, (double)row->preserved));
 }
 
 void zptop_show_process(char *text, size_t size, const struct zptop_process *process)
@@ -112,7 +114,8 @@ void zptop_show_sum(char *text, size_t size, const struct zptop_sample *sample)
 		snprintf(copies, sizeof(copies), ", %.2f copies per byte", sum->copies);
 	if (sample->lost)
 		snprintf(lost, sizeof(lost), ", %" PRIu64 " EVENTS LOST", sample->lost);
-	snprintf(text, size, "%zu pipe%s, %zu process%s, %.1f MB/s%s, %s of %s held, %s preserved%s",
+	snprintf(text, size,
+		 "%zu pipe%s, %zu process%s, %.1f MB/s%s, %s of %s held, %s preserved%s",
 		 sample->nr_rows, sample->nr_rows == 1 ? "" : "s", sample->nr_processes,
 		 sample->nr_processes == 1 ? "" : "es", sum->bytes / 1e6, copies,
 		 zb_size(held, (double)sum->held), zb_size(capacity, (double)sum->capacity),
@@ -195,8 +198,8 @@ void zptop_show_json(FILE *file, const struct zptop_sample *sample)
 {
 	size_t k;
 
-	fprintf(file, "{\"time\":%.3f,\"seconds\":%.6f,\"lost\":%" PRIu64 ",\"pipes\":[", sample->time,
-		sample->seconds, sample->lost);
+	fprintf(file, "{\"time\":%.3f,\"seconds\":%.6f,\"lost\":%" PRIu64 ",\"pipes\":[",
+		sample->time, sample->seconds, sample->lost);
 	for (k = 0; k < sample->nr_rows; k++) {
 		if (k)
 			fputc(',', file);
@@ -210,8 +213,8 @@ void zptop_show_json(FILE *file, const struct zptop_sample *sample)
 		zb_quote(file, process->comm);
 		fprintf(file, ",\"writes_to\":%u,\"reads_from\":%u,\"calls\":%" PRIu64
 			",\"sent_per_s\":%.0f,\"received_per_s\":%.0f,\"held\":%" PRIu64 "}",
-			process->writes_to, process->reads_from, process->total_calls, process->sent,
-			process->received, process->held);
+			process->writes_to, process->reads_from, process->total_calls,
+			process->sent, process->received, process->held);
 	}
 	fprintf(file, "]}\n");
 }
@@ -241,7 +244,8 @@ void zptop_show_csv(FILE *file, const struct zptop_sample *sample)
 			row->unexamined, row->fill, row->paused, row->waiting, row->writer_waiting);
 		if (row->copies >= 0)
 			fprintf(file, "%.6f", row->copies);
-		fprintf(file, ",%" PRIu64 ",%d,%" PRIu64 "\n", row->preserved, row->gone, sample->lost);
+		fprintf(file, ",%" PRIu64 ",%d,%" PRIu64 "\n", row->preserved, row->gone,
+			sample->lost);
 	}
 	fflush(file);
 }

@@ -374,8 +374,9 @@ static const struct {
 	const char *name;
 	void (*run)(uint64_t number, uint64_t size);
 } steps[] = {
-	{ "rw", rw }, { "verbs", verbs }, { "fill", fill }, { "splice", spliced }, { "wait", waits },
-	{ "pause", pauses }, { "preserve", preserve }, { "many", many }, { "stream", stream },
+	{ "rw", rw }, { "verbs", verbs }, { "fill", fill }, { "splice", spliced },
+	{ "wait", waits }, { "pause", pauses }, { "preserve", preserve }, { "many", many },
+	{ "stream", stream },
 	{ "sleep", idle },
 };
 

@@ -49,6 +49,7 @@ gate_programs_clang() {
 gate_analyzer() {
 	need_part lib
 	local file found=0
+	make_tools
 	while IFS= read -r file; do
 		gcc -std=gnu11 -D_GNU_SOURCE -O0 -fanalyzer -Werror "${includes[@]}" -c -o "$scratch/x.o" "$file" ||
 			found=1
@@ -71,6 +72,7 @@ gate_clang_tidy() {
 	local file found=0 checks='-*,clang-analyzer-*,bugprone-*,misc-*,cert-*,concurrency-*,portability-*'
 	checks+=',-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling'
 	checks+=',-bugprone-easily-swappable-parameters,-misc-unused-parameters'
+	make_tools
 	# One by one: version 14 mixes up the va_lists of several files.
 	while IFS= read -r file; do
 		[[ $file == lib/* ]] || checks+=',-cert-err33-c,-concurrency-mt-unsafe'
