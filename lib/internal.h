@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <linux/zpipe.h>
 
@@ -157,6 +158,57 @@ int zp_chain_walk(const struct zp_chain *chain, uint64_t from, uint64_t to, stru
 uint64_t zp_walk_entry(const struct zp_walk *walk, uint64_t consumed);
 int zp_view_fill(struct zp_view *view, struct zp_span *spans, const struct zpipe_span *from,
 		 uint32_t nr, unsigned char *data);
+/**
+ * struct zp_kept - a preserved range
+ * @fd: the reader
+ * @handle: the kernel's
+ * @view: of the range
+ * @watched: debug: not released yet
+ * @memory: debug: a mapping of its own
+ * @size: debug: bytes of it
+ * @spans: of the view
+ */
+struct zp_kept {
+	int fd;
+	uint64_t handle;
+	struct zp_view view;
+#ifdef ZP_DEBUG
+	uint64_t watched;
+	void *memory;
+	size_t size;
+#endif
+	struct zp_span spans[];
+};
+
+#ifdef ZP_DEBUG
+/* watch.c */
+int zp_kept_watch(struct zp_kept *kept, const struct zp_map *map, const struct zpipe_span *pieces,
+		  uint32_t nr);
+void zp_kept_check(const struct zp_kept *kept, const char *call);
+void zp_kept_free(struct zp_kept *kept);
+#else
+static inline int zp_kept_watch(struct zp_kept *kept, const struct zp_map *map,
+				const struct zpipe_span *pieces, uint32_t nr)
+{
+	(void)kept;
+	(void)map;
+	(void)pieces;
+	(void)nr;
+	return 0;
+}
+
+static inline void zp_kept_check(const struct zp_kept *kept, const char *call)
+{
+	(void)kept;
+	(void)call;
+}
+
+static inline void zp_kept_free(struct zp_kept *kept)
+{
+	free(kept);
+}
+#endif
+
 const struct zp_map *zp_reader_map(struct zp_reader *r, const struct zp_chain **chain);
 int zp_walk_init(struct zp_walk *walk, const struct zp_chain *chain);
 void zp_walk_exit(struct zp_walk *walk);

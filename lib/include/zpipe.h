@@ -11,7 +11,8 @@
  *	zpipe/types.h	constants, structs
  *	zpipe/writer.h	zp_alloc, zp_commit, zp_flush, zp_write
  *	zpipe/reader.h	zp_read, zp_advance
- *	zpipe/view.h	spans, slices, search
+ *	zpipe/view.h	spans, slices, search, comparison, one piece of many
+ *	zpipe/take.h	pieces off the front: bytes, lines, up to a delimiter
  *	zpipe/stream.h	rendezvous: the reader supplies the buffers
  *	zpipe/future.h	one value, once
  *
@@ -39,6 +40,7 @@
 
 #include <zpipe/types.h>
 #include <zpipe/view.h>
+#include <zpipe/take.h>
 #include <zpipe/writer.h>
 #include <zpipe/reader.h>
 #include <zpipe/kept.h>

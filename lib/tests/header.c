@@ -12,7 +12,7 @@ int use(struct zp_writer *w, struct zp_reader *r);
 int use(struct zp_writer *w, struct zp_reader *r)
 {
 	struct zp_span room;
-	struct zp_view view;
+	struct zp_view view, part;
 	uint64_t total = 0;
 	uint32_t i;
 	size_t len;
@@ -42,6 +42,12 @@ int use(struct zp_writer *w, struct zp_reader *r)
 		zp_view_span(&view, i, &len);
 		total += len;
 	}
+	zp_view_peek(&view, 1, &part);
+	if (zp_view_take(&view, 1, &part) != 1 || zp_view_skip(&view, 1) != 1)
+		return -1;
+	part = zp_view_of("", 0);
+	if (zp_view_equal(&view, &part))
+		return -1;
 	if (zp_view_data(&view, &len) && total != zp_view_len(&view))
 		return -1;
 	return zp_consume_all(r) ? -1 : (int)zp_consumed(r);
