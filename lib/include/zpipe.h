@@ -13,6 +13,7 @@
  *	zpipe/reader.h	zp_read, zp_advance
  *	zpipe/view.h	spans, slices, search, comparison, one piece of many
  *	zpipe/take.h	pieces off the front: bytes, lines, up to a delimiter
+ *	zpipe/cursor.h	integers, text, pieces: what parsers read
  *	zpipe/stream.h	rendezvous: the reader supplies the buffers
  *	zpipe/future.h	one value, once
  *
@@ -41,6 +42,7 @@
 #include <zpipe/types.h>
 #include <zpipe/view.h>
 #include <zpipe/take.h>
+#include <zpipe/cursor.h>
 #include <zpipe/writer.h>
 #include <zpipe/reader.h>
 #include <zpipe/kept.h>

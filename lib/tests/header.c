@@ -13,7 +13,10 @@ int use(struct zp_writer *w, struct zp_reader *r)
 {
 	struct zp_span room;
 	struct zp_view view, part;
-	uint64_t total = 0;
+	uint64_t total = 0, number;
+	struct zp_cursor c;
+	unsigned char byte;
+	int64_t integer;
 	uint32_t i;
 	size_t len;
 	int ret;
@@ -48,6 +51,15 @@ int use(struct zp_writer *w, struct zp_reader *r)
 	part = zp_view_of("", 0);
 	if (zp_view_equal(&view, &part))
 		return -1;
+	zp_cursor_init_memory(&c, "x", 1);
+	zp_cursor_init(&c, &view);
+	if (zp_cursor_byte(&c, &byte) || zp_cursor_peek(&c) < 0 || zp_cursor_copy(&c, &byte, 1) ||
+	    zp_cursor_skip(&c, 1) || zp_cursor_le(&c, 4, &number) || zp_cursor_be(&c, 3, &number) ||
+	    zp_cursor_varint(&c, &number) || zp_cursor_uint(&c, &number) ||
+	    zp_cursor_int(&c, &integer) || zp_zigzag(number) != integer)
+		return -1;
+	zp_cursor_final(&c);
+	total += zp_cursor_left(&c) + zp_cursor_position(&c);
 	if (zp_view_data(&view, &len) && total != zp_view_len(&view))
 		return -1;
 	return zp_consume_all(r) ? -1 : (int)zp_consumed(r);

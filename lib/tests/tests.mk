@@ -6,7 +6,7 @@
 
 SAN_CC ?= gcc clang
 TEST_DIR := $(OUT)/tests
-TESTS := t_chain t_fdpass t_kept t_map t_random t_reader \
+TESTS := t_chain t_cursor t_fdpass t_kept t_map t_number t_random t_reader \
 	 t_take t_threads t_unflushed t_view t_writer
 TEST_SRC := $(filter-out sys.c,$(SRC)) tests/fake.c tests/fake_alloc.c tests/fake_keep.c
 TEST_DEPS := $(SRC) $(DEPS) $(wildcard tests/fake*.c tests/*.h)
@@ -22,11 +22,11 @@ TSAN_BIN := $(SAN_CC:%=$(TEST_DIR)/t_threads.tsan.%)
 define san_rule
 $(TEST_DIR)/%.$(1): tests/%.c $(TEST_DEPS) | $(OUT)/tests
 	$$(say) CC tests/$$(notdir $$@)
-	$$(Q)$(1) $(TEST_CFLAGS) $(ASAN) -o $$@ $$< $(TEST_SRC) -lpthread
+	$$(Q)$(1) $(TEST_CFLAGS) $(ASAN) -o $$@ $$< $(TEST_SRC) -lpthread -lm
 
 $(TEST_DIR)/%.debug.$(1): tests/%.c $(TEST_DEPS) | $(OUT)/tests
 	$$(say) CC tests/$$(notdir $$@)
-	$$(Q)$(1) $(TEST_CFLAGS) -DZP_DEBUG $(ASAN) -o $$@ $$< $(TEST_SRC) -lpthread
+	$$(Q)$(1) $(TEST_CFLAGS) -DZP_DEBUG $(ASAN) -o $$@ $$< $(TEST_SRC) -lpthread -lm
 
 $(TEST_DIR)/t_threads.tsan.$(1): tests/t_threads.c tests/fake_mmap.c $(TEST_DEPS) | $(OUT)/tests
 	$$(say) CC tests/$$(notdir $$@)
