@@ -249,7 +249,7 @@ int zp_cursor_quoted(struct zp_cursor *c, struct zp_search *search, struct zp_vi
 		ret = find_quote(&at, quote, limit, &pairs);
 	}
 	if (search && (!ret || ret == ZP_MORE))
-		search->searched = zp_cursor_position(&at);
+		search->searched = ret ? zp_cursor_position(&at) : 0;
 	if (ret)
 		return ret;
 	zp_view_slice(&c->view, from, zp_cursor_position(&at) - 1, out);

@@ -53,6 +53,23 @@ int zp_sys_reset(int fd, struct zpipe_reset_args *args);
 uint64_t zp_writer_capacity(const struct zp_writer *w);
 void zp_writer_skip(struct zp_writer *w, uint64_t position);
 
+/**
+ * struct zp_reserved - what zp_alloc_iov() has taken
+ * @start: committed position then
+ * @last: start of the last piece
+ * @end: end of it; 0 for no reservation
+ * @bias: address of a position in it is @bias + position
+ */
+struct zp_reserved {
+	uint64_t start;
+	uint64_t last;
+	uint64_t end;
+	uintptr_t bias;
+};
+
+/* writer.c: for reserve.c */
+struct zp_reserved *zp_writer_reserved(struct zp_writer *w);
+
 /* opts.c: structs that begin with their size */
 int zp_opts_get(void *known, size_t known_size, const void *from);
 int zp_opts_put(void *to, const void *known, size_t known_size);

@@ -88,8 +88,9 @@ int zp_view_take_until(struct zp_view *view, const void *needle, size_t n, unsig
 	cut(view, at - view->start + (flags & ZP_INCLUDE ? n : 0), out);
 	if (!(flags & ZP_INCLUDE))
 		cut(view, n, NULL);
+	/* nothing is known of what is looked for next, nor of where */
 	if (search)
-		search->searched = view->start;
+		search->searched = 0;
 	return 0;
 }
 

@@ -10,6 +10,7 @@
  *
  *	zpipe/types.h	constants, structs
  *	zpipe/writer.h	zp_alloc, zp_commit, zp_flush, zp_write
+ *	zpipe/put.h	integers, text, records, memory in pieces
  *	zpipe/reader.h	zp_read, zp_advance
  *	zpipe/view.h	spans, slices, search, comparison, one piece of many
  *	zpipe/take.h	pieces off the front: bytes, lines, up to a delimiter
@@ -44,6 +45,7 @@
 #include <zpipe/take.h>
 #include <zpipe/cursor.h>
 #include <zpipe/writer.h>
+#include <zpipe/put.h>
 #include <zpipe/reader.h>
 #include <zpipe/kept.h>
 #include <zpipe/stream.h>

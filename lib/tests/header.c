@@ -11,6 +11,7 @@ int use(struct zp_writer *w, struct zp_reader *r);
 
 int use(struct zp_writer *w, struct zp_reader *r)
 {
+	struct zp_frame frame;
 	struct zp_span room;
 	struct zp_view view, part;
 	uint64_t total = 0, number;
@@ -25,6 +26,9 @@ int use(struct zp_writer *w, struct zp_reader *r)
 	if (ret < 0 || zp_try_alloc(w, 64, &room) < 0 || zp_alloc_flags(w, 1, 0, 0, &room) < 0)
 		return ret;
 	if (zp_commit(w, 64) || zp_write(w, "x", 1) < 0)
+		return -1;
+	if (zp_put_byte(w, 1) || zp_put_le(w, 4, 1) || zp_put_be(w, 4, 1) ||
+	    zp_frame_begin(w, 4, ZP_BIG_ENDIAN, &frame) || zp_frame_drop(w, &frame))
 		return -1;
 	zp_publish(w);
 	ret = zp_flush(w);

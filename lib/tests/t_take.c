@@ -135,7 +135,7 @@ static void until_resumes(void)
 	view = c.view;
 	ASSERT_EQ(zp_view_take_until(&view, "\r\r\n", 3, 0, &search, &out), 0);
 	EXPECT_EQ(zp_view_len(&out), 14);
-	EXPECT_EQ(search.searched, view.start);
+	EXPECT_EQ(search.searched, 0);
 	/* a state from somewhere else is no harm */
 	search.searched = UINT64_MAX;
 	view = c.view;

@@ -6,10 +6,11 @@
 
 SAN_CC ?= gcc clang
 TEST_DIR := $(OUT)/tests
-TESTS := t_chain t_cursor t_fdpass t_kept t_map t_number t_random t_reader \
-	 t_take t_threads t_unflushed t_view t_writer
+TESTS := t_chain t_cursor t_fdpass t_kept t_map t_number t_parsers t_put t_random t_reader \
+	 t_reserve t_take t_threads t_unflushed t_view t_writer
 TEST_SRC := $(filter-out sys.c,$(SRC)) tests/fake.c tests/fake_alloc.c tests/fake_keep.c
-TEST_DEPS := $(SRC) $(DEPS) $(wildcard tests/fake*.c tests/*.h)
+PARSERS := $(wildcard ../examples/parsers/*.c)
+TEST_DEPS := $(SRC) $(DEPS) $(wildcard tests/fake*.c tests/*.h) $(PARSERS)
 TEST_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -g -O1 $(ZP_CPPFLAGS) -I. -Itests
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
@@ -22,7 +23,7 @@ TSAN_BIN := $(SAN_CC:%=$(TEST_DIR)/t_threads.tsan.%)
 define san_rule
 $(TEST_DIR)/%.$(1): tests/%.c $(TEST_DEPS) | $(OUT)/tests
 	$$(say) CC tests/$$(notdir $$@)
-	$$(Q)$(1) $(TEST_CFLAGS) $(ASAN) -o $$@ $$< $(TEST_SRC) -lpthread -lm
+	$$(Q)$(1) $(TEST_CFLAGS) $(ASAN) -o $$@ $$< $$(EXTRA) $(TEST_SRC) -lpthread -lm
 
 $(TEST_DIR)/%.debug.$(1): tests/%.c $(TEST_DEPS) | $(OUT)/tests
 	$$(say) CC tests/$$(notdir $$@)
@@ -34,6 +35,20 @@ $(TEST_DIR)/t_threads.tsan.$(1): tests/t_threads.c tests/fake_mmap.c $(TEST_DEPS
 		tests/fake_mmap.c $(TEST_SRC) -Wl,--wrap=mmap,--wrap=munmap -lpthread
 endef
 $(foreach cc,$(SAN_CC),$(eval $(call san_rule,$(cc))))
+
+$(TEST_DIR)/t_parsers.%: EXTRA = $(PARSERS)
+
+# the parsers of the examples, on bytes that the fuzzer makes up
+FUZZ_SECONDS ?= 20
+$(TEST_DIR)/parse_fuzz: tests/parse_fuzz.c $(TEST_DEPS) | $(OUT)/tests
+	$(say) CC tests/$(notdir $@)
+	$(Q)clang $(TEST_CFLAGS) -fsanitize=fuzzer $(ASAN) -o $@ $< $(PARSERS) $(TEST_SRC) -lpthread -lm
+
+.PHONY: fuzz
+fuzz: $(TEST_DIR)/parse_fuzz
+	$(Q)mkdir -p $(TEST_DIR)/corpus
+	$(Q)$(TEST_DIR)/parse_fuzz -max_total_time=$(FUZZ_SECONDS) -max_len=600 -verbosity=0 \
+		-print_final_stats=1 -artifact_prefix=$(TEST_DIR)/ $(TEST_DIR)/corpus
 
 # every program runs, whatever the one before it said
 check-host: all $(SAN_BIN) $(TSAN_BIN)

@@ -39,12 +39,13 @@ extern "C" {
 
 /**
  * struct zp_search - how far a search for a delimiter has come
- * @searched: stream position before which the delimiter does not begin
+ * @searched: stream position before which the delimiter does not begin; 0 when
+ *	nothing is known
  * @max: most bytes in front of it; 0 for any number
  *
  * The caller's; begin with zeroes. One search looks for one delimiter until it
- * is found, and may then look for another; for another stream, or after going
- * back, set @searched to 0. With it, a delimiter that takes many reads to
+ * is found, which sets @searched to 0, and may then look for another; for another
+ * stream, or before it is found, set that to 0 first. With it, a delimiter that takes many reads to
  * arrive costs one look at each byte.
  */
 struct zp_search {
