@@ -134,6 +134,9 @@ int zp_view_slice(const struct zp_view *view, uint64_t start, uint64_t end, stru
 	return 0;
 }
 
+/* By all threads. */
+static uint64_t view_copied;
+
 size_t zp_view_copy(const struct zp_view *view, uint64_t position, void *buf, size_t n)
 {
 	unsigned char *to = buf;
@@ -150,6 +153,8 @@ size_t zp_view_copy(const struct zp_view *view, uint64_t position, void *buf, si
 		copied += chunk;
 		cursor_move(&c, chunk);
 	}
+	__atomic_fetch_add(&view_copied, copied, __ATOMIC_RELAXED);
+	ZP_PROBE2(view_copy, position, copied);
 	return copied;
 }
 
@@ -176,6 +181,11 @@ static bool find_at_border(struct cursor *c, const unsigned char *bytes, size_t 
 		cursor_move(c, 1);
 	}
 	return false;
+}
+
+uint64_t zp_view_copied(void)
+{
+	return __atomic_load_n(&view_copied, __ATOMIC_RELAXED);
 }
 
 int zp_view_find(const struct zp_view *view, uint64_t from, const void *needle, size_t n,
