@@ -74,7 +74,10 @@ struct zp_reserved {
 	uintptr_t bias;
 };
 
-/* writer.c: for reserve.c */
+struct zp_map;
+
+/* writer.c: for copy.c and reserve.c */
+const struct zp_map *zp_writer_map(const struct zp_writer *w);
 struct zp_reserved *zp_writer_reserved(struct zp_writer *w);
 
 /* opts.c: structs that begin with their size */

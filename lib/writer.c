@@ -406,6 +406,11 @@ uint64_t zp_writer_capacity(const struct zp_writer *w)
 	return ((const struct writer *)(const void *)w)->map.info.out_capacity;
 }
 
+const struct zp_map *zp_writer_map(const struct zp_writer *w)
+{
+	return &((const struct writer *)(const void *)w)->map;
+}
+
 struct zp_reserved *zp_writer_reserved(struct zp_writer *w)
 {
 	return &writer_of(w)->reserved;

@@ -15,6 +15,7 @@
  *	zpipe/view.h	spans, slices, search, comparison, one piece of many
  *	zpipe/take.h	pieces off the front: bytes, lines, up to a delimiter
  *	zpipe/cursor.h	integers, text, pieces: what parsers read
+ *	zpipe/copy.h	from and to files, sockets, other pipes
  *	zpipe/stream.h	rendezvous: the reader supplies the buffers
  *	zpipe/future.h	one value, once
  *
@@ -48,6 +49,7 @@
 #include <zpipe/put.h>
 #include <zpipe/reader.h>
 #include <zpipe/kept.h>
+#include <zpipe/copy.h>
 #include <zpipe/stream.h>
 #include <zpipe/future.h>
 
