@@ -60,8 +60,9 @@ static double clock_cost(void)
 	double step[ROUNDS];
 
 	for (int i = 0; i < 2 * ROUNDS; i++) {
-		step[i % ROUNDS] = -now();
-		step[i % ROUNDS] += now();
+		double begin = now();
+
+		step[i % ROUNDS] = now() - begin;
 	}
 	return median(step);
 }
