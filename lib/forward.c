@@ -54,6 +54,7 @@ int zp_forward(struct zp_writer *w, struct zp_reader *r, size_t n, unsigned int 
 	if (ret < 0)
 		return ret;
 	zp_writer_skip(w, w->position + moved);
+	zp_reader_forwarded(r, moved);
 	advanced = zp_consume(r, (size_t)moved);
 	if (done)
 		*done = (size_t)moved;

@@ -48,9 +48,16 @@ int zp_sys_post(int fd, struct zpipe_post_args *args);
 int zp_sys_unpost(int fd, struct zpipe_unpost_args *args);
 int zp_sys_reset(int fd, struct zpipe_reset_args *args);
 
-/* writer.c: for forward.c */
+/* writer.c, reader.c: for forward.c */
 uint64_t zp_writer_capacity(const struct zp_writer *w);
 void zp_writer_skip(struct zp_writer *w, uint64_t position);
+void zp_reader_forwarded(struct zp_reader *r, uint64_t n);
+
+/* view.c: what zp_view_copy() has copied in this process */
+uint64_t zp_view_copied(void);
+
+/* pipe.c: the part of @stats that the kernel has counted, and its way out */
+int zp_stats_finish(int fd, uint32_t role, struct zp_stats *stats, struct zp_stats *to);
 
 /* opts.c: structs that begin with their size */
 int zp_opts_get(void *known, size_t known_size, const void *from);

@@ -180,8 +180,37 @@ int zp_stat(int fd, struct zp_stat *stat)
 		.forwards = args.out_forwards,
 		.forwarded = args.out_forwarded,
 		.adopted_pages = args.out_adopted_pages,
+		.zeroed = args.out_zeroed,
+		.longest_pause_ns = args.out_longest_pause_ns,
+		.longest_writer_wait_ns = args.out_longest_writer_wait_ns,
+		.longest_reader_wait_ns = args.out_longest_reader_wait_ns,
 	};
 	return zp_opts_put(stat, &out, sizeof(out));
+}
+
+/* Complete what a handle has counted with the kernel's part, and hand it out. */
+int zp_stats_finish(int fd, uint32_t role, struct zp_stats *stats, struct zp_stats *to)
+{
+	struct zpipe_stat_args args = { 0 };
+	int ret;
+
+	ret = not_ours(zp_sys_stat(fd, &args));
+	if (ret)
+		return ret;
+	stats->copied_view = zp_view_copied();
+	stats->pauses = args.out_pauses;
+	stats->paused_ns = args.out_paused_ns;
+	stats->longest_pause_ns = args.out_longest_pause_ns;
+	if (role == ZPIPE_ROLE_WRITER) {
+		stats->waits = args.out_writer_waits;
+		stats->wait_ns = args.out_writer_wait_ns;
+		stats->longest_wait_ns = args.out_longest_writer_wait_ns;
+	} else {
+		stats->waits = args.out_reader_waits;
+		stats->wait_ns = args.out_reader_wait_ns;
+		stats->longest_wait_ns = args.out_longest_reader_wait_ns;
+	}
+	return zp_opts_put(to, stats, sizeof(*stats));
 }
 
 int zp_pool_stat(int fd, struct zp_pool_stat *stat)

@@ -31,6 +31,8 @@
  * @words: guarded: what the cursor words point at
  * @pieces: guarded: room for the spans of a view, as the kernel tells them
  * @walk: of the view
+ * @begin: consumed position when the handle was opened
+ * @stats: what is counted here and does not follow from positions
  */
 struct reader {
 	struct zp_reader hot;
@@ -45,6 +47,8 @@ struct reader {
 	uint64_t words[2];
 	struct zpipe_span *pieces;
 	struct zp_walk walk;
+	uint64_t begin;
+	struct zp_stats stats;
 };
 
 static struct reader *reader_of(struct zp_reader *r)
@@ -112,6 +116,7 @@ int zp_reader_open(struct zp_reader **r, int fd, const struct zp_open_opts *opts
 			goto err_exit_walk;
 	}
 	hot->consumed = info->out_consumed;
+	rd->begin = info->out_consumed;
 	/*
 	 * Not what was examined: that was another reader, which may have died
 	 * before it consumed. The first read shows all there is (rule R7). The
@@ -125,6 +130,7 @@ int zp_reader_open(struct zp_reader **r, int fd, const struct zp_open_opts *opts
 	rd->walk.index = info->out_index;
 	rd->spin = zp_map_spin(&rd->map, o.spin);
 	*r = hot;
+	ZP_PROBE3(reader_open, hot, fd, info->out_id);
 	return 0;
 
 err_exit_walk:
@@ -236,6 +242,16 @@ static bool look(const struct reader *rd, uint64_t min, uint64_t *end)
 	return *end > r->examined && *end - r->consumed >= min && *end <= zp_load(r->granted);
 }
 
+/* It has looked again so often, or not at all. */
+static void count_spin(struct reader *rd, unsigned int polls, bool found)
+{
+	if (!polls)
+		return;
+	rd->stats.spins++;
+	rd->stats.spins_won += found;
+	ZP_PROBE3(spin, &rd->hot, polls, found);
+}
+
 int zp_inline_read(struct zp_reader *r, uint64_t min, unsigned int flags, uint64_t deadline)
 {
 	struct reader *rd = reader_of(r);
@@ -261,6 +277,7 @@ int zp_inline_read(struct zp_reader *r, uint64_t min, unsigned int flags, uint64
 
 	for (i = 0; ; i++) {
 		if (look(rd, min, &end)) {
+			count_spin(rd, i, true);
 			ret = show(rd, end, 0, 0);
 			if (ret != -EPROTO)
 				return ret;
@@ -268,8 +285,10 @@ int zp_inline_read(struct zp_reader *r, uint64_t min, unsigned int flags, uint64
 			break;
 		}
 		if (flags & ZP_NOWAIT || i >= rd->spin ||
-		    __atomic_load_n(r->events, __ATOMIC_RELAXED))
+		    __atomic_load_n(r->events, __ATOMIC_RELAXED)) {
+			count_spin(rd, i, false);
 			break;
+		}
 		zp_relax();
 	}
 
@@ -285,6 +304,7 @@ int zp_inline_read(struct zp_reader *r, uint64_t min, unsigned int flags, uint64
 	/* what a reader before this one examined is new to us */
 	if (r->examined < rd->inherited)
 		args.flags |= ZPIPE_READ_F_REREAD;
+	rd->stats.reads++;
 	ret = zp_sys_read(rd->map.fd, &args);
 	if (ret < 0)
 		return ret;
@@ -312,7 +332,10 @@ int zp_inline_advance(struct zp_reader *r, uint64_t consumed, uint64_t examined)
 static int read_again(struct reader *rd)
 {
 	struct zpipe_read_args args = { .flags = ZPIPE_READ_F_NOWAIT | ZPIPE_READ_F_REREAD };
-	int ret = zp_sys_read(rd->map.fd, &args);
+	int ret;
+
+	rd->stats.reads++;
+	ret = zp_sys_read(rd->map.fd, &args);
 
 	return ret < 0 ? ret : 0;
 }
@@ -338,8 +361,27 @@ int zp_inline_wake_writer(struct zp_reader *r)
 		if (ret)
 			return ret == -EAGAIN ? 0 : ret;
 	}
+	rd->stats.advances++;
+	rd->stats.wakes += !rd->map.guarded;
 	ret = zp_sys_advance(rd->map.fd, &args);
 	return ret < 0 ? ret : 0;
+}
+
+/* For forward.c: what comes next is consumed because it went there. */
+void zp_reader_forwarded(struct zp_reader *r, uint64_t n)
+{
+	reader_of(r)->stats.forwarded += n;
+}
+
+int zp_reader_stats(struct zp_reader *r, struct zp_stats *stats)
+{
+	struct reader *rd = reader_of(r);
+	struct zp_stats out = rd->stats;
+
+	out.position = r->consumed;
+	out.bytes = r->consumed - rd->begin;
+	out.mapped = out.bytes - out.forwarded;
+	return zp_stats_finish(rd->map.fd, ZPIPE_ROLE_READER, &out, stats);
 }
 
 int zp_reader_complete(struct zp_reader *r, int error)

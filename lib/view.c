@@ -130,6 +130,9 @@ int zp_view_slice(const struct zp_view *view, uint64_t start, uint64_t end, stru
 	return 0;
 }
 
+/* By all threads. */
+static uint64_t view_copied;
+
 size_t zp_view_copy(const struct zp_view *view, uint64_t position, void *buf, size_t n)
 {
 	unsigned char *to = buf;
@@ -146,7 +149,14 @@ size_t zp_view_copy(const struct zp_view *view, uint64_t position, void *buf, si
 		copied += chunk;
 		cursor_move(&c, chunk);
 	}
+	__atomic_fetch_add(&view_copied, copied, __ATOMIC_RELAXED);
+	ZP_PROBE2(view_copy, position, copied);
 	return copied;
+}
+
+uint64_t zp_view_copied(void)
+{
+	return __atomic_load_n(&view_copied, __ATOMIC_RELAXED);
 }
 
 int zp_view_find(const struct zp_view *view, uint64_t from, const void *needle, size_t n,

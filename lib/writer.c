@@ -38,6 +38,8 @@
  * @paused: a flush was left before the reader caught up: no fast path
  * @done: this end has completed
  * @walk: for pending views
+ * @begin: committed position when the handle was opened
+ * @stats: what is counted here and not in @hot
  */
 struct writer {
 	struct zp_writer hot;
@@ -60,6 +62,8 @@ struct writer {
 	bool paused;
 	bool done;
 	struct zp_walk walk;
+	uint64_t begin;
+	struct zp_stats stats;
 };
 
 static struct writer *writer_of(struct zp_writer *w)
@@ -142,6 +146,7 @@ int zp_writer_open(struct zp_writer **w, int fd, const struct zp_open_opts *opts
 		wr->hot.reader_wake_at = &wr->always;
 	}
 	wr->hot.position = info->out_published;
+	wr->begin = info->out_published;
 	wr->grant_start = info->out_published;
 	wr->open_start = UINT64_MAX;
 	wr->want = info->out_segment_size;
@@ -149,6 +154,7 @@ int zp_writer_open(struct zp_writer **w, int fd, const struct zp_open_opts *opts
 	drop_grant(wr);
 	set_pause_limit(wr, examined_hint(wr));
 	*w = &wr->hot;
+	ZP_PROBE3(writer_open, *w, fd, info->out_id);
 	return 0;
 
 err_unmap:
@@ -204,19 +210,25 @@ static void adapt_want(struct writer *wr)
  * While the pipe looks full the reader may be about to free a segment: look
  * at its cursor for a while before sleeping. A guess only; ALLOC knows.
  */
-static void spin_for_memory(const struct writer *wr, uint64_t min)
+static void spin_for_memory(struct writer *wr, uint64_t min)
 {
 	uint64_t granted = zp_load(wr->granted);
 	uint64_t room = ZP_MAX(min, wr->map.info.out_segment_size);
+	bool found = false;
 	unsigned int i;
 
 	for (i = 0; i < wr->spin; i++) {
-		if (granted - zp_load_acquire(wr->consumed) + room <= wr->map.info.out_capacity)
-			return;
-		if (zp_load(wr->hot.reader_wake_at) == 0)
-			return;
+		found = granted - zp_load_acquire(wr->consumed) + room <=
+			wr->map.info.out_capacity;
+		if (found || zp_load(wr->hot.reader_wake_at) == 0)
+			break;
 		zp_relax();
 	}
+	if (!i)
+		return;
+	wr->stats.spins++;
+	wr->stats.spins_won += found;
+	ZP_PROBE3(spin, &wr->hot, i, found);
 }
 
 /* Take a grant of at least @min bytes at the committed position. */
@@ -244,6 +256,7 @@ int zp_inline_alloc(struct zp_writer *w, size_t min, unsigned int flags, uint64_
 		spin_for_memory(wr, min);
 
 	args.want = ZP_MAX(wr->want, min);
+	wr->stats.allocs++;
 	ret = zp_sys_alloc(wr->map.fd, &args);
 	if (ret < 0)
 		return ret;
@@ -287,14 +300,23 @@ int zp_inline_flush(struct zp_writer *w, unsigned int flags, uint64_t deadline)
 		.deadline = deadline,
 		.flags = flags,
 	};
+	bool wakes = !wr->map.guarded && w->position >= zp_load(w->reader_wake_at);
+	bool waits = flags & ~(unsigned int)ZP_NOWAIT;
 	int ret;
 
-	if (!(flags & ~(unsigned int)ZP_NOWAIT)) {
+	if (!waits) {
 		set_pause_limit(wr, examined_hint(wr));
-		if (w->position < zp_load(w->reader_wake_at) && w->position < w->pause_limit)
+		waits = w->position >= w->pause_limit;
+		if (w->position < zp_load(w->reader_wake_at) && !waits)
 			return 0;
 	}
+	wr->stats.flushes++;
+	wr->stats.wakes += wakes;
+	if (waits)
+		ZP_PROBE2(pause_begin, w, w->position);
 	ret = zp_sys_flush(wr->map.fd, &args);
+	if (waits)
+		ZP_PROBE3(pause_end, w, w->position, ret);
 	if (wr->map.guarded)
 		after_seal(wr);
 	wr->paused = ret == -EAGAIN || ret == -ETIMEDOUT || ret == -EINTR;
@@ -327,7 +349,9 @@ int zp_inline_write(struct zp_writer *w, const void *buf, size_t n)
 		flags |= ret;
 		room.len = ZP_MIN(room.len, n);
 		memcpy(room.data, from, room.len);
+		ZP_PROBE3(write, w, w->position, room.len);
 		w->position += room.len;
+		w->copied += room.len;
 		from += room.len;
 		n -= room.len;
 	}
@@ -336,6 +360,7 @@ int zp_inline_write(struct zp_writer *w, const void *buf, size_t n)
 
 int zp_write_flush(struct zp_writer *w, const void *buf, size_t n, size_t *done)
 {
+	struct writer *wr = writer_of(w);
 	const unsigned char *from = buf;
 	size_t copied = 0;
 	int ret = 0;
@@ -355,7 +380,9 @@ int zp_write_flush(struct zp_writer *w, const void *buf, size_t n, size_t *done)
 			break;
 		room.len = ZP_MIN(room.len, n - copied);
 		memcpy(room.data, from + copied, room.len);
+		ZP_PROBE3(write, w, w->position, room.len);
 		w->position += room.len;
+		wr->stats.copied_write_flush += room.len;
 		copied += room.len;
 		/* a reader can work on this while the rest is copied */
 		if (copied < n) {
@@ -379,6 +406,7 @@ void zp_writer_skip(struct zp_writer *w, uint64_t position)
 {
 	struct writer *wr = writer_of(w);
 
+	wr->stats.forwarded += position - w->position;
 	w->position = position;
 	wr->grant_start = position;
 	wr->grant_length = 0;
@@ -392,6 +420,7 @@ int zp_rollback(struct zp_writer *w, uint64_t position)
 
 	if (position > w->position || position < zp_load(w->published))
 		return -EINVAL;
+	wr->stats.rolled_back += w->position - position;
 	w->position = position;
 	/* below the open start the memory is another: ALLOC before writing (R9) */
 	if (position < wr->open_start)
@@ -451,6 +480,8 @@ int zp_patch(struct zp_writer *w, uint64_t position, const void *buf, size_t n)
 		memcpy((void *)(uintptr_t)to, from, len);
 		from += len;
 	}
+	writer_of(w)->stats.patched += n;
+	ZP_PROBE3(patch, w, position, n);
 	return 0;
 }
 
@@ -470,9 +501,23 @@ int zp_writer_complete(struct zp_writer *w, int error, unsigned int flags)
 	if (ret < 0)
 		return ret;
 	/* what was dropped must not be published by a flush that comes too late */
+	wr->stats.rolled_back += w->position - zp_load(w->published);
 	w->position = zp_load(w->published);
 	wr->done = true;
 	drop_grant(wr);
 	set_pause_limit(wr, w->position);
 	return 0;
+}
+
+int zp_writer_stats(struct zp_writer *w, struct zp_stats *stats)
+{
+	struct writer *wr = writer_of(w);
+	struct zp_stats out = wr->stats;
+
+	out.position = w->position;
+	out.bytes = w->position - wr->begin + out.rolled_back;
+	out.copied_write = w->copied;
+	out.mapped = out.bytes - out.copied_write - out.copied_write_flush - out.forwarded;
+	out.publishes = w->publishes;
+	return zp_stats_finish(wr->map.fd, ZPIPE_ROLE_WRITER, &out, stats);
 }

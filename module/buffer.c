@@ -24,6 +24,10 @@
 /* Pages that one splice(2) takes at most. */
 #define SPLICED		8
 
+/* Buffers that are open, and their bytes. */
+static atomic_long_t buffers = ATOMIC_LONG_INIT(0);
+static atomic64_t buffered = ATOMIC64_INIT(0);
+
 static u64 pages_of(const struct zpipe_span *span)
 {
 	return DIV_ROUND_UP_ULL(offset_in_page(span->offset) + span->length, PAGE_SIZE);
@@ -186,7 +190,11 @@ static __poll_t buffer_poll(struct file *file, struct poll_table_struct *table)
 
 static int buffer_release(struct inode *inode, struct file *file)
 {
-	zpipe_preserve_put(file->private_data);
+	struct zpipe_hold *hold = file->private_data;
+
+	atomic_long_dec(&buffers);
+	atomic64_sub(hold->length, &buffered);
+	zpipe_preserve_put(hold);
 	return 0;
 }
 
@@ -228,19 +236,34 @@ struct file *zpipe_buffer_create(struct zpipe_end *end, const struct zpipe_expor
 	struct file *file;
 
 	if (args->flags)
-		return ERR_PTR(-EOPNOTSUPP);
-	hold = zpipe_preserve_find(end, args->handle);
+		hold = ERR_PTR(-EOPNOTSUPP);
+	else
+		hold = zpipe_preserve_find(end, args->handle);
 	if (IS_ERR(hold)) {
 		trace_zpipe_export(end->pipe->id, 0, 0, PTR_ERR(hold));
 		return ERR_CAST(hold);
 	}
 	file = zpipe_pool_rofile(hold->pool, "zpipe-buffer", &buffer_fops);
 	trace_zpipe_export(hold->pipe, hold->position, hold->length, PTR_ERR_OR_ZERO(file));
-	if (IS_ERR(file))
+	if (IS_ERR(file)) {
 		zpipe_preserve_put(hold);
-	else
-		file->private_data = hold;
+		return file;
+	}
+	file->private_data = hold;
+	atomic_long_inc(&buffers);
+	atomic64_add(hold->length, &buffered);
 	return file;
+}
+
+/**
+ * zpipe_buffer_totals - of all buffers that are open
+ * @nr: how many there are
+ * @bytes: how many they have
+ */
+void zpipe_buffer_totals(u64 *nr, u64 *bytes)
+{
+	*nr = atomic_long_read(&buffers);
+	*bytes = atomic64_read(&buffered);
 }
 
 /* Where the bytes are in the mapping; pieces that touch there are one. */

@@ -16,5 +16,6 @@ int zpipe_buffer_info(struct zpipe_hold *hold, struct zpipe_info_args *args);
 int zpipe_buffer_stat(struct zpipe_hold *hold, struct zpipe_stat_args *args);
 int zpipe_buffer_read(struct zpipe_hold *hold, struct zpipe_read_args *args,
 		      struct zpipe_span *spans);
+void zpipe_buffer_totals(u64 *nr, u64 *bytes);
 
 #endif /* ZPIPE_BUFFER_H */

@@ -347,8 +347,10 @@ static ssize_t read_some(struct zpipe_reader *reader, struct iov_iter *to)
 	span.length = min_t(u64, span.length, iov_iter_count(to));
 	ret = copy_bytes(reader->pipe->pool, span.offset, span.length, to, false);
 	zpipe_copy_consume(reader, position, ret, 0);
+	if (!ret)
+		return -EFAULT;
 	trace_zpipe_copy(reader->pipe->id, position, ret, ZPIPE_COPY_READ);
-	return ret ?: -EFAULT;
+	return ret;
 }
 
 /**

@@ -38,6 +38,7 @@ static void end_writer_locked(struct zpipe_pipe *pipe, int error, bool drain)
 	zpipe_post_ended_locked(pipe);
 	WRITE_ONCE(pipe->state->writer_error, error);
 	WRITE_ONCE(pipe->state->writer_ended, 1);
+	zpipe_pipe_pause_locked(pipe, false);
 	if (pipe->reader_ended)
 		zpipe_pipe_discard_locked(pipe);
 	zpipe_wait_wake_all_locked(pipe);
@@ -181,15 +182,7 @@ static int publish_last_locked(struct zpipe_pipe *pipe, u64 position)
 	return ret;
 }
 
-/**
- * zpipe_ends_complete - ZPIPE_IOC_COMPLETE
- * @end: either
- * @args: the call
- *
- * Return: 0, also when the end has completed before; -EINVAL, -EOPNOTSUPP,
- * -EPROTO.
- */
-int zpipe_ends_complete(struct zpipe_end *end, struct zpipe_complete_args *args)
+static int complete_end(struct zpipe_end *end, struct zpipe_complete_args *args)
 {
 	struct zpipe_pipe *pipe = end->pipe;
 	int ret = 0;
@@ -221,6 +214,25 @@ out_unlock:
 	return ret;
 }
 
+/**
+ * zpipe_ends_complete - ZPIPE_IOC_COMPLETE
+ * @end: either
+ * @args: the call
+ *
+ * Return: 0, also when the end has completed before; -EINVAL, -EOPNOTSUPP,
+ * -EPROTO.
+ */
+int zpipe_ends_complete(struct zpipe_end *end, struct zpipe_complete_args *args)
+{
+	int ret = complete_end(end, args);
+
+	/* Success is told by what ends the end, which need not be a call. */
+	if (ret)
+		trace_zpipe_complete(end->pipe->id, READ_ONCE(end->pipe->chain.published),
+				     end->role, ret);
+	return ret;
+}
+
 /* A reader cancels its own READ, the writer that of every reader. */
 static void cancel_read_locked(struct zpipe_end *end)
 {
@@ -246,21 +258,22 @@ static void cancel_read_locked(struct zpipe_end *end)
 int zpipe_ends_cancel(struct zpipe_end *end, struct zpipe_cancel_args *args)
 {
 	struct zpipe_pipe *pipe = end->pipe;
+	int ret = 0;
 
-	if (args->flags)
-		return -EOPNOTSUPP;
-	if (args->what != ZPIPE_CANCEL_READ && args->what != ZPIPE_CANCEL_FLUSH)
-		return -EINVAL;
 	zpipe_wait_lock(pipe);
-	if (args->what == ZPIPE_CANCEL_READ) {
+	if (args->flags) {
+		ret = -EOPNOTSUPP;
+	} else if (args->what == ZPIPE_CANCEL_READ) {
 		cancel_read_locked(end);
-	} else {
+	} else if (args->what == ZPIPE_CANCEL_FLUSH) {
 		pipe->cancel_flush = true;
 		zpipe_wait_wake_writer_locked(pipe);
+	} else {
+		ret = -EINVAL;
 	}
-	trace_zpipe_cancel(pipe->id, pipe->chain.published, args->what, 0);
+	trace_zpipe_cancel(pipe->id, pipe->chain.published, args->what, ret);
 	zpipe_wait_unlock(pipe);
-	return 0;
+	return ret;
 }
 
 /**
@@ -276,13 +289,13 @@ int zpipe_ends_set(struct zpipe_end *end, struct zpipe_set_args *args)
 	u64 pause, resume;
 	int ret;
 
-	if (args->flags || args->__reserved)
-		return -EOPNOTSUPP;
 	zpipe_wait_lock(pipe);
 	pause = args->pause == ZPIPE_KEEP ? pipe->pause : args->pause;
 	resume = args->resume == ZPIPE_KEEP ? pipe->resume : args->resume;
 	ret = zpipe_pipe_thresholds(&pause, &resume, zpipe_chain_capacity(&pipe->chain));
-	if (ret) {
+	if (args->flags || args->__reserved) {
+		ret = -EOPNOTSUPP;
+	} else if (ret) {
 		zpipe_pipe_reject_locked(pipe, ZPIPE_NR_SET, pause, ret);
 	} else {
 		pipe->pause = pause;
@@ -369,10 +382,8 @@ int zpipe_ends_reset(struct zpipe_end *end, struct zpipe_reset_args *args)
 	struct zpipe_pipe *pipe = end->pipe;
 	int ret;
 
-	if (args->flags || args->__reserved)
-		return -EOPNOTSUPP;
 	zpipe_wait_lock(pipe);
-	ret = reset_locked(pipe);
+	ret = args->flags || args->__reserved ? -EOPNOTSUPP : reset_locked(pipe);
 	zpipe_wait_unlock(pipe);
 	if (!ret)
 		zpipe_segment_trim_after_end(pipe->pool);

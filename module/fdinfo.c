@@ -5,16 +5,67 @@
  * "zpipe-name: value" lines, one consistent snapshot of what the kernel knows;
  * it does not look at the shared words, so reading it changes nothing.
  */
+#include <linux/cred.h>
 #include <linux/fs.h>
+#include <linux/seq_file.h>
 #include <linux/string_helpers.h>
 
 #include "fdinfo.h"
+#include "info.h"
+#include "limits.h"
 #include "pool.h"
 #include "wait.h"
 
 static const char *wait_of(u64 position)
 {
 	return str_yes_no(position != ZPIPE_UNARMED);
+}
+
+#define COUNTER(label, member)	{ label, offsetof(struct zpipe_stat_args, out_##member) }
+
+/* What STAT answers besides; append-only, and no label changes. */
+static const struct {
+	const char *label;
+	size_t at;
+} counters[] = {
+	COUNTER("control-bytes", control_bytes),
+	COUNTER("spare-pages", spare_pages),
+	COUNTER("replaced-pages", replaced_pages),
+	COUNTER("copied-write", copied_write),
+	COUNTER("copied-read", copied_read),
+	COUNTER("copied-seal", copied_seal),
+	COUNTER("zeroed", zeroed),
+	COUNTER("spliced-out", spliced_out),
+	COUNTER("spliced-in", spliced_in),
+	COUNTER("forwards", forwards),
+	COUNTER("adopted-pages", adopted_pages),
+	COUNTER("segments-opened", segments_opened),
+	COUNTER("segments-freed", segments_freed),
+	COUNTER("allocs", allocs),
+	COUNTER("flushes", flushes),
+	COUNTER("reads", reads),
+	COUNTER("advances", advances),
+	COUNTER("pauses", pauses),
+	COUNTER("paused-ns", paused_ns),
+	COUNTER("longest-pause-ns", longest_pause_ns),
+	COUNTER("writer-wait-count", writer_waits),
+	COUNTER("writer-wait-ns", writer_wait_ns),
+	COUNTER("longest-writer-wait-ns", longest_writer_wait_ns),
+	COUNTER("reader-wait-count", reader_waits),
+	COUNTER("reader-wait-ns", reader_wait_ns),
+	COUNTER("longest-reader-wait-ns", longest_reader_wait_ns),
+	COUNTER("reader-wakes", reader_wakes),
+	COUNTER("writer-wakes", writer_wakes),
+	COUNTER("rejects", rejects),
+};
+
+static void show_counters(struct seq_file *seq, const struct zpipe_stat_args *stat)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(counters); i++)
+		seq_printf(seq, "zpipe-%s:\t%llu\n", counters[i].label,
+			   *(const u64 *)((const char *)stat + counters[i].at));
 }
 
 /**
@@ -28,8 +79,10 @@ void zpipe_fdinfo_show(struct seq_file *seq, struct file *file)
 	struct zpipe_pipe *pipe = end->pipe;
 	const struct zpipe_reader *reader = end->reader;
 	const struct zpipe_chain *chain = &pipe->chain;
+	struct zpipe_stat_args stat = {};
 
 	zpipe_wait_lock(pipe);
+	zpipe_info_count_locked(end, &stat);
 	seq_printf(seq, "zpipe-id:\t%llu\n", pipe->id);
 	seq_printf(seq, "zpipe-role:\t%s\n",
 		   end->role == ZPIPE_ROLE_WRITER ? "writer" : "reader");
@@ -63,6 +116,11 @@ void zpipe_fdinfo_show(struct seq_file *seq, struct file *file)
 	if (reader) {
 		seq_printf(seq, "zpipe-handles:\t%u\n", reader->handles.nr);
 		seq_printf(seq, "zpipe-preserved:\t%llu\n", reader->handles.bytes);
+		seq_printf(seq, "zpipe-index:\t%u\n", reader->index);
+		seq_printf(seq, "zpipe-detached:\t%d\n", reader->error);
 	}
 	zpipe_wait_unlock(pipe);
+	seq_printf(seq, "zpipe-uid:\t%u\n",
+		   from_kuid_munged(seq_user_ns(seq), zpipe_user_uid(pipe->user)));
+	show_counters(seq, &stat);
 }

@@ -25,10 +25,12 @@
 #include "post.h"
 #include "reader.h"
 #include "splice.h"
+#include "summary.h"
 #include "tee.h"
 #include "uring.h"
 #include "wait.h"
 #include "writer.h"
+#include "zpipe_trace.h"
 
 static int end_release(struct inode *inode, struct file *file)
 {
@@ -113,15 +115,7 @@ static struct file *make_file(struct zpipe_pipe *pipe, struct zpipe_reader *read
 	return file;
 }
 
-/**
- * zpipe_file_tee - ZPIPE_IOC_TEE
- * @end: a reader
- * @args: the call
- *
- * Context: may sleep.
- * Return: the file of another reader, or an ERR_PTR().
- */
-struct file *zpipe_file_tee(struct zpipe_end *end, struct zpipe_tee_args *args)
+static struct file *tee(struct zpipe_end *end, struct zpipe_tee_args *args)
 {
 	int flags = args->flags & ZPIPE_TEE_F_NONBLOCK ? O_NONBLOCK : 0;
 	struct zpipe_pipe *pipe = end->pipe;
@@ -141,6 +135,25 @@ struct file *zpipe_file_tee(struct zpipe_end *end, struct zpipe_tee_args *args)
 		zpipe_ends_close(&unborn);
 		zpipe_tee_free(reader);
 	}
+	return file;
+}
+
+/**
+ * zpipe_file_tee - ZPIPE_IOC_TEE
+ * @end: a reader
+ * @args: the call
+ *
+ * Context: may sleep.
+ * Return: the file of another reader, or an ERR_PTR().
+ */
+struct file *zpipe_file_tee(struct zpipe_end *end, struct zpipe_tee_args *args)
+{
+	struct file *file = tee(end, args);
+
+	if (IS_ERR(file))
+		trace_zpipe_tee(end->pipe->id, 0, 0, PTR_ERR(file));
+	else
+		trace_zpipe_tee(end->pipe->id, args->out_position, args->out_index, 0);
 	return file;
 }
 
@@ -302,6 +315,15 @@ static long device_pool_create(void __user *user, u32 size)
 	return 0;
 }
 
+/*
+ * CREATE is over. Before anybody can use the fds, so that this is the first
+ * event of its pipe.
+ */
+static void trace_create(const struct zpipe_end *end, int ret)
+{
+	trace_zpipe_create(end->pipe->id, 0, zpipe_chain_capacity(&end->pipe->chain), ret);
+}
+
 static long device_ioctl(struct file *file, unsigned int command, unsigned long address)
 {
 	void __user *user = (void __user *)address;
@@ -322,15 +344,22 @@ static long device_ioctl(struct file *file, unsigned int command, unsigned long 
 	ret = copy_struct_from_user(&args, sizeof(args), user, size);
 	if (ret)
 		return ret;
+	/* A number that userspace has left there would be taken for the pipe's. */
+	args.out_id = 0;
 	ret = create(&args, &ends);
-	if (ret)
+	if (ret) {
+		trace_zpipe_create(args.out_id, 0, args.capacity, ret);
 		return ret;
-	if (copy_to_user(user, &args, min_t(size_t, size, sizeof(args)))) {
+	}
+	if (copy_to_user(user, &args, min_t(size_t, size, sizeof(args))))
+		ret = -EFAULT;
+	trace_create(ends.writer->private_data, ret);
+	if (ret) {
 		fput(ends.reader);
 		fput(ends.writer);
 		put_unused_fd(ends.reader_fd);
 		put_unused_fd(ends.writer_fd);
-		return -EFAULT;
+		return ret;
 	}
 	fd_install(ends.writer_fd, ends.writer);
 	fd_install(ends.reader_fd, ends.reader);
@@ -342,6 +371,7 @@ static const struct file_operations device_fops = {
 	.open = nonseekable_open,
 	.unlocked_ioctl = device_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
+	.show_fdinfo = zpipe_summary_show,
 };
 
 /* Everybody may open it: every resource it gives is bounded, see limits.c. */

@@ -336,6 +336,7 @@ static void append_chunks_locked(struct zpipe_pipe *pipe, struct job *job, struc
 			.offset = ((u64)chunk->slot << pipe->pool->shift) + chunk->skew,
 			.length = chunk->length,
 		};
+		u64 piece_at = plan->position;
 
 		plan->first = chunk->slot;
 		plan->offset = piece.offset;
@@ -345,6 +346,9 @@ static void append_chunks_locked(struct zpipe_pipe *pipe, struct job *job, struc
 		plan->position += piece.length;
 		plan->keep = pipe->chain.opened;
 		pipe->stats.adopted += chunk->nr;
+		pipe->stats.segments_opened++;
+		trace_zpipe_segment_open(pipe->id, piece_at, chunk->length, 1);
+		trace_zpipe_copy(pipe->id, piece_at, chunk->length, ZPIPE_COPY_ADOPT);
 	}
 	zpipe_pipe_offer_locked(pipe);
 }
@@ -419,21 +423,10 @@ static int adopt(struct zpipe_pipe *pipe, struct job *job, bool nowait)
 	return ret;
 }
 
-/**
- * zpipe_forward - ZPIPE_IOC_FORWARD
- * @end: the writer
- * @source: a reader; its file is held by the caller
- * @args: the call
- * @nowait: the writer's file is O_NONBLOCK
- *
- * Context: may sleep.
- * Return: 0 or an errno, see struct zpipe_forward_args.
- */
-int zpipe_forward(struct zpipe_end *end, struct zpipe_end *source,
-		  struct zpipe_forward_args *args, bool nowait)
+static int forward(struct zpipe_pipe *pipe, struct zpipe_end *source,
+		   struct zpipe_forward_args *args, bool nowait)
 {
 	struct job job = { .reader = source->reader, .args = args };
-	struct zpipe_pipe *pipe = end->pipe;
 	int ret;
 
 	if (args->flags & ~FORWARD_FLAGS)
@@ -474,6 +467,27 @@ int zpipe_forward(struct zpipe_end *end, struct zpipe_end *source,
 		zpipe_pipe_reject_locked(pipe, ZPIPE_NR_FORWARD, args->position, ret);
 	}
 	zpipe_wait_unlock(pipe);
-	trace_zpipe_forward(pipe->id, args->position, args->length, ret);
+	return ret;
+}
+
+/**
+ * zpipe_forward - ZPIPE_IOC_FORWARD
+ * @end: the writer
+ * @source: a reader, whose file is held by the caller; NULL when there is none
+ * @args: the call
+ * @nowait: the writer's file is O_NONBLOCK
+ *
+ * Context: may sleep.
+ * Return: 0 or an errno, see struct zpipe_forward_args.
+ */
+int zpipe_forward(struct zpipe_end *end, struct zpipe_end *source,
+		  struct zpipe_forward_args *args, bool nowait)
+{
+	int ret = source ? forward(end->pipe, source, args, nowait) : -EBADF;
+	u64 appended = args->length;
+
+	if (!ret && (args->out_flags & ZPIPE_RES_CANCELED))
+		appended = 0;
+	trace_zpipe_forward(end->pipe->id, args->position, appended, ret);
 	return ret;
 }

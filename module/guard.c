@@ -21,6 +21,7 @@
 #include <linux/sched.h>
 
 #include "guard.h"
+#include "pipe.h"
 #include "pool.h"
 #include "segment.h"
 #include "wait.h"
@@ -144,6 +145,8 @@ static void unmap_writer(struct zpipe_pipe *pipe, u64 from, u64 to)
 static int take_over(struct zpipe_pipe *pipe, u32 index, u32 i, u64 position, u32 bytes)
 {
 	struct page *old = pipe->pool->segment[index]->page[i], *new;
+	/* Known as long as the page is ours. */
+	bool pinned = folio_maybe_dma_pinned(page_folio(old));
 
 	new = alloc_page(GFP_KERNEL_ACCOUNT);
 	if (!new)
@@ -156,7 +159,7 @@ static int take_over(struct zpipe_pipe *pipe, u32 index, u32 i, u64 position, u3
 	zpipe_wait_lock(pipe);
 	pipe->stats.copied_seal += bytes;
 	zpipe_wait_unlock(pipe);
-	trace_zpipe_copy(pipe->id, position, bytes, ZPIPE_COPY_SEAL);
+	trace_zpipe_copy(pipe->id, position, bytes, pinned ? ZPIPE_COPY_PIN : ZPIPE_COPY_SEAL);
 	return 0;
 }
 
@@ -185,9 +188,14 @@ static int take_over_part(struct zpipe_pipe *pipe, u64 position, u64 offset, u32
 		position += bytes;
 	}
 	/* Whatever the writer has put behind the last byte is not for the readers. */
-	if (offset_in_page(end))
-		memzero_page(segment->page[end >> PAGE_SHIFT], offset_in_page(end),
-			     PAGE_SIZE - offset_in_page(end));
+	if (offset_in_page(end)) {
+		u32 rest = PAGE_SIZE - offset_in_page(end);
+
+		memzero_page(segment->page[end >> PAGE_SHIFT], offset_in_page(end), rest);
+		zpipe_wait_lock(pipe);
+		zpipe_pipe_zeroed_locked(pipe, position, rest);
+		zpipe_wait_unlock(pipe);
+	}
 	return 0;
 }
 

@@ -81,19 +81,20 @@ int zpipe_info_get(struct zpipe_end *end, struct zpipe_info_args *args)
 }
 
 /**
- * zpipe_info_stat - positions and counters
+ * zpipe_info_count_locked - positions and counters, as they are known
  * @end: either
  * @args: filled
- *
- * Return: 0.
  */
-int zpipe_info_stat(struct zpipe_end *end, struct zpipe_stat_args *args)
+void zpipe_info_count_locked(struct zpipe_end *end, struct zpipe_stat_args *args)
 {
 	struct zpipe_pipe *pipe = end->pipe;
 	const struct zpipe_stats *stats = &pipe->stats;
+	const struct zpipe_waits *readers = end->reader ? &end->reader->waits : &stats->readers;
 	const struct zpipe_reader *reader;
 	const struct zpipe_pool *pool = pipe->pool;
+	u64 now = pipe->paused ? ktime_get_ns() - pipe->paused_at : 0;
 
+	lockdep_assert_held(&pool->lock);
 	args->out_data_pages = atomic_long_read(&pool->pages);
 	args->out_replaced_pages = atomic_long_read(&pool->replaced);
 	args->out_spare_pages = atomic_long_read(&pool->spare_pages);
@@ -105,9 +106,6 @@ int zpipe_info_stat(struct zpipe_end *end, struct zpipe_stat_args *args)
 		(sizeof(*pool->slots.slot) + sizeof(*pool->segment)) +
 		2 * (sizeof(struct zpipe_end) + sizeof(struct file) + sizeof(struct dentry)) +
 		sizeof(struct inode);
-
-	zpipe_wait_lock(pipe);
-	zpipe_pipe_look_locked(pipe, end->reader);
 	args->out_granted = pipe->chain.granted;
 	args->out_published = pipe->chain.published;
 	args->out_examined = end->reader ? end->reader->cursor.examined : pipe->chain.examined;
@@ -115,6 +113,7 @@ int zpipe_info_stat(struct zpipe_end *end, struct zpipe_stat_args *args)
 	args->out_copied_write = stats->copied_write;
 	args->out_copied_read = stats->copied_read;
 	args->out_copied_seal = stats->copied_seal;
+	args->out_zeroed = stats->zeroed;
 	args->out_segments_opened = stats->segments_opened;
 	args->out_segments_freed = stats->segments_freed;
 	args->out_allocs = stats->allocs;
@@ -122,13 +121,14 @@ int zpipe_info_stat(struct zpipe_end *end, struct zpipe_stat_args *args)
 	args->out_reads = stats->reads;
 	args->out_advances = stats->advances;
 	args->out_pauses = stats->pauses;
-	args->out_paused_ns = stats->paused_ns;
-	if (pipe->paused)
-		args->out_paused_ns += ktime_get_ns() - pipe->paused_at;
-	args->out_writer_waits = stats->writer_waits;
-	args->out_writer_wait_ns = stats->writer_wait_ns;
-	args->out_reader_waits = stats->reader_waits;
-	args->out_reader_wait_ns = stats->reader_wait_ns;
+	args->out_paused_ns = stats->paused_ns + now;
+	args->out_longest_pause_ns = max(stats->paused_longest, now);
+	args->out_writer_waits = stats->writer.nr;
+	args->out_writer_wait_ns = stats->writer.ns;
+	args->out_longest_writer_wait_ns = stats->writer.longest;
+	args->out_reader_waits = readers->nr;
+	args->out_reader_wait_ns = readers->ns;
+	args->out_longest_reader_wait_ns = readers->longest;
 	args->out_reader_wakes = stats->reader_wakes;
 	args->out_writer_wakes = stats->writer_wakes;
 	args->out_rejects = stats->rejects;
@@ -145,6 +145,20 @@ int zpipe_info_stat(struct zpipe_end *end, struct zpipe_stat_args *args)
 	args->out_forwards = stats->forwards;
 	args->out_forwarded = stats->forwarded;
 	args->out_adopted_pages = stats->adopted;
-	zpipe_wait_unlock(pipe);
+}
+
+/**
+ * zpipe_info_stat - positions and counters
+ * @end: either
+ * @args: filled
+ *
+ * Return: 0.
+ */
+int zpipe_info_stat(struct zpipe_end *end, struct zpipe_stat_args *args)
+{
+	zpipe_wait_lock(end->pipe);
+	zpipe_pipe_look_locked(end->pipe, end->reader);
+	zpipe_info_count_locked(end, args);
+	zpipe_wait_unlock(end->pipe);
 	return 0;
 }

@@ -16,6 +16,7 @@
 			 (IS_ENABLED(CONFIG_IO_URING) ? ZPIPE_FEAT_URING : 0))
 
 int zpipe_info_get(struct zpipe_end *end, struct zpipe_info_args *args);
+void zpipe_info_count_locked(struct zpipe_end *end, struct zpipe_stat_args *args);
 int zpipe_info_stat(struct zpipe_end *end, struct zpipe_stat_args *args);
 
 #endif /* ZPIPE_INFO_H */

@@ -112,12 +112,20 @@ static int begin(struct zpipe_call *call, struct file *file, unsigned int comman
 {
 	struct zpipe_end *end = file->private_data;
 	const struct zpipe_verb *verb = find_verb(command);
+	int ret;
 
 	if (!verb)
 		return -ENOTTY;
 	if (verb->role && verb->role != end->role)
-		return -EBADF;
-	return begin_verb(call, file, verb, command, user);
+		ret = -EBADF;
+	else
+		ret = begin_verb(call, file, verb, command, user);
+	if (ret) {
+		zpipe_wait_lock(end->pipe);
+		zpipe_pipe_reject_locked(end->pipe, _IOC_NR(command), 0, ret);
+		zpipe_wait_unlock(end->pipe);
+	}
+	return ret;
 }
 
 /**

@@ -46,6 +46,7 @@ MODULE_PARM_DESC(max_preserved,
  * @refs: pools and replacement segments that charge to it
  * @pipes: how many
  * @pages: how many
+ * @refused: calls that failed for a limit
  */
 struct zpipe_user {
 	struct hlist_node node;
@@ -53,10 +54,16 @@ struct zpipe_user {
 	refcount_t refs;
 	atomic_long_t pipes;
 	atomic_long_t pages;
+	atomic_long_t refused;
 };
 
 static DEFINE_HASHTABLE(users, 6);
 static DEFINE_SPINLOCK(users_lock);
+
+/* How often a limit was in somebody's way. */
+static atomic_long_t refused_pipes = ATOMIC_LONG_INIT(0);
+static atomic_long_t refused_pages = ATOMIC_LONG_INIT(0);
+static atomic_long_t limited = ATOMIC_LONG_INIT(0);
 
 static struct zpipe_user *find_user_locked(kuid_t uid)
 {
@@ -133,12 +140,15 @@ void zpipe_user_put(struct zpipe_user *user)
 		kfree(user);
 }
 
-static int charge(atomic_long_t *count, unsigned long by, unsigned long limit, bool exempt)
+static int charge(struct zpipe_user *user, atomic_long_t *count, unsigned long by,
+		  unsigned long limit, bool exempt, atomic_long_t *refused)
 {
 	unsigned long now = atomic_long_add_return(by, count);
 
 	if (limit && now > limit && !exempt) {
 		atomic_long_sub(by, count);
+		atomic_long_inc(&user->refused);
+		atomic_long_inc(refused);
 		return -EDQUOT;
 	}
 	return 0;
@@ -153,7 +163,7 @@ static int charge(atomic_long_t *count, unsigned long by, unsigned long limit, b
  */
 int zpipe_user_add_pipe(struct zpipe_user *user, bool exempt)
 {
-	return charge(&user->pipes, 1, READ_ONCE(user_pipes), exempt);
+	return charge(user, &user->pipes, 1, READ_ONCE(user_pipes), exempt, &refused_pipes);
 }
 
 /**
@@ -175,7 +185,8 @@ void zpipe_user_sub_pipe(struct zpipe_user *user)
  */
 int zpipe_user_add_pages(struct zpipe_user *user, unsigned long pages, bool exempt)
 {
-	return charge(&user->pages, pages, READ_ONCE(user_pages_hard), exempt);
+	return charge(user, &user->pages, pages, READ_ONCE(user_pages_hard), exempt,
+		      &refused_pages);
 }
 
 /**
@@ -199,5 +210,46 @@ bool zpipe_user_is_soft(struct zpipe_user *user, unsigned long pages)
 {
 	unsigned long soft = READ_ONCE(user_pages_soft);
 
-	return soft && (unsigned long)atomic_long_read(&user->pages) + pages > soft;
+	if (!soft || (unsigned long)atomic_long_read(&user->pages) + pages <= soft)
+		return false;
+	atomic_long_inc(&limited);
+	return true;
+}
+
+/**
+ * zpipe_user_sum - what users have, all of them and one
+ * @uid: the one
+ * @totals: filled
+ */
+void zpipe_user_sum(kuid_t uid, struct zpipe_user_totals *totals)
+{
+	struct zpipe_user *user;
+	int bucket;
+
+	*totals = (struct zpipe_user_totals){
+		.refused_pipes = atomic_long_read(&refused_pipes),
+		.refused_pages = atomic_long_read(&refused_pages),
+		.limited = atomic_long_read(&limited),
+	};
+	spin_lock(&users_lock);
+	hash_for_each(users, bucket, user, node) {
+		totals->users++;
+		if (!uid_eq(user->uid, uid))
+			continue;
+		totals->own_pipes = atomic_long_read(&user->pipes);
+		totals->own_pages = atomic_long_read(&user->pages);
+		totals->own_refused = atomic_long_read(&user->refused);
+	}
+	spin_unlock(&users_lock);
+}
+
+/**
+ * zpipe_user_uid - whose account it is
+ * @user: the account
+ *
+ * Return: the user.
+ */
+kuid_t zpipe_user_uid(const struct zpipe_user *user)
+{
+	return user->uid;
 }

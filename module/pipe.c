@@ -301,7 +301,6 @@ struct zpipe_pipe *zpipe_pipe_create(const struct zpipe_create_args *args, struc
 	ret = join_pool(pipe);
 	if (ret)
 		goto err_sub_pages;
-	trace_zpipe_create(pipe->id, 0, zpipe_chain_capacity(&pipe->chain), 0);
 	return pipe;
 
 err_sub_pages:
@@ -316,7 +315,6 @@ err_sub_pipe:
 	zpipe_user_sub_pipe(user);
 err_put_user:
 	zpipe_user_put(user);
-	trace_zpipe_create(0, 0, args->capacity, ret);
 	return ERR_PTR(ret);
 }
 
@@ -441,7 +439,22 @@ void zpipe_pipe_freed_locked(struct zpipe_pipe *pipe, u32 slots)
 		return;
 	pipe->stats.segments_freed += slots;
 	trace_zpipe_segment_free(pipe->id, pipe->chain.consumed,
-				 (u64)slots << pipe->chain.shift, 0);
+				 (u64)slots << pipe->chain.shift, slots);
+}
+
+/**
+ * zpipe_pipe_zeroed_locked - count bytes of memory that were zeroed for the pipe
+ * @pipe: the pipe
+ * @position: where the stream stands
+ * @bytes: how many
+ */
+void zpipe_pipe_zeroed_locked(struct zpipe_pipe *pipe, u64 position, u64 bytes)
+{
+	lockdep_assert_held(&pipe->pool->lock);
+	if (!bytes)
+		return;
+	pipe->stats.zeroed += bytes;
+	trace_zpipe_copy(pipe->id, position, bytes, ZPIPE_COPY_ZERO);
 }
 
 /**
@@ -479,7 +492,7 @@ void zpipe_pipe_discard_locked(struct zpipe_pipe *pipe)
  */
 bool zpipe_pipe_pause_locked(struct zpipe_pipe *pipe, bool may_pause)
 {
-	bool lifted = !pipe->pause || pipe->reader_ended || pipe->guilty;
+	bool lifted = !pipe->pause || pipe->reader_ended || pipe->writer_ended || pipe->guilty;
 	u64 unexamined = 0;
 
 	lockdep_assert_held(&pipe->pool->lock);
@@ -498,6 +511,7 @@ bool zpipe_pipe_pause_locked(struct zpipe_pipe *pipe, bool may_pause)
 
 		pipe->paused = false;
 		pipe->stats.paused_ns += ns;
+		pipe->stats.paused_longest = max(pipe->stats.paused_longest, ns);
 		trace_zpipe_resume(pipe->id, pipe->chain.published, ns, 0);
 	} else if (!pipe->paused && may_pause && !lifted && unexamined >= pipe->pause) {
 		pipe->paused = true;

@@ -25,6 +25,7 @@ void zpipe_pipe_detach_locked(struct zpipe_reader *reader, int error);
 void zpipe_pipe_accuse_reader_locked(struct zpipe_reader *reader);
 void zpipe_pipe_discard_locked(struct zpipe_pipe *pipe);
 void zpipe_pipe_freed_locked(struct zpipe_pipe *pipe, u32 slots);
+void zpipe_pipe_zeroed_locked(struct zpipe_pipe *pipe, u64 position, u64 bytes);
 
 void zpipe_pipe_offer_locked(struct zpipe_pipe *pipe);
 int zpipe_pipe_take_over_locked(struct zpipe_pipe *pipe, const struct zpipe_reader *caller);

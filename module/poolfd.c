@@ -155,4 +155,10 @@ void zpipe_poolfd_show(struct seq_file *seq, struct file *file)
 	seq_printf(seq, "zpipe-data-pages:\t%llu\n", stat.out_pages);
 	seq_printf(seq, "zpipe-pipes:\t%llu\n", stat.out_pipes);
 	seq_printf(seq, "zpipe-waiting:\t%llu\n", stat.out_waiting);
+	seq_puts(seq, "zpipe-role:\tpool\n");
+	seq_printf(seq, "zpipe-committed:\t%llu\n", stat.out_committed);
+	seq_printf(seq, "zpipe-idle-pages:\t%llu\n", stat.out_idle_pages);
+	seq_printf(seq, "zpipe-idle:\t%llu\n", stat.out_idle);
+	seq_printf(seq, "zpipe-shrunk-pages:\t%llu\n", stat.out_shrunk_pages);
+	seq_printf(seq, "zpipe-replaced-pages:\t%llu\n", stat.out_replaced_pages);
 }

@@ -155,6 +155,7 @@ static int populate(struct zpipe_pipe *pipe, u64 offset, u64 length)
 	struct zpipe_pool *pool = pipe->pool;
 	u32 first = first_slot(&pipe->chain, offset);
 	u32 i, nr = nr_slots(&pipe->chain, offset, length);
+	u32 zeroed = 0;
 	int ret = 0;
 
 	zpipe_wait_lock(pipe);
@@ -165,23 +166,16 @@ static int populate(struct zpipe_pipe *pipe, u64 offset, u64 length)
 
 		if (zpipe_segment_page(pool, (u64)slot << pool->shift) && is_shared(pipe, slot))
 			continue;
-		ret = zpipe_segment_populate(pool, slot, 1);
+		ret = zpipe_segment_populate(pool, slot, 1, &zeroed);
 	}
 	zpipe_wait_lock(pipe);
+	zpipe_pipe_zeroed_locked(pipe, pipe->chain.published, (u64)zeroed << PAGE_SHIFT);
 	zpipe_slots_put(&pipe->pool->slots, first, nr);
 	zpipe_wait_unlock(pipe);
 	return ret;
 }
 
-/**
- * zpipe_post_add - ZPIPE_IOC_POST
- * @end: the reader
- * @args: the call
- *
- * Context: may sleep; killable.
- * Return: 0 or an errno, see struct zpipe_post_args.
- */
-int zpipe_post_add(struct zpipe_end *end, const struct zpipe_post_args *args)
+static int add(struct zpipe_end *end, const struct zpipe_post_args *args)
 {
 	struct zpipe_pipe *pipe = end->pipe;
 	u64 window = zpipe_pool_window(pipe->pool);
@@ -219,13 +213,28 @@ int zpipe_post_add(struct zpipe_end *end, const struct zpipe_post_args *args)
 		zpipe_wait_wake_writer_locked(pipe);
 	}
 	zpipe_wait_unlock(pipe);
-	trace_zpipe_post(pipe->id, args->cookie, args->length, ret);
 	if (ret)
 		goto err_free;
 	return 0;
 
 err_free:
 	kfree(post);
+	return ret;
+}
+
+/**
+ * zpipe_post_add - ZPIPE_IOC_POST
+ * @end: the reader
+ * @args: the call
+ *
+ * Context: may sleep; killable.
+ * Return: 0 or an errno, see struct zpipe_post_args.
+ */
+int zpipe_post_add(struct zpipe_end *end, const struct zpipe_post_args *args)
+{
+	int ret = add(end, args);
+
+	trace_zpipe_post(end->pipe->id, args->cookie, args->length, ret);
 	return ret;
 }
 
@@ -296,14 +305,7 @@ static int cancel_locked(struct zpipe_end *end, struct zpipe_unpost_args *args)
 	}
 }
 
-/**
- * zpipe_post_take - ZPIPE_IOC_UNPOST
- * @end: the reader
- * @args: the call
- *
- * Return: 0 or an errno, see struct zpipe_unpost_args.
- */
-int zpipe_post_take(struct zpipe_end *end, struct zpipe_unpost_args *args)
+static int take(struct zpipe_end *end, struct zpipe_unpost_args *args)
 {
 	struct zpipe_pipe *pipe = end->pipe;
 	struct zpipe_post *post;
@@ -329,7 +331,21 @@ int zpipe_post_take(struct zpipe_end *end, struct zpipe_unpost_args *args)
 	args->out_flags = pipe->writer_ended && !pipe->writer_error ? ZPIPE_RES_COMPLETED : 0;
 out_unlock:
 	zpipe_wait_unlock(pipe);
-	trace_zpipe_unpost(pipe->id, ret ? args->cookie : args->out_cookie,
+	return ret;
+}
+
+/**
+ * zpipe_post_take - ZPIPE_IOC_UNPOST
+ * @end: the reader
+ * @args: the call
+ *
+ * Return: 0 or an errno, see struct zpipe_unpost_args.
+ */
+int zpipe_post_take(struct zpipe_end *end, struct zpipe_unpost_args *args)
+{
+	int ret = take(end, args);
+
+	trace_zpipe_unpost(end->pipe->id, ret ? args->cookie : args->out_cookie,
 			   ret ? 0 : args->out_count, ret);
 	return ret;
 }

@@ -35,6 +35,7 @@ struct gathered {
 	u32 claimed;
 	u32 nr_claimed;
 	u32 fresh;
+	u32 zeroed;
 	u32 want_spans;
 	u32 want_entries;
 };
@@ -237,7 +238,7 @@ static int provide(struct zpipe_pool *pool, struct gathered *g, bool exempt)
 	}
 	/* The latest are in front, so the first of them are those without pages. */
 	for (; g->fresh; g->fresh--) {
-		ret = zpipe_segment_provide(pool, index, g->user, exempt);
+		ret = zpipe_segment_provide(pool, index, g->user, exempt, &g->zeroed);
 		if (ret)
 			return ret;
 		index = pool->slots.slot[index].next;
@@ -329,21 +330,11 @@ static bool unclaim_locked(struct zpipe_pool *pool, struct gathered *g)
 	return any;
 }
 
-/**
- * zpipe_preserve_take - ZPIPE_IOC_PRESERVE
- * @end: the reader
- * @args: the call
- * @spans: room for args->nr_spans, to be copied out
- *
- * Context: may sleep.
- * Return: 0 or an errno, see struct zpipe_preserve_args.
- */
-int zpipe_preserve_take(struct zpipe_end *end, struct zpipe_preserve_args *args,
-			struct zpipe_span *spans)
+static int take(struct zpipe_reader *reader, struct zpipe_preserve_args *args,
+		struct zpipe_span *spans)
 {
 	bool exempt = ns_capable_noaudit(&init_user_ns, CAP_SYS_RESOURCE);
 	struct gathered g = { .claimed = ZPIPE_NO_SLOT };
-	struct zpipe_reader *reader = end->reader;
 	struct zpipe_pipe *pipe = reader->pipe;
 	bool left;
 	int ret;
@@ -375,6 +366,7 @@ int zpipe_preserve_take(struct zpipe_end *end, struct zpipe_preserve_args *args,
 		args->out_handle = commit_locked(reader, args, &g);
 		args->out_segments -= g.nr_claimed;
 	}
+	zpipe_pipe_zeroed_locked(pipe, args->position, (u64)g.zeroed << PAGE_SHIFT);
 	left = unclaim_locked(pipe->pool, &g);
 	zpipe_wait_unlock(pipe);
 	if (left)
@@ -383,7 +375,24 @@ int zpipe_preserve_take(struct zpipe_end *end, struct zpipe_preserve_args *args,
 	kvfree(g.entry);
 	if (g.user)
 		zpipe_user_put(g.user);
-	trace_zpipe_preserve(pipe->id, args->position, args->length, ret);
+	return ret;
+}
+
+/**
+ * zpipe_preserve_take - ZPIPE_IOC_PRESERVE
+ * @end: the reader
+ * @args: the call
+ * @spans: room for args->nr_spans, to be copied out
+ *
+ * Context: may sleep.
+ * Return: 0 or an errno, see struct zpipe_preserve_args.
+ */
+int zpipe_preserve_take(struct zpipe_end *end, struct zpipe_preserve_args *args,
+			struct zpipe_span *spans)
+{
+	int ret = take(end->reader, args, spans);
+
+	trace_zpipe_preserve(end->pipe->id, args->position, args->length, ret);
 	return ret;
 }
 
@@ -404,8 +413,10 @@ int zpipe_preserve_release(struct zpipe_end *end, struct zpipe_release_args *arg
 	u64 position = 0, length = 0;
 	int ret;
 
-	if (args->flags || args->__reserved)
-		return -EOPNOTSUPP;
+	if (args->flags || args->__reserved) {
+		ret = -EOPNOTSUPP;
+		goto out_trace;
+	}
 	zpipe_wait_lock(pipe);
 	ret = find_locked(reader, args->handle, &entry);
 	if (ret) {
@@ -422,6 +433,7 @@ int zpipe_preserve_release(struct zpipe_end *end, struct zpipe_release_args *arg
 		tell_writer_locked(pipe);
 		zpipe_wait_unlock(pipe);
 	}
+out_trace:
 	trace_zpipe_release(pipe->id, position, length, ret);
 	return ret;
 }

@@ -172,12 +172,12 @@ int zpipe_reader_wait_locked(struct zpipe_reader *reader, struct zpipe_read_args
 		if (park) {
 			if (!park->probe)
 				arm_read_locked(reader, target, true);
-			return zpipe_wait_park_locked(pipe, park, ZPIPE_ROLE_READER, target,
+			return zpipe_wait_park_locked(pipe, park, reader, target,
 						      args->deadline);
 		}
 		zpipe_wait_join_locked(pipe, &reader->sleeper);
 		arm_read_locked(reader, target, true);
-		ret = zpipe_wait_sleep_locked(pipe, &reader->sleeper, ZPIPE_ROLE_READER,
+		ret = zpipe_wait_sleep_locked(pipe, &reader->sleeper, reader,
 					      target, args->deadline);
 		zpipe_wait_disarm_locked(pipe, &reader->wake);
 		expired = ret == -ETIMEDOUT;
@@ -205,21 +205,9 @@ static int enter_read_locked(const struct zpipe_reader *reader, const struct zpi
 	return 0;
 }
 
-/**
- * zpipe_reader_read - ZPIPE_IOC_READ
- * @end: the reader
- * @args: the call
- * @spans: room for args->nr_spans, to be copied out
- * @nowait: the file is O_NONBLOCK
- * @park: how to wait without sleeping, or NULL
- *
- * Context: may sleep.
- * Return: 0 or an errno, see struct zpipe_read_args.
- */
-int zpipe_reader_read(struct zpipe_end *end, struct zpipe_read_args *args,
-		      struct zpipe_span *spans, bool nowait, struct zpipe_park *park)
+static int read(struct zpipe_reader *reader, struct zpipe_read_args *args,
+		struct zpipe_span *spans, bool nowait, struct zpipe_park *park)
 {
-	struct zpipe_reader *reader = end->reader;
 	struct zpipe_pipe *pipe = reader->pipe;
 	struct zpipe_chain *chain = &pipe->chain;
 	int ret;
@@ -229,7 +217,7 @@ int zpipe_reader_read(struct zpipe_end *end, struct zpipe_read_args *args,
 	nowait = nowait || (args->flags & ZPIPE_READ_F_NOWAIT);
 	zpipe_wait_lock(pipe);
 	if (zpipe_park_waits(park)) {
-		zpipe_wait_unpark_locked(pipe, park, ZPIPE_ROLE_READER);
+		zpipe_wait_unpark_locked(pipe, park, reader);
 		zpipe_wait_disarm_locked(pipe, &reader->wake);
 	} else {
 		ret = enter_read_locked(reader, args);
@@ -265,8 +253,28 @@ int zpipe_reader_read(struct zpipe_end *end, struct zpipe_read_args *args,
 	}
 out_unlock:
 	zpipe_wait_unlock(pipe);
-	trace_zpipe_read(pipe->id, ret ? 0 : args->out_start,
-			 ret ? args->min : args->out_end - args->out_start, ret);
+	return ret;
+}
+
+/**
+ * zpipe_reader_read - ZPIPE_IOC_READ
+ * @end: the reader
+ * @args: the call
+ * @spans: room for args->nr_spans, to be copied out
+ * @nowait: the file is O_NONBLOCK
+ * @park: how to wait without sleeping, or NULL
+ *
+ * Context: may sleep.
+ * Return: 0 or an errno, see struct zpipe_read_args.
+ */
+int zpipe_reader_read(struct zpipe_end *end, struct zpipe_read_args *args,
+		      struct zpipe_span *spans, bool nowait, struct zpipe_park *park)
+{
+	int ret = read(end->reader, args, spans, nowait, park);
+
+	if (!zpipe_park_waits(park))
+		trace_zpipe_read(end->pipe->id, ret ? 0 : args->out_start,
+				 ret ? args->min : args->out_end - args->out_start, ret);
 	return ret;
 }
 
@@ -283,7 +291,7 @@ void zpipe_reader_stop_read(struct zpipe_end *end, const struct zpipe_read_args 
 	struct zpipe_pipe *pipe = reader->pipe;
 
 	zpipe_wait_lock(pipe);
-	zpipe_wait_unpark_locked(pipe, park, ZPIPE_ROLE_READER);
+	zpipe_wait_unpark_locked(pipe, park, reader);
 	zpipe_wait_disarm_locked(pipe, &reader->wake);
 	reader->busy &= ~ZPIPE_BUSY_READ;
 	zpipe_wait_unlock(pipe);
@@ -331,18 +339,9 @@ static int advance_locked(struct zpipe_reader *reader, const struct zpipe_advanc
 	return 0;
 }
 
-/**
- * zpipe_reader_advance - ZPIPE_IOC_ADVANCE
- * @end: the reader
- * @args: the call
- *
- * Return: 0 or an errno, see struct zpipe_advance_args.
- */
-int zpipe_reader_advance(struct zpipe_end *end, struct zpipe_advance_args *args)
+static int advance(struct zpipe_reader *reader, struct zpipe_advance_args *args)
 {
-	struct zpipe_reader *reader = end->reader;
 	struct zpipe_pipe *pipe = reader->pipe;
-	u64 consumed, held;
 	int ret;
 
 	if (args->flags & ~ZPIPE_ADVANCE_F_SHARED)
@@ -364,10 +363,36 @@ int zpipe_reader_advance(struct zpipe_end *end, struct zpipe_advance_args *args)
 			zpipe_pipe_reject_locked(pipe, ZPIPE_NR_ADVANCE, args->consumed, ret);
 	}
 	args->out_flags = pipe->writer_ended && !pipe->writer_error ? ZPIPE_RES_COMPLETED : 0;
+	zpipe_wait_unlock(pipe);
+	return ret;
+}
+
+static void trace_advance(struct zpipe_reader *reader, int ret)
+{
+	struct zpipe_pipe *pipe = reader->pipe;
+	u64 consumed, held;
+
+	if (!trace_zpipe_advance_enabled())
+		return;
+	zpipe_wait_lock(pipe);
 	consumed = reader->cursor.consumed;
 	held = pipe->chain.published - consumed;
 	zpipe_wait_unlock(pipe);
 	trace_zpipe_advance(pipe->id, consumed, held, ret);
+}
+
+/**
+ * zpipe_reader_advance - ZPIPE_IOC_ADVANCE
+ * @end: the reader
+ * @args: the call
+ *
+ * Return: 0 or an errno, see struct zpipe_advance_args.
+ */
+int zpipe_reader_advance(struct zpipe_end *end, struct zpipe_advance_args *args)
+{
+	int ret = advance(end->reader, args);
+
+	trace_advance(end->reader, ret);
 	return ret;
 }
 

@@ -129,14 +129,16 @@ err_uncharge:
 	return ERR_PTR(-ENOMEM);
 }
 
-/* The first look at a segment: its pages come from nowhere. */
-static int first_pages(struct zpipe_pool *pool, u32 index, struct zpipe_user *user, bool exempt)
+/* The first look at a segment: its pages come from nowhere. Counted in *zeroed. */
+static int first_pages(struct zpipe_pool *pool, u32 index, struct zpipe_user *user, bool exempt,
+		       u32 *zeroed)
 {
 	struct zpipe_segment *segment;
 
 	segment = alloc_segment(pool, index, user, exempt);
 	if (IS_ERR(segment))
 		return PTR_ERR(segment);
+	*zeroed += zpipe_segment_pages(pool);
 	if (mutex_lock_killable(&pool->mutex)) {
 		free_segment(pool, index, segment);
 		return -EINTR;
@@ -222,7 +224,7 @@ int zpipe_segment_replace(struct zpipe_pool *pool, u32 index, u32 i, struct page
  * without the mutex may see a fault half done, which costs a page too many and
  * nothing else.
  */
-static int renew_pages(struct zpipe_pool *pool, u32 index)
+static int renew_pages(struct zpipe_pool *pool, u32 index, u32 *zeroed)
 {
 	const struct zpipe_segment *segment = pool->segment[index];
 	u32 i, nr = zpipe_segment_pages(pool);
@@ -235,6 +237,7 @@ static int renew_pages(struct zpipe_pool *pool, u32 index)
 		new = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 		if (!new)
 			return -ENOMEM;
+		++*zeroed;
 		if (zpipe_segment_replace(pool, index, i, new)) {
 			put_page(new);
 			return -EINTR;
@@ -285,7 +288,7 @@ int zpipe_segment_adopt(struct zpipe_pool *pool, u32 index, struct zpipe_segment
 }
 
 /* A segment whose forwarded bytes are over gets memory of its own. */
-static int disown_pages(struct zpipe_pool *pool, u32 index)
+static int disown_pages(struct zpipe_pool *pool, u32 index, u32 *zeroed)
 {
 	struct zpipe_segment *old;
 
@@ -295,7 +298,7 @@ static int disown_pages(struct zpipe_pool *pool, u32 index)
 	pool->slots.slot[index].kind = ZPIPE_SLOT_COLD;
 	mutex_unlock(&pool->mutex);
 	free_segment(pool, index, old);
-	return first_pages(pool, index, NULL, pool->exempt);
+	return first_pages(pool, index, NULL, pool->exempt, zeroed);
 }
 
 /**
@@ -303,6 +306,7 @@ static int disown_pages(struct zpipe_pool *pool, u32 index)
  * @pool: the pool
  * @first: first slot; the caller holds references on the run
  * @nr: length of the run
+ * @zeroed: pages that came fresh are added, also when this fails
  *
  * Allocates without locks, so a fault of the other process does not wait for
  * memory. Segments that got pages keep them when a later one fails.
@@ -310,7 +314,7 @@ static int disown_pages(struct zpipe_pool *pool, u32 index)
  * Context: may sleep; killable.
  * Return: 0, -ENOMEM, -EDQUOT or -EINTR.
  */
-int zpipe_segment_populate(struct zpipe_pool *pool, u32 first, u32 nr)
+int zpipe_segment_populate(struct zpipe_pool *pool, u32 first, u32 nr, u32 *zeroed)
 {
 	u32 i;
 
@@ -324,11 +328,11 @@ int zpipe_segment_populate(struct zpipe_pool *pool, u32 first, u32 nr)
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		if (!segment)
-			ret = first_pages(pool, index, NULL, pool->exempt);
+			ret = first_pages(pool, index, NULL, pool->exempt, zeroed);
 		else if (segment->foreign)
-			ret = disown_pages(pool, index);
+			ret = disown_pages(pool, index, zeroed);
 		else
-			ret = renew_pages(pool, index);
+			ret = renew_pages(pool, index, zeroed);
 		if (ret)
 			return ret;
 		cond_resched();
@@ -356,17 +360,19 @@ static void take_pages(struct zpipe_pool *pool, u32 index)
  * @index: its slot, which is the caller's
  * @user: who is to pay, also for pages that are there already
  * @exempt: the caller may pass limits
+ * @zeroed: pages that came fresh are added, also when this fails
  *
  * Context: may sleep; killable.
  * Return: 0, -ENOMEM, -EDQUOT or -EINTR.
  */
-int zpipe_segment_provide(struct zpipe_pool *pool, u32 index, struct zpipe_user *user, bool exempt)
+int zpipe_segment_provide(struct zpipe_pool *pool, u32 index, struct zpipe_user *user, bool exempt,
+			  u32 *zeroed)
 {
 	if (pool->segment[index] && pool->segment[index]->payer != user)
 		take_pages(pool, index);
 	if (pool->segment[index])
 		return 0;
-	return first_pages(pool, index, user, exempt);
+	return first_pages(pool, index, user, exempt, zeroed);
 }
 
 /* Take the pages of a spare slot that is free, or parked, unless it is neither any more. */

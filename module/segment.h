@@ -14,10 +14,11 @@
 
 #include "types.h"
 
-int zpipe_segment_populate(struct zpipe_pool *pool, u32 first, u32 nr);
+int zpipe_segment_populate(struct zpipe_pool *pool, u32 first, u32 nr, u32 *zeroed);
 struct zpipe_segment *zpipe_segment_alloc(const struct zpipe_pool *pool);
 int zpipe_segment_adopt(struct zpipe_pool *pool, u32 index, struct zpipe_segment *segment);
-int zpipe_segment_provide(struct zpipe_pool *pool, u32 index, struct zpipe_user *user, bool exempt);
+int zpipe_segment_provide(struct zpipe_pool *pool, u32 index, struct zpipe_user *user, bool exempt,
+			  u32 *zeroed);
 void zpipe_segment_sweep(struct zpipe_pool *pool);
 unsigned long zpipe_segment_trim(struct zpipe_pool *pool, u32 keep, bool trylock);
 void zpipe_segment_trim_after_end(struct zpipe_pool *pool);

@@ -30,9 +30,10 @@
 #include <linux/wait.h>
 
 #include "copy.h"
+#include "pipe.h"
 #include "segment.h"
 #include "splice.h"
-#include "types.h"
+#include "wait.h"
 #include "zpipe_trace.h"
 
 /* Buffers taken at a time: what a pipe holds unless it was made larger. */
@@ -98,6 +99,9 @@ static int put_part(struct out *out, struct page *page, u64 position, size_t off
 		if (!buffer.page)
 			return -ENOMEM;
 		memcpy_page(buffer.page, offset, page, offset, length);
+		zpipe_wait_lock(out->reader->pipe);
+		zpipe_pipe_zeroed_locked(out->reader->pipe, position, PAGE_SIZE);
+		zpipe_wait_unlock(out->reader->pipe);
 	}
 	/* Takes over the reference, also when it fails; without readers it raises SIGPIPE. */
 	ret = add_to_pipe(out->to, &buffer);
@@ -190,8 +194,10 @@ ssize_t zpipe_splice_read(struct file *in, loff_t *pos, struct pipe_inode_info *
 	bool nowait = is_nowait(in, flags);
 	int ret;
 
-	if (end->role != ZPIPE_ROLE_READER)
+	if (end->role != ZPIPE_ROLE_READER) {
+		trace_zpipe_splice(end->pipe->id, 0, 0, -EBADF);
 		return -EBADF;
+	}
 	if (!length)
 		return 0;
 	pipe_unlock(to);
@@ -344,8 +350,10 @@ ssize_t zpipe_splice_write(struct pipe_inode_info *from, struct file *out, loff_
 	u64 begin = 0;
 	ssize_t ret = 0;
 
-	if (end->role != ZPIPE_ROLE_WRITER)
+	if (end->role != ZPIPE_ROLE_WRITER) {
+		trace_zpipe_splice(end->pipe->id, 0, 0, -EBADF);
 		return -EBADF;
+	}
 	while (done < length) {
 		ret = wait_for_buffers(from, done || (flags & SPLICE_F_NONBLOCK));
 		if (ret)

@@ -15,7 +15,6 @@
 #include "preserve.h"
 #include "tee.h"
 #include "wait.h"
-#include "zpipe_trace.h"
 
 /* Every look goes through all of them. */
 #define MAX_READERS	256
@@ -147,7 +146,6 @@ struct zpipe_reader *zpipe_tee_create(struct zpipe_reader *from, struct zpipe_te
 	zpipe_wait_lock(pipe);
 	ret = join_locked(from, reader);
 	zpipe_wait_unlock(pipe);
-	trace_zpipe_tee(pipe->id, reader->cursor.consumed, reader->index, ret);
 	if (ret)
 		goto err_free_reader;
 	args->out_index = reader->index;

@@ -211,6 +211,13 @@ enum zpipe_hunger {
 	ZPIPE_HUNGER_ARMED	= 2,	/* after poll, or EAGAIN */
 };
 
+/* L, calls that slept or were parked: how often, and nanoseconds in all and at most. */
+struct zpipe_waits {
+	u64 nr;
+	u64 ns;
+	u64 longest;
+};
+
 /* L, counters; struct zpipe_stat_args says what each means. */
 struct zpipe_stats {
 	u64 copied_write;
@@ -227,12 +234,12 @@ struct zpipe_stats {
 	u64 forwards;
 	u64 forwarded;
 	u64 adopted;
+	u64 zeroed;
 	u64 pauses;
 	u64 paused_ns;
-	u64 writer_waits;
-	u64 writer_wait_ns;
-	u64 reader_waits;
-	u64 reader_wait_ns;
+	u64 paused_longest;
+	struct zpipe_waits writer;
+	struct zpipe_waits readers;
 	u64 reader_wakes;
 	u64 writer_wakes;
 	u64 rejects;
@@ -344,6 +351,7 @@ struct zpipe_handles {
  * @wake: L, for published
  * @sleeper: L, the task asleep in READ or read(2)
  * @handles: L, what it has preserved
+ * @waits: L, its own part of the pipe's
  * @mutex: see above
  */
 struct zpipe_reader {
@@ -368,6 +376,7 @@ struct zpipe_reader {
 	struct zpipe_wake wake;
 	struct task_struct *sleeper;
 	struct zpipe_handles handles;
+	struct zpipe_waits waits;
 	struct mutex mutex;
 };
 

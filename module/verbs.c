@@ -228,15 +228,14 @@ static int do_forward(struct file *file, union zpipe_verb_args *args)
 	struct file *from = fget(args->forward.source_fd);
 	/* It cannot be parked: as an io_uring command it does not wait. */
 	bool nowait = is_nowait(file) || call_of(args)->park;
-	struct zpipe_end *source;
-	int ret = -EBADF;
+	struct zpipe_end *source = from ? zpipe_file_end(from) : NULL;
+	int ret;
 
-	if (!from)
-		return -EBADF;
-	source = zpipe_file_end(from);
-	if (source && source->reader)
-		ret = zpipe_forward(file->private_data, source, &args->forward, nowait);
-	fput(from);
+	if (source && !source->reader)
+		source = NULL;
+	ret = zpipe_forward(file->private_data, source, &args->forward, nowait);
+	if (from)
+		fput(from);
 	return ret;
 }
 

@@ -409,15 +409,26 @@ void zpipe_wait_join_locked(struct zpipe_pipe *pipe, struct task_struct **sleepe
 	set_current_state(TASK_INTERRUPTIBLE);
 }
 
-static void count_wait_locked(struct zpipe_pipe *pipe, u32 role, s64 ns)
+static u32 role_of(const struct zpipe_reader *reader)
+{
+	return reader ? ZPIPE_ROLE_READER : ZPIPE_ROLE_WRITER;
+}
+
+static void add_wait(struct zpipe_waits *waits, u64 ns)
+{
+	waits->nr++;
+	waits->ns += ns;
+	waits->longest = max(waits->longest, ns);
+}
+
+static void count_wait_locked(struct zpipe_pipe *pipe, struct zpipe_reader *reader, u64 ns)
 {
 	lockdep_assert_held(&pipe->pool->lock);
-	if (role == ZPIPE_ROLE_READER) {
-		pipe->stats.reader_waits++;
-		pipe->stats.reader_wait_ns += ns;
+	if (reader) {
+		add_wait(&reader->waits, ns);
+		add_wait(&pipe->stats.readers, ns);
 	} else {
-		pipe->stats.writer_waits++;
-		pipe->stats.writer_wait_ns += ns;
+		add_wait(&pipe->stats.writer, ns);
 	}
 }
 
@@ -425,7 +436,7 @@ static void count_wait_locked(struct zpipe_pipe *pipe, u32 role, s64 ns)
  * zpipe_wait_sleep_locked - sleep until a wake-up, a signal or the deadline
  * @pipe: the pipe; unlocked while asleep
  * @sleeper: what the caller has joined as; left when this returns
- * @role: of the end
+ * @reader: whose call it is, NULL for the writer's
  * @position: for the trace
  * @deadline: CLOCK_MONOTONIC nanoseconds, 0 for none
  *
@@ -435,8 +446,8 @@ static void count_wait_locked(struct zpipe_pipe *pipe, u32 role, s64 ns)
  * Context: sleeps, interruptibly.
  * Return: 0 to look again, -ETIMEDOUT, -ERESTARTSYS.
  */
-int zpipe_wait_sleep_locked(struct zpipe_pipe *pipe, struct task_struct **sleeper, u32 role,
-			    u64 position, u64 deadline)
+int zpipe_wait_sleep_locked(struct zpipe_pipe *pipe, struct task_struct **sleeper,
+			    struct zpipe_reader *reader, u64 position, u64 deadline)
 	__releases(&pipe->pool->lock) __acquires(&pipe->pool->lock)
 {
 	s64 begin = local_clock();
@@ -444,7 +455,7 @@ int zpipe_wait_sleep_locked(struct zpipe_pipe *pipe, struct task_struct **sleepe
 
 	lockdep_assert_held(&pipe->pool->lock);
 	zpipe_wait_unlock(pipe);
-	trace_zpipe_wait_begin(pipe->id, position, 0, role);
+	trace_zpipe_wait_begin(pipe->id, position, 0, role_of(reader));
 	if (signal_pending(current)) {
 		ret = -ERESTARTSYS;
 	} else if (!deadline) {
@@ -457,11 +468,11 @@ int zpipe_wait_sleep_locked(struct zpipe_pipe *pipe, struct task_struct **sleepe
 	}
 	__set_current_state(TASK_RUNNING);
 	begin = max_t(s64, local_clock() - begin, 0);
-	trace_zpipe_wait_end(pipe->id, position, begin, role);
+	trace_zpipe_wait_end(pipe->id, position, begin, role_of(reader));
 
 	zpipe_wait_lock(pipe);
 	*sleeper = NULL;
-	count_wait_locked(pipe, role, begin);
+	count_wait_locked(pipe, reader, begin);
 	return ret;
 }
 
@@ -469,7 +480,7 @@ int zpipe_wait_sleep_locked(struct zpipe_pipe *pipe, struct task_struct **sleepe
  * zpipe_wait_park_locked - wait without sleeping
  * @pipe: the pipe
  * @park: the call's
- * @role: of the end
+ * @reader: whose call it is, NULL for the writer's
  * @position: for the trace
  * @deadline: CLOCK_MONOTONIC nanoseconds, 0 for none
  *
@@ -478,8 +489,8 @@ int zpipe_wait_sleep_locked(struct zpipe_pipe *pipe, struct task_struct **sleepe
  *
  * Return: what the call returns then; @park->waits tells.
  */
-int zpipe_wait_park_locked(struct zpipe_pipe *pipe, struct zpipe_park *park, u32 role,
-			   u64 position, u64 deadline)
+int zpipe_wait_park_locked(struct zpipe_pipe *pipe, struct zpipe_park *park,
+			   struct zpipe_reader *reader, u64 position, u64 deadline)
 {
 	lockdep_assert_held(&pipe->pool->lock);
 	park->waits = true;
@@ -488,7 +499,7 @@ int zpipe_wait_park_locked(struct zpipe_pipe *pipe, struct zpipe_park *park, u32
 		return -EAGAIN;
 	park->position = position;
 	park->since = local_clock();
-	trace_zpipe_wait_begin(pipe->id, position, 0, role);
+	trace_zpipe_wait_begin(pipe->id, position, 0, role_of(reader));
 	return -EIOCBQUEUED;
 }
 
@@ -496,14 +507,15 @@ int zpipe_wait_park_locked(struct zpipe_pipe *pipe, struct zpipe_park *park, u32
  * zpipe_wait_unpark_locked - the call looks again, or is given up
  * @pipe: the pipe
  * @park: the call's; it waits
- * @role: of the end
+ * @reader: whose call it is, NULL for the writer's
  */
-void zpipe_wait_unpark_locked(struct zpipe_pipe *pipe, struct zpipe_park *park, u32 role)
+void zpipe_wait_unpark_locked(struct zpipe_pipe *pipe, struct zpipe_park *park,
+			      struct zpipe_reader *reader)
 {
 	s64 ns = max_t(s64, local_clock() - park->since, 0);
 
 	lockdep_assert_held(&pipe->pool->lock);
 	park->waits = false;
-	trace_zpipe_wait_end(pipe->id, park->position, ns, role);
-	count_wait_locked(pipe, role, ns);
+	trace_zpipe_wait_end(pipe->id, park->position, ns, role_of(reader));
+	count_wait_locked(pipe, reader, ns);
 }

@@ -62,14 +62,15 @@ void zpipe_wait_wake_some_locked(struct zpipe_pipe *pipe, u64 position);
 void zpipe_wait_wake_writer_locked(struct zpipe_pipe *pipe);
 void zpipe_wait_wake_all_locked(struct zpipe_pipe *pipe);
 void zpipe_wait_join_locked(struct zpipe_pipe *pipe, struct task_struct **sleeper);
-int zpipe_wait_sleep_locked(struct zpipe_pipe *pipe, struct task_struct **sleeper, u32 role,
-			    u64 position, u64 deadline);
+int zpipe_wait_sleep_locked(struct zpipe_pipe *pipe, struct task_struct **sleeper,
+			    struct zpipe_reader *reader, u64 position, u64 deadline);
 void zpipe_wait_join_pool_locked(struct zpipe_pipe *pipe, u32 hunger);
 void zpipe_wait_leave_locked(struct zpipe_pipe *pipe, u32 hunger);
 void zpipe_wait_send_locked(struct zpipe_pipe *pipe);
-int zpipe_wait_park_locked(struct zpipe_pipe *pipe, struct zpipe_park *park, u32 role,
-			   u64 position, u64 deadline);
-void zpipe_wait_unpark_locked(struct zpipe_pipe *pipe, struct zpipe_park *park, u32 role);
+int zpipe_wait_park_locked(struct zpipe_pipe *pipe, struct zpipe_park *park,
+			   struct zpipe_reader *reader, u64 position, u64 deadline);
+void zpipe_wait_unpark_locked(struct zpipe_pipe *pipe, struct zpipe_park *park,
+			      struct zpipe_reader *reader);
 void zpipe_wait_unlock_and_wake(struct zpipe_pipe *pipe) __releases(&pipe->pool->lock);
 
 /* The pipe's lock, and dropping it: what was decided meanwhile is sent then. */

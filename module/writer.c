@@ -187,13 +187,13 @@ static int sleep_for_memory_locked(struct zpipe_pipe *pipe, struct zpipe_request
 		}
 		if (park) {
 			wait_for_memory_locked(pipe, plan, true);
-			return zpipe_wait_park_locked(pipe, park, ZPIPE_ROLE_WRITER,
+			return zpipe_wait_park_locked(pipe, park, NULL,
 						      plan->wait ?: request->position,
 						      request->deadline);
 		}
 		zpipe_wait_join_locked(pipe, &pipe->alloc_sleeper);
 		wait_for_memory_locked(pipe, plan, true);
-		ret = zpipe_wait_sleep_locked(pipe, &pipe->alloc_sleeper, ZPIPE_ROLE_WRITER,
+		ret = zpipe_wait_sleep_locked(pipe, &pipe->alloc_sleeper, NULL,
 					      plan->wait ?: request->position, request->deadline);
 		expired = ret == -ETIMEDOUT;
 		if (ret && !expired)
@@ -223,7 +223,7 @@ int zpipe_writer_await_locked(struct zpipe_pipe *pipe, struct zpipe_request *req
 
 	lockdep_assert_held(&pipe->pool->lock);
 	if (zpipe_park_waits(park))
-		zpipe_wait_unpark_locked(pipe, park, ZPIPE_ROLE_WRITER);
+		zpipe_wait_unpark_locked(pipe, park, NULL);
 	else
 		ret = turn_locked(pipe, request, plan);
 	/* Memory may have come free between looking and arming. */
@@ -249,7 +249,7 @@ int zpipe_writer_await_locked(struct zpipe_pipe *pipe, struct zpipe_request *req
 		pipe->alloc_want = 0;
 	}
 	if (ret == ZPIPE_GRANT_WAITS && park && park->probe && !pipe->cancel_flush)
-		ret = zpipe_wait_park_locked(pipe, park, ZPIPE_ROLE_WRITER,
+		ret = zpipe_wait_park_locked(pipe, park, NULL,
 					     plan->wait ?: request->position,
 					     request->deadline);
 	else if (ret == ZPIPE_GRANT_WAITS)
@@ -263,7 +263,7 @@ static int populate_locked(struct zpipe_pipe *pipe, const struct zpipe_plan *pla
 {
 	/* A run that begins inside a segment shares it with bytes that are alive. */
 	u32 shared = plan->nr && (plan->offset & ((1ULL << pipe->chain.shift) - 1)) ? 1 : 0;
-	u32 first;
+	u32 first, zeroed = 0;
 	int ret;
 
 	/* What is posted is complete, and may have other buffers beside it. */
@@ -273,9 +273,10 @@ static int populate_locked(struct zpipe_pipe *pipe, const struct zpipe_plan *pla
 	zpipe_wait_unlock(pipe);
 	/* What readers that were dropped can still see is about to be written to. */
 	zpipe_guard_hide_dropped(pipe);
-	ret = zpipe_segment_populate(pipe->pool, first, plan->nr - shared);
+	ret = zpipe_segment_populate(pipe->pool, first, plan->nr - shared, &zeroed);
 	zpipe_idle_kick();
 	zpipe_wait_lock(pipe);
+	zpipe_pipe_zeroed_locked(pipe, plan->position, (u64)zeroed << PAGE_SHIFT);
 	/* Another thread may have published past the position meanwhile. */
 	if (!ret && (plan->position < zpipe_chain_floor(&pipe->chain) ||
 		     plan->position > pipe->chain.granted))
@@ -299,7 +300,8 @@ static int commit_grant_locked(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
 	if (plan->nr) {
 		pipe->stats.segments_opened += plan->nr - plan->again;
 		if (plan->again < plan->nr)
-			trace_zpipe_segment_open(pipe->id, plan->position, plan->length, 0);
+			trace_zpipe_segment_open(pipe->id, plan->position, plan->length,
+						 plan->nr - plan->again);
 	}
 	if (zpipe_post_is_on(pipe))
 		zpipe_post_granted_locked(pipe, plan);
@@ -346,20 +348,9 @@ int zpipe_writer_grant_locked(struct zpipe_pipe *pipe, const struct zpipe_alloc_
 	return ret;
 }
 
-/**
- * zpipe_writer_alloc - ZPIPE_IOC_ALLOC
- * @end: the writer
- * @args: the call
- * @nowait: the file is O_NONBLOCK
- * @park: how to wait without sleeping, or NULL
- *
- * Context: may sleep.
- * Return: 0 or an errno, see struct zpipe_alloc_args.
- */
-int zpipe_writer_alloc(struct zpipe_end *end, struct zpipe_alloc_args *args, bool nowait,
-		       struct zpipe_park *park)
+static int alloc(struct zpipe_pipe *pipe, struct zpipe_alloc_args *args, bool nowait,
+		 struct zpipe_park *park)
 {
-	struct zpipe_pipe *pipe = end->pipe;
 	struct zpipe_plan plan = {};
 	int ret;
 
@@ -405,7 +396,27 @@ int zpipe_writer_alloc(struct zpipe_end *end, struct zpipe_alloc_args *args, boo
 		zpipe_pipe_reject_locked(pipe, ZPIPE_NR_ALLOC, args->position, ret);
 	}
 	zpipe_wait_unlock(pipe);
-	trace_zpipe_alloc(pipe->id, args->position, ret ? args->min : args->out_length, ret);
+	return ret;
+}
+
+/**
+ * zpipe_writer_alloc - ZPIPE_IOC_ALLOC
+ * @end: the writer
+ * @args: the call
+ * @nowait: the file is O_NONBLOCK
+ * @park: how to wait without sleeping, or NULL
+ *
+ * Context: may sleep.
+ * Return: 0 or an errno, see struct zpipe_alloc_args.
+ */
+int zpipe_writer_alloc(struct zpipe_end *end, struct zpipe_alloc_args *args, bool nowait,
+		       struct zpipe_park *park)
+{
+	int ret = alloc(end->pipe, args, nowait, park);
+
+	if (!zpipe_park_waits(park))
+		trace_zpipe_alloc(end->pipe->id, args->position,
+				  ret ? args->min : args->out_length, ret);
 	return ret;
 }
 
@@ -421,7 +432,7 @@ void zpipe_writer_stop_alloc(struct zpipe_end *end, const struct zpipe_alloc_arg
 	struct zpipe_pipe *pipe = end->pipe;
 
 	zpipe_wait_lock(pipe);
-	zpipe_wait_unpark_locked(pipe, park, ZPIPE_ROLE_WRITER);
+	zpipe_wait_unpark_locked(pipe, park, NULL);
 	leave_memory_locked(pipe);
 	pipe->busy &= ~ZPIPE_BUSY_ALLOC;
 	zpipe_wait_unlock(pipe);
@@ -539,7 +550,7 @@ static int wait_flush_locked(struct zpipe_pipe *pipe, struct zpipe_flush_args *a
 			break;
 		}
 		if (park && park->probe && !nowait)
-			return zpipe_wait_park_locked(pipe, park, ZPIPE_ROLE_WRITER,
+			return zpipe_wait_park_locked(pipe, park, NULL,
 						      args->position, args->deadline);
 		if (!nowait && !park)
 			zpipe_wait_join_locked(pipe, &pipe->flush_sleeper);
@@ -549,9 +560,9 @@ static int wait_flush_locked(struct zpipe_pipe *pipe, struct zpipe_flush_args *a
 			break;
 		}
 		if (park)
-			return zpipe_wait_park_locked(pipe, park, ZPIPE_ROLE_WRITER,
+			return zpipe_wait_park_locked(pipe, park, NULL,
 						      args->position, args->deadline);
-		ret = zpipe_wait_sleep_locked(pipe, &pipe->flush_sleeper, ZPIPE_ROLE_WRITER,
+		ret = zpipe_wait_sleep_locked(pipe, &pipe->flush_sleeper, NULL,
 					      args->position, args->deadline);
 		expired = ret == -ETIMEDOUT;
 		if (ret && !expired)
@@ -561,21 +572,9 @@ static int wait_flush_locked(struct zpipe_pipe *pipe, struct zpipe_flush_args *a
 	return ret;
 }
 
-/**
- * zpipe_writer_flush - ZPIPE_IOC_FLUSH
- * @end: the writer
- * @args: the call
- * @nowait: the file is O_NONBLOCK
- * @park: how to wait without sleeping, or NULL
- *
- * Context: may sleep.
- * Return: 0 or an errno, see struct zpipe_flush_args.
- */
-int zpipe_writer_flush(struct zpipe_end *end, struct zpipe_flush_args *args, bool nowait,
-		       struct zpipe_park *park)
+static int flush(struct zpipe_pipe *pipe, struct zpipe_flush_args *args, bool nowait,
+		 struct zpipe_park *park)
 {
-	struct zpipe_pipe *pipe = end->pipe;
-	u64 unexamined;
 	int ret;
 
 	if (args->flags & ~FLUSH_FLAGS)
@@ -600,7 +599,7 @@ int zpipe_writer_flush(struct zpipe_end *end, struct zpipe_flush_args *args, boo
 		return -EBUSY;
 	}
 	if (zpipe_park_waits(park)) {
-		zpipe_wait_unpark_locked(pipe, park, ZPIPE_ROLE_WRITER);
+		zpipe_wait_unpark_locked(pipe, park, NULL);
 		ret = wait_flush_locked(pipe, args, false, park);
 	} else {
 		pipe->stats.flushes++;
@@ -630,9 +629,39 @@ int zpipe_writer_flush(struct zpipe_end *end, struct zpipe_flush_args *args, boo
 		args->out_flags |= ZPIPE_RES_COMPLETED;
 	args->out_examined = pipe->chain.examined;
 	args->out_consumed = pipe->chain.consumed;
+	zpipe_wait_unlock(pipe);
+	return ret;
+}
+
+static void trace_flush(struct zpipe_pipe *pipe, const struct zpipe_flush_args *args, int ret)
+{
+	u64 unexamined;
+
+	if (!trace_zpipe_flush_enabled())
+		return;
+	zpipe_wait_lock(pipe);
 	unexamined = zpipe_chain_unexamined(&pipe->chain);
 	zpipe_wait_unlock(pipe);
 	trace_zpipe_flush(pipe->id, args->position, unexamined, ret);
+}
+
+/**
+ * zpipe_writer_flush - ZPIPE_IOC_FLUSH
+ * @end: the writer
+ * @args: the call
+ * @nowait: the file is O_NONBLOCK
+ * @park: how to wait without sleeping, or NULL
+ *
+ * Context: may sleep.
+ * Return: 0 or an errno, see struct zpipe_flush_args.
+ */
+int zpipe_writer_flush(struct zpipe_end *end, struct zpipe_flush_args *args, bool nowait,
+		       struct zpipe_park *park)
+{
+	int ret = flush(end->pipe, args, nowait, park);
+
+	if (!zpipe_park_waits(park))
+		trace_flush(end->pipe, args, ret);
 	return ret;
 }
 
@@ -646,15 +675,13 @@ void zpipe_writer_stop_flush(struct zpipe_end *end, const struct zpipe_flush_arg
 			     struct zpipe_park *park)
 {
 	struct zpipe_pipe *pipe = end->pipe;
-	u64 unexamined;
 
 	zpipe_wait_lock(pipe);
-	zpipe_wait_unpark_locked(pipe, park, ZPIPE_ROLE_WRITER);
+	zpipe_wait_unpark_locked(pipe, park, NULL);
 	leave_flush_locked(pipe, args);
 	pipe->busy &= ~ZPIPE_BUSY_FLUSH;
-	unexamined = zpipe_chain_unexamined(&pipe->chain);
 	zpipe_wait_unlock(pipe);
-	trace_zpipe_flush(pipe->id, args->position, unexamined, -ECANCELED);
+	trace_flush(pipe, args, -ECANCELED);
 }
 
 /**

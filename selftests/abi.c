@@ -20,7 +20,7 @@ static_assert(sizeof(struct zpipe_create_args) == 56, "create");
 static_assert(sizeof(struct zpipe_region) == 16, "region");
 static_assert(sizeof(struct zpipe_info_args) == 272, "info");
 static_assert(sizeof(struct zpipe_descriptor) == 16, "descriptor");
-static_assert(sizeof(struct zpipe_stat_args) == 288, "stat");
+static_assert(sizeof(struct zpipe_stat_args) == 320, "stat");
 static_assert(sizeof(struct zpipe_pool_stat_args) == 88, "pool_stat");
 static_assert(sizeof(struct zpipe_alloc_args) == 56, "alloc");
 static_assert(sizeof(struct zpipe_forward_args) == 56, "forward");
@@ -43,6 +43,7 @@ static_assert(offsetof(struct zpipe_create_args, out_id) == 48, "create.out_id")
 static_assert(offsetof(struct zpipe_info_args, out_index) == 232, "info.out_index");
 static_assert(offsetof(struct zpipe_stat_args, out_replaced_pages) == 192, "stat");
 static_assert(offsetof(struct zpipe_stat_args, out_spliced_in) == 224, "stat");
+static_assert(offsetof(struct zpipe_stat_args, out_zeroed) == 288, "stat");
 static_assert(offsetof(struct zpipe_alloc_args, out_length) == 48, "alloc.out_length");
 static_assert(offsetof(struct zpipe_flush_args, out_consumed) == 32, "flush.out_consumed");
 static_assert(offsetof(struct zpipe_read_args, out_index) == 56, "read.out_index");
@@ -224,7 +225,7 @@ TEST_F(abi, numbers_are_the_published_ones)
 	EXPECT_EQ(0xc0587a83U, (unsigned int)ZPIPE_IOC_POOL_STAT);
 	EXPECT_EQ(0xc0387a81U, (unsigned int)ZPIPE_IOC_CREATE);
 	EXPECT_EQ(0xc1107a82U, (unsigned int)ZPIPE_IOC_INFO);
-	EXPECT_EQ(0xc1207a83U, (unsigned int)ZPIPE_IOC_STAT);
+	EXPECT_EQ(0xc1407a83U, (unsigned int)ZPIPE_IOC_STAT);
 	EXPECT_EQ(0xc0387a84U, (unsigned int)ZPIPE_IOC_ALLOC);
 	EXPECT_EQ(0xc0287a85U, (unsigned int)ZPIPE_IOC_FLUSH);
 	EXPECT_EQ(0xc0407a86U, (unsigned int)ZPIPE_IOC_READ);

@@ -3,7 +3,9 @@
  * fdinfo - /proc/PID/fdinfo of an end: true numbers, readable at any time
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 
 #include <kselftest_harness.h>
 
@@ -134,6 +136,118 @@ TEST_F(fdinfo, of_a_pipe_with_lying_words_is_harmless)
 	zt_store_published(&self->p.w, ~0ULL);
 	zt_store_consumed(&self->p.r, 1ULL << 63);
 	EXPECT_NE(NULL, strstr(fdinfo_of(self, getpid(), self->p.w.fd), "zpipe"));
+}
+
+static long long value_of(const char *text, const char *key)
+{
+	char word[64];
+	const char *at;
+
+	snprintf(word, sizeof(word), "zpipe-%s:\t", key);
+	at = strstr(text, word);
+	return at ? strtoll(at + strlen(word), NULL, 10) : -1;
+}
+
+#define COUNTER(key, member)	{ key, offsetof(struct zpipe_stat_args, out_##member) }
+
+static const struct {
+	const char *key;
+	size_t at;
+} counters[] = {
+	COUNTER("control-bytes", control_bytes),
+	COUNTER("spare-pages", spare_pages),
+	COUNTER("replaced-pages", replaced_pages),
+	COUNTER("copied-write", copied_write),
+	COUNTER("copied-read", copied_read),
+	COUNTER("copied-seal", copied_seal),
+	COUNTER("zeroed", zeroed),
+	COUNTER("spliced-out", spliced_out),
+	COUNTER("spliced-in", spliced_in),
+	COUNTER("forwards", forwards),
+	COUNTER("adopted-pages", adopted_pages),
+	COUNTER("segments-opened", segments_opened),
+	COUNTER("segments-freed", segments_freed),
+	COUNTER("allocs", allocs),
+	COUNTER("flushes", flushes),
+	COUNTER("reads", reads),
+	COUNTER("advances", advances),
+	COUNTER("pauses", pauses),
+	COUNTER("paused-ns", paused_ns),
+	COUNTER("longest-pause-ns", longest_pause_ns),
+	COUNTER("writer-wait-count", writer_waits),
+	COUNTER("writer-wait-ns", writer_wait_ns),
+	COUNTER("longest-writer-wait-ns", longest_writer_wait_ns),
+	COUNTER("reader-wait-count", reader_waits),
+	COUNTER("reader-wait-ns", reader_wait_ns),
+	COUNTER("longest-reader-wait-ns", longest_reader_wait_ns),
+	COUNTER("reader-wakes", reader_wakes),
+	COUNTER("writer-wakes", writer_wakes),
+	COUNTER("rejects", rejects),
+};
+
+#define NR_COUNTERS	(sizeof(counters) / sizeof(*counters))
+
+TEST_F(fdinfo, has_the_counters_of_stat)
+{
+	struct zpipe_read_args args = { .min = 200000, .deadline = zt_deadline(5) };
+	const int fds[] = { self->p.w.fd, self->p.r.fd };
+	char buffer[1009];
+	const char *text;
+	struct zpipe_stat_args s;
+	__u64 value;
+	size_t i;
+	int k;
+
+	memset(buffer, 0, sizeof(buffer));
+	EXPECT_EQ(-ETIMEDOUT, zt_ioctl(self->p.r.fd, ZPIPE_IOC_READ, &args));
+	ASSERT_EQ(1009, write(self->p.w.fd, buffer, 1009));
+	ASSERT_EQ(757, read(self->p.r.fd, buffer, 757));
+	EXPECT_EQ(-EPROTO, zt_advance(&self->p.r, 1, 1));
+	for (k = 0; k < 2; k++) {
+		s = zt_stat(k ? &self->p.r : &self->p.w);
+		text = fdinfo_of(self, getpid(), fds[k]);
+		for (i = 0; i < NR_COUNTERS; i++) {
+			memcpy(&value, (const char *)&s + counters[i].at, sizeof(value));
+			EXPECT_EQ((long long)value, value_of(text, counters[i].key))
+				TH_LOG("%s", counters[i].key);
+		}
+		EXPECT_EQ(1009, value_of(text, "copied-write"));
+		EXPECT_EQ(757, value_of(text, "copied-read"));
+		EXPECT_EQ(1, value_of(text, "reader-wait-count"));
+		EXPECT_EQ(1, value_of(text, "rejects"));
+		EXPECT_EQ((long long)getuid(), value_of(text, "uid"));
+		EXPECT_EQ(k ? 0 : -1, value_of(text, "index"));
+	}
+}
+
+TEST_F(fdinfo, of_a_pool_tells_what_it_holds)
+{
+	struct zpipe_pool_create_args pool = { .segment_size = ZT_PAGE, .segments = 13,
+					       .idle = ZPIPE_POOL_IDLE };
+	int device = open("/dev/zpipe", O_RDWR | O_CLOEXEC);
+	struct zpipe_create_args create = { .segment_size = ZT_PAGE, .capacity = 4 * ZT_PAGE,
+					    .resume = ZPIPE_DEFAULT };
+	struct zt_pipe p;
+	const char *text;
+
+	ASSERT_LE(0, device);
+	ASSERT_EQ(0, ioctl(device, ZPIPE_IOC_POOL_CREATE, &pool));
+	create.pool_fd = pool.out_fd;
+	ASSERT_EQ(0, zt_pipe_open(&p, &create));
+	ASSERT_EQ(0, zt_put(&p.w, 3 * ZT_PAGE));
+	text = fdinfo_of(self, getpid(), pool.out_fd);
+	EXPECT_NE(NULL, strstr(text, "zpipe-role:\tpool\n"));
+	EXPECT_EQ((long long)pool.out_id, value_of(text, "pool"));
+	EXPECT_EQ(13, value_of(text, "segments"));
+	EXPECT_EQ(10, value_of(text, "free"));
+	EXPECT_EQ(3, value_of(text, "data-pages"));
+	EXPECT_EQ(0, value_of(text, "idle-pages"));
+	EXPECT_EQ(1, value_of(text, "pipes"));
+	EXPECT_EQ(3, value_of(text, "committed"));
+	EXPECT_EQ(2, value_of(text, "idle"));
+	zt_pipe_close(&p);
+	close(pool.out_fd);
+	close(device);
 }
 
 static void *churn(void *arg)

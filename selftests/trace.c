@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * trace - the tracepoints exist and fire once per call, with the right fields, on failure too
+ * trace - the tracepoints: an ABI that only grows, and fire once per call, on failure too
  *
+ * The list and the format below are committed: what is there stays, and what is new is added here.
  * Fields are checked by the kernel itself: the event's filter names the values wanted, and only
  * matching events are counted. Everything happens in a trace instance of our own.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 #include <kselftest_harness.h>
 
@@ -27,7 +32,20 @@ static const char * const events[] = {
 };
 
 #define NR_EVENTS	(sizeof(events) / sizeof(*events))
-#define NR_VERBS	11
+
+/* Of each event's format file, what follows the fields that every event of the kernel has. */
+static const char format[] =
+	"\tfield:u64 pipe;\toffset:8;\tsize:8;\tsigned:0;\n"
+	"\tfield:u64 position;\toffset:16;\tsize:8;\tsigned:0;\n"
+	"\tfield:u64 length;\toffset:24;\tsize:8;\tsigned:0;\n"
+	"\tfield:s32 ret;\toffset:32;\tsize:4;\tsigned:1;\n"
+	"\n"
+	"print fmt: \"pipe=%llu position=%llu length=%llu ret=%d\", "
+	"REC->pipe, REC->position, REC->length, REC->ret\n";
+
+/* enum zpipe_copy_place in module/zpipe_trace.h */
+#define ADOPTED		"6"
+#define ZEROED		"7"
 
 FIXTURE(trace)
 {
@@ -116,6 +134,28 @@ static int counted(FIXTURE_DATA(trace) *self, const char *name)
 	return n;
 }
 
+/* The sum of the field @key= of those that were counted. */
+static unsigned long long summed(FIXTURE_DATA(trace) *self, const char *name, const char *key)
+{
+	char path[192], word[64], line[1024];
+	unsigned long long sum = 0;
+	const char *at;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/trace", self->instance);
+	snprintf(word, sizeof(word), " %s: ", name);
+	f = fopen(path, "r");
+	if (!f)
+		return 0;
+	while (fgets(line, sizeof(line), f)) {
+		at = line[0] != '#' && strstr(line, word) ? strstr(line, key) : NULL;
+		if (at)
+			sum += strtoull(at + strlen(key), NULL, 0);
+	}
+	fclose(f);
+	return sum;
+}
+
 TEST_F(trace, every_event_exists)
 {
 	char path[256];
@@ -129,26 +169,46 @@ TEST_F(trace, every_event_exists)
 	}
 }
 
-TEST_F(trace, verbs_share_the_four_fields)
+TEST_F(trace, no_event_is_unlisted)
 {
-	static const char * const fields[] = {
-		"field:u64 pipe;", "field:u64 position;", "field:u64 length;", "field:s32 ret;",
-	};
+	struct dirent *entry;
+	char path[256];
+	size_t k;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "%s/events/zpipe", self->root);
+	dir = opendir(path);
+	ASSERT_NE(NULL, dir);
+	while ((entry = readdir(dir))) {
+		if (strncmp(entry->d_name, "zpipe_", 6))
+			continue;
+		for (k = 0; k < NR_EVENTS && strcmp(entry->d_name, events[k]); k++)
+			;
+		EXPECT_GT(NR_EVENTS, k)
+			TH_LOG("%s", entry->d_name);
+	}
+	closedir(dir);
+}
+
+TEST_F(trace, format_of_every_event_is_the_committed_one)
+{
 	char path[256], text[4096];
-	size_t k, m, n;
+	const char *at;
+	size_t k, n;
 	FILE *f;
 
-	for (k = 0; k < NR_VERBS; k++) {
+	for (k = 0; k < NR_EVENTS; k++) {
 		snprintf(path, sizeof(path), "%s/events/zpipe/%s/format", self->root, events[k]);
 		f = fopen(path, "r");
 		ASSERT_NE(NULL, f);
 		n = fread(text, 1, sizeof(text) - 1, f);
 		text[n] = '\0';
 		fclose(f);
-		for (m = 0; m < 4; m++) {
-			EXPECT_NE(NULL, strstr(text, fields[m]))
-				TH_LOG("%s lacks %s", events[k], fields[m]);
-		}
+		/* After the empty line. */
+		at = strstr(text, "\n\n");
+		ASSERT_NE(NULL, at);
+		EXPECT_EQ(0, strcmp(at + 2, format))
+			TH_LOG("%s: %s", events[k], text);
 	}
 }
 
@@ -431,7 +491,8 @@ TEST_F(trace, seal_once_with_what_is_published)
 
 TEST_F(trace, mapped_bytes_are_no_copy)
 {
-	ASSERT_EQ(0, watch(self, "zpipe_copy", "pipe == %llu", (unsigned long long)self->p.id));
+	ASSERT_EQ(0, watch(self, "zpipe_copy", "pipe == %llu && ret != " ZEROED,
+			   (unsigned long long)self->p.id));
 	ASSERT_EQ(0, zt_put(&self->p.w, 2 * ZT_PAGE));
 	ASSERT_EQ(0, zt_take(&self->p.r, 2 * ZT_PAGE));
 	EXPECT_EQ(0, counted(self, "zpipe_copy"));
@@ -443,7 +504,7 @@ TEST_F(trace, splice_is_seen_once_and_copies_only_on_the_way_in)
 	int fds[2];
 
 	ASSERT_EQ(0, pipe(fds));
-	ASSERT_EQ(0, watch(self, "zpipe_copy", "pipe == %llu", id));
+	ASSERT_EQ(0, watch(self, "zpipe_copy", "pipe == %llu && ret != " ZEROED, id));
 	ASSERT_EQ(0, watch(self, "zpipe_splice",
 			   "pipe == %llu && position == 0 && length == 6000 && ret == %d", id,
 			   ZPIPE_ROLE_READER));
@@ -462,6 +523,279 @@ TEST_F(trace, splice_is_seen_once_and_copies_only_on_the_way_in)
 			   -EAGAIN));
 	EXPECT_EQ(-1, splice(fds[0], NULL, self->p.w.fd, NULL, 1, SPLICE_F_NONBLOCK));
 	EXPECT_EQ(1, counted(self, "zpipe_splice"));
+	close(fds[0]);
+	close(fds[1]);
+}
+
+TEST_F(trace, memory_that_was_zeroed_is_told_to_the_byte)
+{
+	unsigned long long id = self->p.id;
+	int i;
+
+	ASSERT_EQ(0, watch(self, "zpipe_copy", "pipe == %llu && ret == " ZEROED, id));
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(0, zt_put(&self->p.w, ZT_PAGE));
+	EXPECT_EQ(3 * ZT_PAGE, summed(self, "zpipe_copy", "length="));
+	ASSERT_EQ(0, zt_take(&self->p.r, 3 * ZT_PAGE));
+	/* Memory that is used again was the pipe's before. */
+	ASSERT_EQ(0, zt_put(&self->p.w, ZT_PAGE));
+	EXPECT_EQ(3 * ZT_PAGE, summed(self, "zpipe_copy", "length="));
+	EXPECT_EQ(3 * ZT_PAGE, zt_stat(&self->p.r).out_zeroed);
+}
+
+TEST_F(trace, pages_of_another_pool_are_adopted_and_none_of_their_bytes_copied)
+{
+	struct zpipe_forward_args args = { .length = 7919 };
+	unsigned long long id = self->p.id;
+	struct zt_pipe from;
+
+	ASSERT_EQ(0, zt_pipe_open(&from, ZT_ARGS(ZT_PAGE, 4 * ZT_PAGE)));
+	ASSERT_EQ(0, zt_put(&from.w, 7919));
+	args.source_fd = from.r.fd;
+	ASSERT_EQ(0, watch(self, "zpipe_copy", "pipe == %llu", id));
+	ASSERT_EQ(0, watch(self, "zpipe_forward",
+			   "pipe == %llu && position == 0 && length == 7919 && ret == 0", id));
+	ASSERT_EQ(0, watch(self, "zpipe_segment_open", "pipe == %llu", id));
+	ASSERT_EQ(0, zt_ioctl(self->p.w.fd, ZPIPE_IOC_FORWARD, &args));
+	EXPECT_EQ(1, counted(self, "zpipe_forward"));
+	EXPECT_EQ(7919, summed(self, "zpipe_copy", "length="));
+	EXPECT_EQ(2, summed(self, "zpipe_segment_open", "ret="));
+	EXPECT_EQ(2, zt_stat(&self->p.w).out_segments_opened);
+	ASSERT_EQ(0, watch(self, "zpipe_copy", "pipe == %llu && ret != " ADOPTED, id));
+	args.position = 7919;
+	args.length = 1;
+	ASSERT_EQ(0, zt_ioctl(self->p.w.fd, ZPIPE_IOC_FORWARD, &args));
+	EXPECT_EQ(0, counted(self, "zpipe_copy"));
+	zt_pipe_close(&from);
+}
+
+/* A verb with a flag, or a reserved word, that nobody knows. */
+#define FLAGGED(nr, type, member)						\
+	{									\
+		.name = "zpipe_" #type,						\
+		.command = ZPIPE_IOC_##nr,					\
+		.number = ZPIPE_NR_##nr,					\
+		.size = sizeof(struct zpipe_##type##_args),			\
+		.at = offsetof(struct zpipe_##type##_args, member),		\
+	}
+
+static const struct flagged {
+	const char *name;
+	unsigned long command;
+	int number;
+	size_t size;
+	size_t at;
+} flagged_verbs[] = {
+	FLAGGED(ALLOC, alloc, flags), FLAGGED(FLUSH, flush, flags), FLAGGED(READ, read, flags),
+	FLAGGED(ADVANCE, advance, flags), FLAGGED(COMPLETE, complete, flags),
+	FLAGGED(CANCEL, cancel, flags), FLAGGED(SET, set, flags), FLAGGED(RESET, reset, flags),
+	FLAGGED(PRESERVE, preserve, flags), FLAGGED(RELEASE, release, flags),
+	FLAGGED(EXPORT, export, flags), FLAGGED(TEE, tee, flags), FLAGGED(FORWARD, forward, flags),
+	FLAGGED(POST, post, flags), FLAGGED(UNPOST, unpost, flags),
+};
+
+#define NR_FLAGGED	(sizeof(flagged_verbs) / sizeof(*flagged_verbs))
+
+/* An end that has the verb. */
+static int fd_of(FIXTURE_DATA(trace) *self, const struct flagged *v)
+{
+	return v->number == ZPIPE_NR_ALLOC || v->number == ZPIPE_NR_FLUSH ||
+	       v->number == ZPIPE_NR_FORWARD ? self->p.w.fd : self->p.r.fd;
+}
+
+TEST_F(trace, verb_refused_for_its_flags_fires_once)
+{
+	unsigned char buffer[512];
+	struct zt_pipe other;
+	size_t k;
+
+	ASSERT_EQ(0, zt_pipe_open(&other, ZT_ARGS(ZT_PAGE, 4 * ZT_PAGE)));
+	for (k = 0; k < NR_FLAGGED; k++)
+		ASSERT_EQ(0, watch(self, flagged_verbs[k].name, "pipe == %llu",
+				   (unsigned long long)self->p.id));
+	for (k = 0; k < NR_FLAGGED; k++) {
+		const struct flagged *v = &flagged_verbs[k];
+		__u32 unknown = 1U << 31;
+
+		memset(buffer, 0, sizeof(buffer));
+		memcpy(buffer + v->at, &unknown, sizeof(unknown));
+		if (v->number == ZPIPE_NR_FORWARD)
+			((struct zpipe_forward_args *)(void *)buffer)->source_fd = other.r.fd;
+		ASSERT_EQ(0, watch(self, v->name, "pipe == %llu && ret == %d",
+				   (unsigned long long)self->p.id, -EOPNOTSUPP));
+		EXPECT_EQ(-EOPNOTSUPP, zt_ioctl(fd_of(self, v), v->command, buffer))
+			TH_LOG("%s", v->name);
+		EXPECT_EQ(1, counted(self, v->name))
+			TH_LOG("%s", v->name);
+	}
+	zt_pipe_close(&other);
+}
+
+TEST_F(trace, busy_verbs_fire_once)
+{
+	struct zpipe_read_args wait = { .min = 1 };
+	struct zt_bg bg;
+
+	zt_bg_start(&bg, self->p.r.fd, ZPIPE_IOC_READ, &wait);
+	zt_await_reader(&self->p.w);
+	ASSERT_EQ(0, watch(self, "zpipe_read", "pipe == %llu", (unsigned long long)self->p.id));
+	EXPECT_EQ(-EBUSY, zt_read(&self->p.r, 1, 0, &self->view));
+	EXPECT_EQ(1, counted(self, "zpipe_read"));
+	ASSERT_EQ(0, zt_put(&self->p.w, 10));
+	EXPECT_EQ(0, zt_bg_join(&bg));
+	EXPECT_EQ(2, counted(self, "zpipe_read"));
+}
+
+TEST_F(trace, wrong_end_and_wrong_size_are_rejects)
+{
+	struct zpipe_flush_args flush = { .position = 0 };
+	struct zpipe_alloc_args alloc = { .min = 1 };
+	__u64 before = zt_stat(&self->p.w).out_rejects;
+
+	ASSERT_EQ(0, watch(self, "zpipe_flush", "pipe == %llu", (unsigned long long)self->p.id));
+	ASSERT_EQ(0, watch(self, "zpipe_reject", "pipe == %llu && length == %d && ret == %d",
+			   (unsigned long long)self->p.id, ZPIPE_NR_FLUSH, -EBADF));
+	EXPECT_EQ(-EBADF, zt_ioctl(self->p.r.fd, ZPIPE_IOC_FLUSH, &flush));
+	EXPECT_EQ(1, counted(self, "zpipe_reject"));
+	EXPECT_EQ(0, counted(self, "zpipe_flush"));
+	ASSERT_EQ(0, watch(self, "zpipe_reject", "pipe == %llu && length == %d && ret == %d",
+			   (unsigned long long)self->p.id, ZPIPE_NR_ALLOC, -EINVAL));
+	EXPECT_EQ(-1, ioctl(self->p.w.fd, _IOC(_IOC_READ | _IOC_WRITE, 'z', ZPIPE_NR_ALLOC, 4),
+			    &alloc));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(1, counted(self, "zpipe_reject"));
+	EXPECT_EQ(before + 2, zt_stat(&self->p.w).out_rejects);
+}
+
+TEST_F(trace, create_that_cannot_answer_has_its_number_and_is_destroyed)
+{
+	struct wanted w = { .self = self, .name = "zpipe_destroy" };
+	struct zpipe_create_args *args;
+	unsigned long long next = self->p.id + 1;
+	int device = open("/dev/zpipe", O_RDWR | O_CLOEXEC);
+
+	ASSERT_LE(0, device);
+	args = mmap(NULL, ZT_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, args);
+	args->pool_fd = -1;
+	ASSERT_EQ(0, mprotect(args, ZT_PAGE, PROT_READ));
+	ASSERT_EQ(0, watch(self, "zpipe_create", "pipe >= %llu && length > 0 && ret == %d", next,
+			   -EFAULT));
+	ASSERT_EQ(0, watch(self, "zpipe_destroy", "pipe >= %llu", next));
+	EXPECT_EQ(-1, ioctl(device, ZPIPE_IOC_CREATE, args));
+	EXPECT_EQ(EFAULT, errno);
+	EXPECT_EQ(1, counted(self, "zpipe_create"));
+	EXPECT_TRUE(zt_eventually(fired, &w));
+	munmap(args, ZT_PAGE);
+	close(device);
+}
+
+TEST_F(trace, end_that_is_over_completes_once)
+{
+	ASSERT_EQ(0, watch(self, "zpipe_complete", "pipe == %llu && ret == %d",
+			   (unsigned long long)self->p.id, EIO));
+	ASSERT_EQ(0, zt_complete(&self->p.w, EIO, 0, 0));
+	ASSERT_EQ(0, zt_complete(&self->p.w, EPIPE, 0, 0));
+	EXPECT_EQ(1, counted(self, "zpipe_complete"));
+	ASSERT_EQ(0, watch(self, "zpipe_complete", "pipe == %llu && ret == %d && length == %d",
+			   (unsigned long long)self->p.id, -EINVAL, ZPIPE_ROLE_READER));
+	EXPECT_EQ(-EINVAL, zt_complete(&self->p.r, -1, 0, 0));
+	EXPECT_EQ(1, counted(self, "zpipe_complete"));
+}
+
+TEST_F(trace, pause_is_over_when_the_writer_is)
+{
+	ASSERT_EQ(0, watch(self, "zpipe_resume", "pipe == %llu", (unsigned long long)self->p.id));
+	ASSERT_EQ(0, zt_set(&self->p.w, 10, 1));
+	EXPECT_EQ(-EAGAIN, zt_put(&self->p.w, 10));
+	EXPECT_EQ(0, counted(self, "zpipe_resume"));
+	ASSERT_EQ(0, zt_complete(&self->p.w, 0, 0, 10));
+	EXPECT_EQ(1, counted(self, "zpipe_resume"));
+	EXPECT_EQ(summed(self, "zpipe_resume", "length="), zt_stat(&self->p.r).out_paused_ns);
+	EXPECT_EQ(zt_stat(&self->p.r).out_paused_ns, zt_stat(&self->p.r).out_longest_pause_ns);
+}
+
+TEST_F(trace, times_are_those_of_stat_to_the_nanosecond)
+{
+	struct zpipe_stat_args s;
+	int i;
+
+	ASSERT_EQ(0, watch(self, "zpipe_wait_end", "pipe == %llu && ret == %d",
+			   (unsigned long long)self->p.id, ZPIPE_ROLE_READER));
+	for (i = 0; i < 3; i++) {
+		struct zpipe_read_args args = { .deadline = zt_deadline(5 + 10 * i) };
+
+		EXPECT_EQ(-ETIMEDOUT, zt_ioctl(self->p.r.fd, ZPIPE_IOC_READ, &args));
+	}
+	s = zt_stat(&self->p.r);
+	EXPECT_EQ(3, counted(self, "zpipe_wait_end"));
+	EXPECT_EQ(3, s.out_reader_waits);
+	EXPECT_EQ(summed(self, "zpipe_wait_end", "length="), s.out_reader_wait_ns);
+	EXPECT_GT(s.out_reader_wait_ns, s.out_longest_reader_wait_ns);
+	EXPECT_LE(s.out_reader_wait_ns, 3 * s.out_longest_reader_wait_ns);
+	EXPECT_EQ(0, s.out_longest_writer_wait_ns);
+}
+
+/* What goes which way is a prime number of bytes: each place must tell its own, and no other. */
+TEST_F(trace, places_of_copies_are_those_of_stat_to_the_byte)
+{
+	static const int primes[] = { 1009, 757, 2003, 1301 };
+	static char bytes[4096];
+	unsigned long long id = self->p.id, sum[5] = { 0 };
+	struct zpipe_stat_args s;
+	int fds[2], k;
+
+	ASSERT_EQ(0, pipe(fds));
+	for (k = 1; k <= 4; k++) {
+		ASSERT_EQ(0, watch(self, "zpipe_copy", "pipe == %llu && ret == %d", id, k));
+		ASSERT_EQ(primes[0], write(self->p.w.fd, bytes, primes[0]));
+		ASSERT_EQ(primes[1], read(self->p.r.fd, bytes, primes[1]));
+		ASSERT_EQ(primes[2], write(fds[1], bytes, primes[2]));
+		ASSERT_EQ(primes[2], splice(fds[0], NULL, self->p.w.fd, NULL, primes[2], 0));
+		ASSERT_EQ(primes[3], splice(self->p.r.fd, NULL, fds[1], NULL, primes[3], 0));
+		ASSERT_EQ(primes[3], read(fds[0], bytes, primes[3]));
+		sum[k] = summed(self, "zpipe_copy", "length=");
+		ASSERT_EQ(0, zt_read(&self->p.r, 1, 0, &self->view));
+		ASSERT_EQ(0, zt_advance(&self->p.r, self->view.args.out_end, ZPIPE_KEEP));
+	}
+	s = zt_stat(&self->p.w);
+	EXPECT_EQ(primes[0], sum[1]);
+	EXPECT_EQ(primes[1], sum[2]);
+	EXPECT_EQ(0, sum[3]);
+	EXPECT_EQ(primes[2], sum[4]);
+	EXPECT_EQ(4 * (primes[0] + primes[2]), s.out_copied_write);
+	EXPECT_EQ(4 * primes[2], s.out_spliced_in);
+	EXPECT_EQ(4 * primes[1], s.out_copied_read);
+	EXPECT_EQ(4 * primes[3], s.out_spliced_out);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+TEST_F(trace, guarded_page_that_is_referred_to_is_copied_at_its_seal)
+{
+	struct zpipe_alloc_args grant;
+	struct zpipe_stat_args s;
+	struct zt_pipe g;
+	struct iovec iov;
+	int fds[2];
+
+	ASSERT_EQ(0, pipe(fds));
+	ASSERT_EQ(0, zt_pipe_open(&g, ZT_ARGS(ZT_PAGE, 4 * ZT_PAGE, .flags = ZPIPE_F_GUARDED)));
+	ASSERT_EQ(0, zt_alloc(&g.w, 0, 3001, 3001, &grant));
+	ASSERT_EQ(0, zt_fill_grant(&g.w, &grant, 3001));
+	iov.iov_base = g.w.data + grant.out_offset;
+	iov.iov_len = 3001;
+	ASSERT_EQ(3001, vmsplice(fds[1], &iov, 1, 0));
+	ASSERT_EQ(0, watch(self, "zpipe_copy", "pipe == %llu && (ret == 5 || ret == 8)",
+			   (unsigned long long)g.id));
+	ASSERT_EQ(0, zt_flush(&g.w, 3001, 0, NULL));
+	EXPECT_EQ(1, counted(self, "zpipe_copy"));
+	EXPECT_EQ(3001, summed(self, "zpipe_copy", "length="));
+	s = zt_stat(&g.w);
+	EXPECT_EQ(3001, s.out_copied_seal);
+	/* The page when it came, and what is behind the bytes when they were sealed. */
+	EXPECT_EQ(ZT_PAGE + ZT_PAGE - 3001, s.out_zeroed);
+	zt_pipe_close(&g);
 	close(fds[0]);
 	close(fds[1]);
 }

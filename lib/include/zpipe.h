@@ -218,6 +218,28 @@ ZP_API int zp_recv_fd(int sock, int *fd);
 
 #ifdef __cplusplus
 }
+
+static inline int zp_stats(struct zp_writer *end, struct zp_stats *stats)
+{
+	return zp_writer_stats(end, stats);
+}
+
+static inline int zp_stats(struct zp_reader *end, struct zp_stats *stats)
+{
+	return zp_reader_stats(end, stats);
+}
+#else
+/**
+ * zp_stats() - zp_writer_stats() or zp_reader_stats(), whichever end it is
+ * @end: a struct zp_writer * or a struct zp_reader *
+ * @stats: out: see struct zp_stats; its sz is set by the caller
+ *
+ * Return: as they do.
+ */
+#define zp_stats(end, stats)			\
+	_Generic((end),				\
+		 struct zp_writer *: zp_writer_stats,	\
+		 struct zp_reader *: zp_reader_stats)(end, stats)
 #endif
 
 #endif /* ZPIPE_H */

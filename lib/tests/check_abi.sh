@@ -26,7 +26,7 @@ scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 
 echo "TAP version 13"
-echo "1..10"
+echo "1..12"
 
 sed -n 's/^\t\t\(zp_[a-z_]*\);$/\1/p' libzpipe.map | sort > "$scratch/map"
 readelf --dyn-syms --wide "$so" | grep -o '[^ ]*@@LIBZPIPE_[0-9.]*' | sed 's/@@.*//' | sort \
@@ -95,6 +95,34 @@ result "man.has_every_function" $?
 MAKEFLAGS='' make -s uninstall DESTDIR="$scratch/root" PREFIX=/usr >> "$scratch/log" 2>&1
 [ -d "$scratch/root/usr" ] && [ -z "$(find "$scratch/root" ! -type d)" ]
 result "uninstall.leaves_nothing" $?
+
+# probes FILE: the names of the provider zpipe in it
+probes() {
+  readelf --notes --wide "$1" | grep -A1 'Provider: zpipe$' | sed -n 's/.*Name: //p' | sort -u
+}
+
+if echo '#include <sys/sdt.h>' | $CC -E -x c - > /dev/null 2>&1; then
+  sed -n 's/^ \*\t\([a-z_]*\)([a-z, ]*).*/\1/p' include/zpipe/probes.h | sort > "$scratch/named"
+  probes "$so" > "$scratch/probes"
+  diff "$scratch/named" "$scratch/probes" | sed 's/^/# /'
+  cmp -s "$scratch/named" "$scratch/probes" && [ -s "$scratch/named" ]
+  result "probes.are_those_that_the_header_names" $?
+
+  : > "$scratch/log2"
+  for lang in 'c -std=gnu11' 'c++ -std=c++17'; do
+    # shellcheck disable=SC2086 # lists of options
+    $CC -x $lang -O2 -Iinclude -c -o "$scratch/on.o" tests/header.c &&
+      $CC -x $lang -O2 -Iinclude -DZP_NO_USDT -c -o "$scratch/off.o" tests/header.c &&
+      [ "$(probes "$scratch/on.o" | tr '\n' ' ')" = "advance publish write " ] &&
+      [ -z "$(probes "$scratch/off.o")" ] || echo "not with $lang" >> "$scratch/log2"
+  done
+  sed 's/^/# /' "$scratch/log2"
+  [ ! -s "$scratch/log2" ]
+  result "probes.of_the_inline_functions_can_be_left_out" $?
+else
+  result "probes.are_those_that_the_header_names # SKIP no sys/sdt.h (systemtap-sdt-dev)" 0
+  result "probes.of_the_inline_functions_can_be_left_out # SKIP no sys/sdt.h" 0
+fi
 
 [ $bad -eq 0 ] || sed 's/^/# /' "$scratch/log"
 exit $bad

@@ -11,6 +11,7 @@ int use(struct zp_writer *w, struct zp_reader *r);
 
 int use(struct zp_writer *w, struct zp_reader *r)
 {
+	struct zp_stats stats;
 	struct zp_span room;
 	struct zp_view view;
 	uint64_t total = 0;
@@ -18,6 +19,7 @@ int use(struct zp_writer *w, struct zp_reader *r)
 	size_t len;
 	int ret;
 
+	stats.sz = sizeof(stats);
 	ret = zp_alloc(w, 64, &room);
 	if (ret < 0 || zp_try_alloc(w, 64, &room) < 0 || zp_alloc_flags(w, 1, 0, 0, &room) < 0)
 		return ret;
@@ -42,6 +44,11 @@ int use(struct zp_writer *w, struct zp_reader *r)
 		zp_view_span(&view, i, &len);
 		total += len;
 	}
+	ret = zp_stats(w, &stats);
+	if (!ret)
+		ret = zp_stats(r, &stats);
+	if (ret || stats.bytes)
+		return -1;
 	if (zp_view_data(&view, &len) && total != zp_view_len(&view))
 		return -1;
 	return zp_consume_all(r) ? -1 : (int)zp_consumed(r);

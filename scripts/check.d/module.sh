@@ -37,6 +37,13 @@ bench/*               EMBEDDED_FUNCTION_NAME         the word run is no function
 lib/*                 NEW_TYPEDEFS                   a public header has a vocabulary of its own
 selftests/*.c         SPACING                        FIXTURE_DATA(x) *self is no product
 selftests/*.c         BRACES                         TEST_F(x, y) { is no conditional
+lib/include/zpipe.h   SPACING                        _Generic is not known
+lib/include/zpipe.h   MACRO_ARG_REUSE                the first one of _Generic is not evaluated
+*/probes.h            SPACING                        names a header, and no comparison
+*/probes.h            COMPLEX_MACRO                  is a statement, which asm must be
+*/probes.h            INLINE                         asm inline, for old and for strict C
+*/probes.h            MACRO_ARG_REUSE                a number that is written there
+*/probes.h            MACRO_ARG_UNUSED               nothing is done without sys/sdt.h
 lib/internal.h        MACRO_ARG_REUSE                MIN and MAX of one library
 */tests/*             MACRO_ARG_REUSE                macros of one test
 */tests/*             MACRO_WITH_FLOW_CONTROL        an assertion has to end its test

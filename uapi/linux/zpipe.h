@@ -425,7 +425,7 @@ struct zpipe_descriptor {
  * @out_paused_ns: nanoseconds it was
  * @out_writer_waits: times the writer slept, for memory or paused
  * @out_writer_wait_ns: nanoseconds it did
- * @out_reader_waits: times the reader slept
+ * @out_reader_waits: times this reader slept; of the writer: all readers
  * @out_reader_wait_ns: nanoseconds it did
  * @out_reader_wakes: wake-ups sent to the reader side
  * @out_writer_wakes: wake-ups sent to the writer side
@@ -446,6 +446,11 @@ struct zpipe_descriptor {
  * @out_forwards: FORWARD calls
  * @out_forwarded: bytes appended by them
  * @out_adopted_pages: pages of other pools among these, so far
+ * @out_zeroed: bytes of memory that were zeroed: of fresh pages, and behind the
+ *	last byte of what a guarded pipe published
+ * @out_longest_pause_ns: of @out_paused_ns, the longest time
+ * @out_longest_writer_wait_ns: of @out_writer_wait_ns
+ * @out_longest_reader_wait_ns: of @out_reader_wait_ns
  */
 struct zpipe_stat_args {
 	__u32 flags;
@@ -485,6 +490,10 @@ struct zpipe_stat_args {
 	__u64 out_forwards;
 	__u64 out_forwarded;
 	__u64 out_adopted_pages;
+	__u64 out_zeroed;
+	__u64 out_longest_pause_ns;
+	__u64 out_longest_writer_wait_ns;
+	__u64 out_longest_reader_wait_ns;
 };
 
 /**

@@ -221,6 +221,7 @@ static inline int zp_inline_move(struct zp_reader *r, uint64_t consumed, uint64_
 	r->consumed = consumed;
 	r->examined = examined;
 	r->shown = 0;
+	ZP_PROBE3(advance, r, consumed, examined);
 	/* C: examined first, or the kernel could see consumed > examined */
 	__atomic_store_n(r->examined_word, examined, __ATOMIC_RELAXED);
 	__atomic_store_n(r->consumed_word, consumed, __ATOMIC_RELEASE);
@@ -313,6 +314,18 @@ static inline uint64_t zp_consumed(const struct zp_reader *r)
  * Return: 0; -EINVAL: @error.
  */
 ZP_API int zp_reader_complete(struct zp_reader *r, int error);
+
+/**
+ * zp_reader_stats() - what this reader has done
+ * @r: the handle
+ * @stats: out: see struct zp_stats; its sz is set by the caller
+ *
+ * As zp_writer_stats(). zp_stats() is this for either end.
+ * Source: what the kernel's tracepoints say, without a tracer.
+ *
+ * Return: 0; -EINVAL: sz is too small.
+ */
+ZP_API int zp_reader_stats(struct zp_reader *r, struct zp_stats *stats);
 
 #ifdef __cplusplus
 }

@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <zpipe/probes.h>
+
 #define ZP_VERSION_MAJOR	0
 #define ZP_VERSION_MINOR	1
 #define ZP_VERSION_PATCH	0
@@ -223,7 +225,7 @@ struct zp_info {
  * @paused_ns: nanoseconds it was
  * @writer_waits: times the writer slept
  * @writer_wait_ns: nanoseconds it did
- * @reader_waits: times the reader slept
+ * @reader_waits: times this reader slept; of a writer: all readers
  * @reader_wait_ns: nanoseconds it did
  * @reader_wakes: wake-ups sent to the reader side
  * @writer_wakes: wake-ups sent to the writer side
@@ -241,6 +243,10 @@ struct zp_info {
  * @forwards: FORWARD calls
  * @forwarded: bytes appended by them, without a copy
  * @adopted_pages: pages of other pools among these
+ * @zeroed: bytes of memory that the kernel zeroed for the pipe
+ * @longest_pause_ns: of @paused_ns, the longest time; likewise the next two
+ * @longest_writer_wait_ns: of @writer_wait_ns
+ * @longest_reader_wait_ns: of @reader_wait_ns
  */
 struct zp_stat {
 	size_t sz;
@@ -278,6 +284,71 @@ struct zp_stat {
 	uint64_t forwards;
 	uint64_t forwarded;
 	uint64_t adopted_pages;
+	uint64_t zeroed;
+	uint64_t longest_pause_ns;
+	uint64_t longest_writer_wait_ns;
+	uint64_t longest_reader_wait_ns;
+};
+
+/**
+ * struct zp_stats - what an end has done: zp_stats()
+ * @sz: sizeof(struct zp_stats), set by the caller
+ * @position: committed (writer), consumed (reader): where the stream is
+ * @bytes: writer: bytes committed; reader: bytes consumed. Of these:
+ * @mapped: in place, in memory that the caller filled or looked at itself
+ * @copied_write: zp_write() copied in
+ * @copied_write_flush: zp_write_flush() copied in
+ * @forwarded: zp_forward() appended to this writer, or took from this reader
+ * @rolled_back: writer: bytes committed and taken back, by zp_rollback() or an
+ *	abort; they are in @bytes, and @position is short of them
+ * @patched: writer: bytes that zp_patch() overwrote; they are not in @bytes
+ * @copied_view: bytes that zp_view_copy() copied out, of all views of this
+ *	process; a view does not know its reader
+ * @publishes: writer: zp_flush() and zp_publish() calls
+ * @allocs: writer: ALLOC calls into the kernel
+ * @flushes: writer: FLUSH calls into the kernel
+ * @reads: reader: READ calls into the kernel
+ * @advances: reader: ADVANCE calls into the kernel
+ * @wakes: of @flushes or @advances, those that the peer was waiting for. In a
+ *	guarded pipe every one is needed, and this is 0
+ * @spins: times a call looked at the peer's cursor before it would wait
+ * @spins_won: of these, those after which it need not
+ * @pauses: times the writer was paused, whichever end asks
+ * @paused_ns: nanoseconds it was
+ * @longest_pause_ns: the longest of them
+ * @waits: times this end slept in the kernel, for memory, paused, or for bytes
+ * @wait_ns: nanoseconds it did
+ * @longest_wait_ns: the longest of them
+ *
+ * Up to @spins_won they count from the opening of the handle, the rest from the
+ * making of the pipe, as the kernel has counted it (zp_stat()). @bytes is the sum
+ * of @mapped, the two @copied_write and @forwarded.
+ */
+struct zp_stats {
+	size_t sz;
+	uint64_t position;
+	uint64_t bytes;
+	uint64_t mapped;
+	uint64_t copied_write;
+	uint64_t copied_write_flush;
+	uint64_t forwarded;
+	uint64_t rolled_back;
+	uint64_t patched;
+	uint64_t copied_view;
+	uint64_t publishes;
+	uint64_t allocs;
+	uint64_t flushes;
+	uint64_t reads;
+	uint64_t advances;
+	uint64_t wakes;
+	uint64_t spins;
+	uint64_t spins_won;
+	uint64_t pauses;
+	uint64_t paused_ns;
+	uint64_t longest_pause_ns;
+	uint64_t waits;
+	uint64_t wait_ns;
+	uint64_t longest_wait_ns;
 };
 
 /**
@@ -327,6 +398,8 @@ struct zp_view {
  * @bias: private: address of a position is @bias + position
  * @published: private: the shared word
  * @reader_wake_at: private: the shared word
+ * @publishes: private: how often
+ * @copied: private: bytes that zp_write() has
  *
  * One thread at a time. Allocated by zp_writer_open(). All members private.
  */
@@ -337,6 +410,8 @@ struct zp_writer {
 	uintptr_t bias;
 	uint64_t *published;
 	const uint64_t *reader_wake_at;
+	uint64_t publishes;
+	uint64_t copied;
 };
 
 /**

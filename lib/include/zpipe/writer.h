@@ -193,6 +193,8 @@ static inline int zp_commit(struct zp_writer *w, size_t n)
 static inline void zp_publish(struct zp_writer *w)
 {
 	__atomic_store_n(w->published, w->position, __ATOMIC_RELEASE);
+	w->publishes++;
+	ZP_PROBE2(publish, w, w->position);
 }
 
 /**
@@ -213,6 +215,8 @@ static inline int zp_flush(struct zp_writer *w)
 	uint64_t position = w->position;
 
 	__atomic_store_n(w->published, position, __ATOMIC_RELEASE);
+	w->publishes++;
+	ZP_PROBE2(publish, w, position);
 	zp_mb();
 	if (zp_unlikely(position >= __atomic_load_n(w->reader_wake_at, __ATOMIC_RELAXED) ||
 			position >= w->pause_limit))
@@ -240,6 +244,8 @@ static inline int zp_flush_flags(struct zp_writer *w, unsigned int flags, uint64
 {
 	uint64_t position = w->position;
 
+	w->publishes++;
+	ZP_PROBE2(publish, w, position);
 	if (flags & ~(unsigned int)ZP_NOWAIT)
 		return zp_inline_flush(w, flags, deadline);
 	__atomic_store_n(w->published, position, __ATOMIC_RELEASE);
@@ -269,7 +275,9 @@ static inline int zp_write(struct zp_writer *w, const void *buf, size_t n)
 		return zp_inline_write(w, buf, n);
 	if (n)
 		memcpy((void *)(w->bias + (uintptr_t)w->position), buf, n);
+	ZP_PROBE3(write, w, w->position, n);
 	w->position += n;
+	w->copied += n;
 	return 0;
 }
 
@@ -396,6 +404,20 @@ ZP_API int zp_patch(struct zp_writer *w, uint64_t position, const void *buf, siz
  * Return: 0; -EINVAL: @error.
  */
 ZP_API int zp_writer_complete(struct zp_writer *w, int error, unsigned int flags);
+
+/**
+ * zp_writer_stats() - what this writer has done
+ * @w: the handle
+ * @stats: out: see struct zp_stats; its sz is set by the caller
+ *
+ * Always counted: what the fast path does follows from the positions, the rest
+ * is counted where it is slow anyway, and the kernel is asked for the waits, by
+ * one call. zp_stats() is this for either end.
+ * Source: what the kernel's tracepoints say, without a tracer.
+ *
+ * Return: 0; -EINVAL: sz is too small.
+ */
+ZP_API int zp_writer_stats(struct zp_writer *w, struct zp_stats *stats);
 
 #ifdef __cplusplus
 }
