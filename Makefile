@@ -17,7 +17,7 @@ MODULES := $(if $(wildcard $(KDIR)/Makefile),modules,modules-6.1 modules-6.12)
 # $(call part,FOLDER[,TARGET]): make that part, once it exists
 part = $(if $(wildcard $1/Makefile),$(Q)$(MAKE) -C $1 BUILD=$(BUILD) V=$(V) $2,@:)
 
-.PHONY: all modules modules-6.1 modules-6.12 lib tools examples selftests demo bench check run_tests
+.PHONY: all modules modules-6.1 modules-6.12 lib tools examples selftests demo bench check check-long run_tests
 .PHONY: install modules_install uninstall clean distclean help
 all: $(MODULES) lib tools examples
 
@@ -53,6 +53,9 @@ demo bench:
 check:
 	$(Q)scripts/check
 
+check-long:
+	$(Q)scripts/check-long
+
 install:
 	+$(call part,lib,install)
 	+$(call part,tools,install)
@@ -78,6 +81,7 @@ help:
 	@echo 'On any Debian 12, in a virtual machine; what is missing is installed:'
 	@echo '  make demo [FILE=...] [K=6.1|6.12]   move a real file, prove that nothing was copied'
 	@echo '  make check [QUICK=1]                every test; the last line is the count'
+	@echo '  make check-long [HOURS=0.5]         sanitizer kernel, failing allocations, fuzzing, soaking'
 	@echo '  make bench [K=6.1|6.12]             measure, compare with pipe(2) and others'
 	@echo '  make modules-6.1 modules-6.12       the module for the stock kernels'
 	@echo
