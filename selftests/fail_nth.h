@@ -246,6 +246,16 @@ static inline bool complain(const char *name, int n, const char *what, long ret)
 	return true;
 }
 
+/* Which of the values that look_at() collects, for a remark. */
+static inline long changed(const struct snap *before, const struct snap *after)
+{
+	size_t i = 0;
+
+	while (before->value[i] == after->value[i])
+		i++;
+	return i;
+}
+
 /* One point of failure: false when the call has no more. */
 static inline bool try_point(const struct op *op, int nth, int n)
 {
@@ -265,8 +275,10 @@ static inline bool try_point(const struct op *op, int nth, int n)
 		after = take_snap(&bed);
 		if (!is_honest(-ret, bed.has_ring))
 			complain(op->name, n, "errno", ret);
-		if (memcmp(&before, &after, sizeof(before)))
-			complain(op->name, n, "something changed", ret);
+		if (before.fds != after.fds)
+			complain(op->name, n, "open fds changed", after.fds - before.fds);
+		if (memcmp(before.value, after.value, sizeof(before.value)))
+			complain(op->name, n, "a position or a count changed", changed(&before, &after));
 		ret = run(&bed, op, nth, 0, &(bool){ false });
 		if (ret < 0)
 			complain(op->name, n, "fails again", ret);

@@ -82,9 +82,16 @@ static long splice_in(struct bed *bed)
 
 static long read_buffer(struct bed *bed)
 {
-	ssize_t n = pread(bed->fd[0], bed->buffer, 30000, 0);
+	size_t done = 0;
+	ssize_t n;
 
-	return n < 0 ? -errno : n == 30000 ? 0 : -EIO;
+	/* As any file, it may give less than was asked for; what comes then says why. */
+	do {
+		n = pread(bed->fd[0], bed->buffer + done, 30000 - done, done);
+		if (n > 0)
+			done += n;
+	} while (n > 0 && done < 30000);
+	return n < 0 ? -errno : done == 30000 ? 0 : -EIO;
 }
 
 /* --- memory --- */
