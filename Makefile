@@ -17,7 +17,8 @@ MODULES := $(if $(wildcard $(KDIR)/Makefile),modules,modules-6.1 modules-6.12)
 # $(call part,FOLDER[,TARGET]): make that part, once it exists
 part = $(if $(wildcard $1/Makefile),$(Q)$(MAKE) -C $1 BUILD=$(BUILD) V=$(V) $2,@:)
 
-.PHONY: all modules modules-6.1 modules-6.12 lib bpf tools examples selftests demo bench check run_tests
+.PHONY: all modules modules-6.1 modules-6.12 lib bpf tools examples selftests demo bench check check-long
+.PHONY: run_tests
 .PHONY: install modules_install uninstall clean distclean help
 all: $(MODULES) lib bpf tools examples
 
@@ -56,6 +57,9 @@ demo bench:
 check:
 	$(Q)scripts/check
 
+check-long:
+	$(Q)scripts/check-long
+
 install:
 	+$(call part,lib,install)
 	+$(call part,bpf,install)
@@ -83,6 +87,7 @@ help:
 	@echo 'On any Debian 12, in a virtual machine; what is missing is installed:'
 	@echo '  make demo [FILE=...] [K=6.1|6.12]   move a real file, prove that nothing was copied'
 	@echo '  make check [QUICK=1]                every test; the last line is the count'
+	@echo '  make check-long [HOURS=0.5]         sanitizer kernel, failing allocations, fuzzing, soaking'
 	@echo '  make bench [K=6.1|6.12]             measure, compare with pipe(2) and others'
 	@echo '  make modules-6.1 modules-6.12       the module for the stock kernels'
 	@echo

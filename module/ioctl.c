@@ -140,8 +140,13 @@ int zpipe_ioctl_run(struct zpipe_call *call)
 	const struct zpipe_verb *verb = call->verb;
 	int ret;
 
+	if (verb->final) {
+		ret = answer(call->user, verb, call->size, &call->args);
+		if (ret)
+			return ret;
+	}
 	ret = verb->handler(call->end, &call->args);
-	if (ret)
+	if (ret || verb->mute)
 		return ret;
 	ret = answer(call->user, verb, call->size, &call->args);
 	if (ret && verb->undo)

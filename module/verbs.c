@@ -270,20 +270,20 @@ static const struct zpipe_verb verbs[] = {
 	VERB(ALLOC, ZPIPE_ROLE_WRITER, alloc, min, do_alloc, NULL, .stop = stop_alloc),
 	VERB(FLUSH, ZPIPE_ROLE_WRITER, flush, position, do_flush, NULL, .stop = stop_flush),
 	VERB(READ, ZPIPE_ROLE_READER, read, min, do_read, undo_read, .stop = stop_read),
-	VERB(ADVANCE, ZPIPE_ROLE_READER, advance, consumed, do_advance, NULL),
-	VERB(COMPLETE, 0, complete, error, do_complete, NULL),
-	VERB(CANCEL, 0, cancel, what, do_cancel, NULL),
-	VERB(SET, 0, set, resume, do_set, NULL),
-	VERB(RESET, 0, reset, flags, do_reset, NULL),
+	VERB(ADVANCE, ZPIPE_ROLE_READER, advance, consumed, do_advance, NULL, .final = true),
+	VERB(COMPLETE, 0, complete, error, do_complete, NULL, .mute = true),
+	VERB(CANCEL, 0, cancel, what, do_cancel, NULL, .mute = true),
+	VERB(SET, 0, set, resume, do_set, NULL, .mute = true),
+	VERB(RESET, 0, reset, flags, do_reset, NULL, .final = true),
 	VERB(FORWARD, ZPIPE_ROLE_WRITER, forward, position, do_forward, NULL),
 	/* Without room for the handle, or the fd, in the answer it would be lost. */
 	VERB(PRESERVE, ZPIPE_ROLE_READER, preserve, out_handle, do_preserve, undo_preserve),
-	VERB(RELEASE, ZPIPE_ROLE_READER, release, handle, do_release, NULL),
+	VERB(RELEASE, ZPIPE_ROLE_READER, release, handle, do_release, NULL, .mute = true),
 	VERB(EXPORT, ZPIPE_ROLE_READER, export, out_fd, do_export, NULL),
 	VERB(TEE, ZPIPE_ROLE_READER, tee, out_fd, do_tee, NULL),
-	VERB(POST, ZPIPE_ROLE_READER, post, length, do_post, NULL),
+	VERB(POST, ZPIPE_ROLE_READER, post, length, do_post, NULL, .mute = true),
 	/* What comes back is known by the answer only: there must be room for it. */
-	VERB(UNPOST, ZPIPE_ROLE_READER, unpost, out_status, do_unpost, NULL),
+	VERB(UNPOST, ZPIPE_ROLE_READER, unpost, out_status, do_unpost, NULL, .final = true),
 };
 
 static int do_pool_info(struct file *file, union zpipe_verb_args *args)

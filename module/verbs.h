@@ -73,6 +73,9 @@ struct zpipe_call {
  * @size: of the struct this kernel knows
  * @handler: does it
  * @undo: takes it back when the answer cannot be delivered, or NULL
+ * @mute: it has no outputs, so there is no answer to deliver
+ * @final: it can neither be taken back nor be repeated: the answer's memory is
+ *	written to first, as it was
  * @stop: gives it up while it is parked, or NULL when it never is
  */
 struct zpipe_verb {
@@ -82,6 +85,8 @@ struct zpipe_verb {
 	int (*handler)(struct file *file, union zpipe_verb_args *args);
 	void (*undo)(struct file *file, union zpipe_verb_args *args);
 	void (*stop)(struct file *file, union zpipe_verb_args *args);
+	bool mute;
+	bool final;
 };
 
 const struct zpipe_verb *zpipe_verbs_of_end(u32 number);

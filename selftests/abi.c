@@ -528,6 +528,64 @@ TEST_F(abi, reply_that_cannot_be_written_leaves_no_read_outstanding)
 	EXPECT_EQ(0, zt_read(&self->p.r, 1, 0, &view));
 }
 
+/* A copy of @args that may only be read. */
+static void *read_only(const void *args, size_t size)
+{
+	unsigned char *page = guarded_page();
+
+	memcpy(page, args, size);
+	if (mprotect(page, ZT_PAGE, PROT_READ))
+		zt_die("mprotect");
+	return page;
+}
+
+TEST_F(abi, reply_that_cannot_be_written_does_not_advance)
+{
+	struct zpipe_advance_args args = { .consumed = 16, .examined = 16 };
+	struct zt_view view;
+
+	ASSERT_EQ(0, zt_read(&self->p.r, 1, 0, &view));
+	EXPECT_EQ(-1, ioctl(self->p.r.fd, ZPIPE_IOC_ADVANCE, read_only(&args, sizeof(args))));
+	EXPECT_EQ(EFAULT, errno);
+	EXPECT_EQ(0, zt_stat(&self->p.r).out_consumed);
+	/* The READ is still outstanding, and its bytes are there. */
+	zt_check_view(&self->p.r, &view);
+	EXPECT_EQ(0, zt_advance(&self->p.r, 16, 16));
+}
+
+TEST_F(abi, reply_that_cannot_be_written_does_not_reset)
+{
+	struct zpipe_reset_args args = { .flags = 0 };
+
+	ASSERT_EQ(0, zt_complete(&self->p.w, 0, 0, 0));
+	ASSERT_EQ(0, zt_complete(&self->p.r, 0, 0, 0));
+	EXPECT_EQ(-1, ioctl(self->p.w.fd, ZPIPE_IOC_RESET, read_only(&args, sizeof(args))));
+	EXPECT_EQ(EFAULT, errno);
+	ASSERT_EQ(0, zt_reset(&self->p.w, &args));
+	EXPECT_EQ(1, args.out_generation);
+}
+
+TEST_F(abi, verb_without_outputs_writes_nothing)
+{
+	size_t i;
+
+	for (i = 0; i < NR_VERBS; i++) {
+		const struct verb *v = in_order(i);
+		unsigned char buffer[512];
+
+		switch (v->nr) {
+		case ZPIPE_NR_COMPLETE:
+		case ZPIPE_NR_CANCEL:
+		case ZPIPE_NR_SET:
+		case ZPIPE_NR_RELEASE:
+			harmless(v, buffer);
+			EXPECT_EQ(0, ioctl(fd_for(self, v), command(v->nr, v->size),
+					   read_only(buffer, v->size)))
+				TH_LOG("verb %#x", v->nr);
+		}
+	}
+}
+
 TEST_F(abi, spans_that_cannot_be_written_efault_and_leave_no_read_outstanding)
 {
 	struct zpipe_read_args args = { .nr_spans = 1, .spans = ZT_PAGE };

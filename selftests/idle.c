@@ -42,6 +42,8 @@ TEST_F(idle, new_pipe_holds_no_data_pages)
 
 TEST_F(idle, control_memory_is_at_most_16_kib)
 {
+	if (!access("/proc/lockdep_stats", F_OK))
+		SKIP(return, "locks are larger where the kernel proves their order");
 	EXPECT_GE(16384, zt_stat(&self->p.w).out_control_bytes);
 }
 

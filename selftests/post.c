@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -65,6 +66,22 @@ static int alloc(FIXTURE_DATA(post) *self, __u64 position, __u64 min)
 static int flush(FIXTURE_DATA(post) *self, __u64 position, __u32 flags)
 {
 	return zt_flush(&self->p.w, position, flags | ZPIPE_FLUSH_F_NOWAIT, &self->f);
+}
+
+TEST_F(post, outcome_that_cannot_be_told_is_not_collected)
+{
+	struct zpipe_unpost_args *args = mmap(NULL, ZT_PAGE, PROT_READ,
+					      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ASSERT_NE(MAP_FAILED, args);
+	ASSERT_EQ(0, post(&self->p.r, 7, 0, 100));
+	ASSERT_EQ(0, alloc(self, 0, 1));
+	ASSERT_EQ(0, flush(self, 50, 0));
+	EXPECT_EQ(-1, ioctl(self->p.r.fd, ZPIPE_IOC_UNPOST, args));
+	EXPECT_EQ(EFAULT, errno);
+	ASSERT_EQ(0, collect(&self->p.r, &self->out));
+	EXPECT_EQ(7, self->out.out_cookie);
+	EXPECT_EQ(50, self->out.out_count);
 }
 
 TEST_F(post, no_memory_is_free_for_the_writer)

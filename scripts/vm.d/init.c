@@ -4,7 +4,9 @@
  *
  * Mounts the host's root (read-only, over 9p), what must be writable on top, loads the module, runs
  * one command and relays its streams and the kernel log to the host. /conf in the initial file
- * system holds NUL-terminated "key=value" entries written by scripts/vm.
+ * system holds NUL-terminated "key=value" entries written by scripts/vm. Afterwards it unloads the
+ * module; where the kernel tracks its memory (kmemleak) it also looks for leaks, and loads and
+ * unloads once more.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -190,10 +192,7 @@ static void load_conf(void)
 
 static int insmod(int fd, const char *options)
 {
-	int ret = syscall(SYS_finit_module, fd, options, 0);
-
-	close(fd);
-	return ret;
+	return syscall(SYS_finit_module, fd, options, 0);
 }
 
 /* /modules.list names the drivers in dependency order. */
@@ -209,6 +208,7 @@ static void load_drivers(void)
 
 		if (fd < 0 || (insmod(fd, "") && errno != EEXIST))
 			fail(path);
+		close(fd);
 	}
 	fclose(list);
 }
@@ -420,8 +420,6 @@ static void start_processors(void)
 
 static void load_module(void)
 {
-	if (module < 0)
-		return;
 	if (insmod(module, params)) {
 		note(WIRE_ERR, "vm: the module does not load: %s\n", strerror(errno));
 		finish(125);
@@ -431,8 +429,6 @@ static void load_module(void)
 /* All processes are gone, so a module still in use has lost a reference. */
 static void unload_module(void)
 {
-	if (module < 0)
-		return;
 	for (int tries = 0; tries < 300; tries++) {
 		if (!syscall(SYS_delete_module, "zpipe", O_NONBLOCK) || errno == ENOENT)
 			return;
@@ -440,6 +436,86 @@ static void unload_module(void)
 	}
 	note(WIRE_LOG, "vm: zpipe cannot be unloaded after the last process ended: %s\n",
 	     strerror(errno));
+}
+
+#define KMEMLEAK "/sys/kernel/debug/kmemleak"
+
+/* Before the module comes: what booting has left is not of interest, nor are scans at any time. */
+static void forget_leaks(void)
+{
+	put(KMEMLEAK, "scan=off");
+	put(KMEMLEAK, "scan");
+	put(KMEMLEAK, "clear");
+}
+
+/*
+ * Each report is a complaint of the kernel's (see scan). An object has to be five seconds old to be
+ * one, and what two scans in a row do not find is what no register held by chance.
+ */
+static void report_leaks(const char *when)
+{
+	char line[512];
+	FILE *f;
+
+	if (access(KMEMLEAK, F_OK))
+		return;
+	pump_log();
+	sleep(6);
+	put(KMEMLEAK, "scan");
+	put(KMEMLEAK, "scan");
+	f = fopen(KMEMLEAK, "re");
+	while (f && fgets(line, sizeof(line), f))
+		note(WIRE_LOG, "[    0.000000] %s", line);
+	if (f)
+		fclose(f);
+	note(WIRE_LOG, "[    0.000000] vm, leaks: looked %s\n", when);
+	pump_log();
+}
+
+/*
+ * kmemleak does not track pages that no slab has. Who has allocated a page is told by its record
+ * in page_owner: one for each read, as long as the module is loaded with its name.
+ */
+static void report_pages(void)
+{
+	static char record[16384];
+	int fd, found = 0, all = 0;
+	ssize_t n;
+
+	fd = open("/sys/kernel/debug/page_owner", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	/* Fewer pages to look at. */
+	put("/proc/sys/vm/drop_caches", "3");
+	while ((n = read(fd, record, sizeof(record) - 1)) > 0) {
+		record[n] = 0;
+		all++;
+		/* What a slab or a stack depot takes stays with it. */
+		if (!strstr(record, "[zpipe]") || strstr(record, "slab") ||
+		    strstr(record, "depot"))
+			continue;
+		if (found++ < 5)
+			for (char *line = strtok(record, "\n"); line; line = strtok(NULL, "\n"))
+				note(WIRE_LOG, "[    0.000000] vm, pages: %s\n", line);
+	}
+	close(fd);
+	if (found)
+		note(WIRE_LOG, "[    0.000000] vm: %d pages of zpipe's are left\n", found);
+	note(WIRE_LOG, "[    0.000000] vm, pages: looked at %d\n", all);
+}
+
+static void end_module(void)
+{
+	bool tracked = !access(KMEMLEAK, F_OK);
+
+	report_leaks("after the last process ended");
+	report_pages();
+	unload_module();
+	if (!tracked)
+		return;
+	load_module();
+	unload_module();
+	report_leaks("after unloading, loading and unloading");
 }
 
 /* --- running the command --- */
@@ -751,12 +827,16 @@ int main(void)
 	umask(022);
 	switch_root();
 	set_up_kernel();
-	load_module();
+	if (module >= 0) {
+		forget_leaks();
+		load_module();
+	}
 	start_processors();
 
 	status = run();
 
-	unload_module();
+	if (module >= 0)
+		end_module();
 	sync();
 	finish(status);
 }
