@@ -101,7 +101,9 @@ static void produce(int fd, const char *message, size_t len)
 static uint64_t run(const char *message, size_t len,
 		    int (*one)(struct zp_cursor *c, uint64_t *bytes))
 {
-	struct zp_create_opts opts = { .sz = sizeof(opts), .segment_size = 4096, .capacity = 16384 };
+	struct zp_create_opts opts = {
+		.sz = sizeof(opts), .segment_size = 4096, .capacity = 16384,
+	};
 	struct zp_view view = { .flags = 0 };
 	struct zp_reader *r;
 	struct zp_cursor c;

@@ -7,6 +7,7 @@
  * zp_write(), which splits it, so that no segment is left early for 20 bytes.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,7 +18,8 @@
 
 static size_t room_of(const struct zp_writer *w)
 {
-	return (size_t)ZP_MIN(w->limit - w->position, (uint64_t)SIZE_MAX);
+	/* no more than printf() can count */
+	return (size_t)ZP_MIN(w->limit - w->position, (uint64_t)INT_MAX);
 }
 
 static char *memory_of(const struct zp_writer *w)
@@ -95,6 +97,7 @@ int zp_vprintf(struct zp_writer *w, const char *format, va_list args)
 	/* it ends with a zero, which is behind what is committed */
 	if (n >= 0 && (size_t)n >= room.len) {
 		flags = zp_alloc(w, (size_t)n + 1, &room);
+		room.len = ZP_MIN(room.len, (size_t)n + 1);
 		if (flags >= 0)
 			n = vsnprintf(room.data, room.len, format, again);
 	}

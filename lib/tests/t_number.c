@@ -101,7 +101,8 @@ static bool check(enum kind kind, const char *text, size_t len, size_t used, int
 static void uints(void)
 {
 	static const uint64_t some[] = {
-		0, 7, 10, 99, 1234567890123456789, UINT64_MAX, UINT64_MAX - 1, 10000000000000000000U,
+		0, 7, 10, 99, 1234567890123456789, UINT64_MAX, UINT64_MAX - 1,
+		10000000000000000000U,
 	};
 	char text[80];
 	size_t i;
@@ -112,11 +113,14 @@ static void uints(void)
 		strcat(text, " and what comes behind it");
 		ASSERT(check(UINT, text, strlen(text), (size_t)len, 0, (union value){ some[i] }));
 		len = sprintf(text, "00%" PRIu64 "x", some[i]);
-		ASSERT(check(UINT, text, strlen(text), (size_t)len - 1, 0, (union value){ some[i] }));
+		ASSERT(check(UINT, text, strlen(text), (size_t)len - 1, 0,
+			     (union value){ some[i] }));
 		len = sprintf(text, "%" PRIx64 " ", some[i]);
-		ASSERT(check(HEX, text, strlen(text), (size_t)len - 1, 0, (union value){ some[i] }));
+		ASSERT(check(HEX, text, strlen(text), (size_t)len - 1, 0,
+			     (union value){ some[i] }));
 		len = sprintf(text, "%" PRIX64 "G", some[i]);
-		ASSERT(check(HEX, text, strlen(text), (size_t)len - 1, 0, (union value){ some[i] }));
+		ASSERT(check(HEX, text, strlen(text), (size_t)len - 1, 0,
+			     (union value){ some[i] }));
 	}
 	check(UINT, "18446744073709551616 ", 21, 0, -ERANGE, (union value){ 0 });
 	check(UINT, "99999999999999999999999999999999999999 ", 39, 0, -ERANGE, (union value){ 0 });
@@ -187,7 +191,8 @@ static void varints(void)
 		ASSERT(check(VARINT, (char *)text, n, n, 0, (union value){ value }));
 		value = i < 65 ? value * 2 + 1 : value - i * 0x123456789;
 	}
-	check(VARINT, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 10, 0, -ERANGE, (union value){ 0 });
+	check(VARINT, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 10, 0, -ERANGE,
+	      (union value){ 0 });
 	check(VARINT, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11, 0, -ERANGE,
 	      (union value){ 0 });
 	/* longer than need be, but not too long */

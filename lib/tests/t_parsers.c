@@ -20,7 +20,8 @@ struct input {
 static const struct input inputs[] = {
 	INPUT(PARSE_CHUNKED, "4\r\nWiki\r\n5\r\npedia\r\nE\r\n in\r\n\r\nchunks.\r\n0\r\n\r\n",
 	      "Wikipedia in\r\n\r\nchunks.<end 1>"),
-	INPUT(PARSE_CHUNKED, "0A ;name=value\r\n0123456789\r\n1\t\r\nx\r\n0\r\nAge: 1\r\nB: 2\r\n\r\nrest",
+	INPUT(PARSE_CHUNKED, "0A ;name=value\r\n0123456789\r\n1\t\r\nx\r\n"
+	      "0\r\nAge: 1\r\nB: 2\r\n\r\nrest",
 	      "0123456789x<end 1>"),
 	INPUT(PARSE_CHUNKED, "3\r\nabcd\r\n", "abc<end -74>"),
 	INPUT(PARSE_CHUNKED, "3\nabc\r\n0\r\n\r\n", "<end -74>"),
@@ -33,12 +34,14 @@ static const struct input inputs[] = {
 	INPUT(PARSE_CHUNKED, "10000000000000000\r\n", "<end -34>"),
 	INPUT(PARSE_CHUNKED, "ffffffffffffffff\r\nab", "ab<end 256>"),
 	INPUT(PARSE_CHUNKED, "5\r\nab", "ab<end 256>"),
-	INPUT(PARSE_RESP, "+OK\r\n-ERR no\r\n:-12\r\n$3\r\na\r\n\r\n$0\r\n\r\n$-1\r\n*-1\r\n*0\r\n", NULL),
+	INPUT(PARSE_RESP, "+OK\r\n-ERR no\r\n:-12\r\n$3\r\na\r\n\r\n$0\r\n\r\n$-1\r\n"
+	      "*-1\r\n*0\r\n", NULL),
 	INPUT(PARSE_RESP, "*3\r\n$3\r\nSET\r\n*2\r\n:1\r\n*1\r\n+x\r\n$5\r\nval\r\n\r\n:7\r\n",
 	      "<kind 4><number 3><depth 0><kind 3><number 3><depth 1>SET"
 	      "<kind 4><number 2><depth 1><kind 2><number 1><depth 2>"
 	      "<kind 4><number 1><depth 2><kind 0><number 0><depth 3>x"
-	      "<kind 3><number 5><depth 1>val\r\n<last 0><kind 2><number 7><depth 0><last 0><end 256>"),
+	      "<kind 3><number 5><depth 1>val\r\n<last 0>"
+	      "<kind 2><number 7><depth 0><last 0><end 256>"),
 	INPUT(PARSE_RESP, "$3\r\nabcd\r\n", "<end -74>"),
 	INPUT(PARSE_RESP, "$-2\r\n", "<end -74>"),
 	INPUT(PARSE_RESP, "*99999999\r\n", "<end -90>"),
@@ -49,7 +52,7 @@ static const struct input inputs[] = {
 	INPUT(PARSE_RESP, "GET x\r\n", "<end -74>"),
 	INPUT(PARSE_RESP, "+a\nb\r\n", "<end -74>"),
 	INPUT(PARSE_RESP, "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n", NULL),
-	INPUT(PARSE_NDJSON, "{\"a\": 1}\n\n  \r\n[1,2]\r\n \"x\" \n12\n-1\nnull\ntrue\nfalse\n{",
+	INPUT(PARSE_NDJSON, "{\"a\": 1}\n\n  \r\n[1,2]\r\n \"x\"\x20\n12\n-1\nnull\ntrue\nfalse\n{",
 	      "<length 8>{\"a\": 1}<length 5>[1,2]<length 3>\"x\"<length 2>12<length 2>-1"
 	      "<length 4>null<length 4>true<length 5>false<end 256>"),
 	INPUT(PARSE_NDJSON, "1\nhello\n", "<length 1>1<end -74>"),

@@ -36,7 +36,9 @@ static bool read_back(struct ends *e, size_t distance, struct zp_cursor *c)
 
 static void integers(void)
 {
-	static const uint64_t some[] = { 0, 1, 0x7f, 0x80, 0x123456789abcdef0, UINT64_MAX, 1ULL << 63 };
+	static const uint64_t some[] = {
+		0, 1, 0x7f, 0x80, 0x123456789abcdef0, UINT64_MAX, 1ULL << 63,
+	};
 	size_t distance, i;
 	unsigned int size;
 

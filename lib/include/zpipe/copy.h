@@ -81,8 +81,9 @@ ZP_API int zp_copy_to_fd(struct zp_reader *r, int fd, const struct zp_copy_opts 
  * @done: out: bytes committed there and consumed here; may be NULL
  *
  * By zp_forward(), that is by reference; where that is impossible, because @w is
- * ZP_CONTIG, one of the two is ZP_GUARDED, or a device uses a page, by a copy. Each part is flushed at once; if that fails, what was
- * committed is flushed by the next flush.
+ * ZP_CONTIG, one of the two is ZP_GUARDED, or a device uses a page, by a copy.
+ * Each part is flushed at once; if that fails, what was committed is flushed by
+ * the next flush.
  * Source: PipeReader.CopyToAsync(PipeWriter), which did not notice a finished
  * destination.
  *
