@@ -17,9 +17,10 @@ MODULES := $(if $(wildcard $(KDIR)/Makefile),modules,modules-6.1 modules-6.12)
 # $(call part,FOLDER[,TARGET]): make that part, once it exists
 part = $(if $(wildcard $1/Makefile),$(Q)$(MAKE) -C $1 BUILD=$(BUILD) V=$(V) $2,@:)
 
-.PHONY: all modules modules-6.1 modules-6.12 lib tools examples selftests demo bench check check-long run_tests
+.PHONY: all modules modules-6.1 modules-6.12 lib bpf tools examples selftests demo bench check
+.PHONY: check-long run_tests
 .PHONY: install modules_install uninstall clean distclean help
-all: $(MODULES) lib tools examples
+all: $(MODULES) lib bpf tools examples
 
 # Kbuild leaves its products beside the sources, so it gets a tree of links.
 modules:
@@ -34,6 +35,9 @@ modules-6.1 modules-6.12: modules-%:
 
 lib:
 	+$(call part,lib)
+
+bpf:
+	+$(call part,bpf)
 
 tools: lib
 	+$(call part,tools)
@@ -58,6 +62,7 @@ check-long:
 
 install:
 	+$(call part,lib,install)
+	+$(call part,bpf,install)
 	+$(call part,tools,install)
 
 modules_install: modules
@@ -65,10 +70,11 @@ modules_install: modules
 
 uninstall:
 	+$(call part,tools,uninstall)
+	+$(call part,bpf,uninstall)
 	+$(call part,lib,uninstall)
 
 clean:
-	$(Q)rm -rf $(BUILD)/module* $(BUILD)/lib $(BUILD)/tools $(BUILD)/examples $(BUILD)/selftests \
+	$(Q)rm -rf $(BUILD)/module* $(BUILD)/lib $(BUILD)/bpf $(BUILD)/tools $(BUILD)/examples $(BUILD)/selftests \
 		$(BUILD)/demo $(BUILD)/bench $(BUILD)/host $(BUILD)/readme
 
 # Also what a bare Kbuild run may have left in the sources. Downloads are kept: see scripts/common.sh.
@@ -86,10 +92,11 @@ help:
 	@echo '  make modules-6.1 modules-6.12       the module for the stock kernels'
 	@echo
 	@echo 'On a machine that loads the module:'
-	@echo '  make [all]                          module, library, examples'
+	@echo '  make [all]                          module, library, observing tools, examples'
+	@echo '  make bpf                            the observing tools alone (scripts/deps bpf)'
 	@echo '  make modules [KDIR=...]             the module for this kernel'
 	@echo '  make modules_install [INSTALL_MOD_PATH=...]'
-	@echo '  make install [PREFIX=/usr/local] [DESTDIR=...]    library, headers, pkg-config file'
+	@echo '  make install [PREFIX=/usr/local] [DESTDIR=...]    library, headers, tools, manual'
 	@echo '  make uninstall                      takes away what install has put there'
 	@echo "  make run_tests [TESTS='abi rw*']    the tests of the kernel interface, as root"
 	@echo '  make demo NATIVE=1, make bench NATIVE=1'

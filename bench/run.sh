@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# run.sh - build the benchmark, run it by the clock and by instructions, write bench/results.csv
+# run.sh - build the benchmark, run it by the clock and by instructions, write bench/results.csv, and
+# draw it as build/bench/results.svg and .png
 #
 # Environment: K (kernel series of the virtual machine, 6.12), NATIVE=1 (on this machine: no
 # instruction counts), BUILD (build/), ARGS (more arguments for zpipe-bench). The figures of a
@@ -15,7 +16,7 @@ series=${K:-6.12}
 out=$build/bench/out
 results=$top/bench/results.csv
 
-"$top/scripts/deps" build >&2
+"$top/scripts/deps" build bench >&2
 make -s --no-print-directory -C "$top/bench" BUILD="$build" >&2
 bench=$build/bench/zpipe-bench
 rm -rf "$out"
@@ -53,6 +54,8 @@ if [[ ${NATIVE-} != 1 ]]; then
 fi
 cat "$out"/*.csv >"$results"
 echo "wrote ${results#"$top/"}"
+# Only some of the modes, where ARGS says so: then there may be nothing to draw.
+drawn=$("$top/tools/zpipe-plot" -o "$build/bench/results" "$results") && echo "drew $drawn"
 if [[ $missed ]]; then
   echo "bench: a promise was missed"
   exit 1

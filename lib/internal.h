@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <linux/zpipe.h>
 
@@ -58,6 +59,26 @@ uint64_t zp_view_copied(void);
 
 /* pipe.c: the part of @stats that the kernel has counted, and its way out */
 int zp_stats_finish(int fd, uint32_t role, struct zp_stats *stats, struct zp_stats *to);
+
+/**
+ * struct zp_reserved - what zp_alloc_iov() has taken
+ * @start: committed position then
+ * @last: start of the last piece
+ * @end: end of it; 0 for no reservation
+ * @bias: address of a position in it is @bias + position
+ */
+struct zp_reserved {
+	uint64_t start;
+	uint64_t last;
+	uint64_t end;
+	uintptr_t bias;
+};
+
+struct zp_map;
+
+/* writer.c: for copy.c and reserve.c */
+const struct zp_map *zp_writer_map(const struct zp_writer *w);
+struct zp_reserved *zp_writer_reserved(struct zp_writer *w);
 
 /* opts.c: structs that begin with their size */
 int zp_opts_get(void *known, size_t known_size, const void *from);
@@ -164,6 +185,57 @@ int zp_chain_walk(const struct zp_chain *chain, uint64_t from, uint64_t to, stru
 uint64_t zp_walk_entry(const struct zp_walk *walk, uint64_t consumed);
 int zp_view_fill(struct zp_view *view, struct zp_span *spans, const struct zpipe_span *from,
 		 uint32_t nr, unsigned char *data);
+/**
+ * struct zp_kept - a preserved range
+ * @fd: the reader
+ * @handle: the kernel's
+ * @view: of the range
+ * @watched: debug: not released yet
+ * @memory: debug: a mapping of its own
+ * @size: debug: bytes of it
+ * @spans: of the view
+ */
+struct zp_kept {
+	int fd;
+	uint64_t handle;
+	struct zp_view view;
+#ifdef ZP_DEBUG
+	uint64_t watched;
+	void *memory;
+	size_t size;
+#endif
+	struct zp_span spans[];
+};
+
+#ifdef ZP_DEBUG
+/* watch.c */
+int zp_kept_watch(struct zp_kept *kept, const struct zp_map *map, const struct zpipe_span *pieces,
+		  uint32_t nr);
+void zp_kept_check(const struct zp_kept *kept, const char *call);
+void zp_kept_free(struct zp_kept *kept);
+#else
+static inline int zp_kept_watch(struct zp_kept *kept, const struct zp_map *map,
+				const struct zpipe_span *pieces, uint32_t nr)
+{
+	(void)kept;
+	(void)map;
+	(void)pieces;
+	(void)nr;
+	return 0;
+}
+
+static inline void zp_kept_check(const struct zp_kept *kept, const char *call)
+{
+	(void)kept;
+	(void)call;
+}
+
+static inline void zp_kept_free(struct zp_kept *kept)
+{
+	free(kept);
+}
+#endif
+
 const struct zp_map *zp_reader_map(struct zp_reader *r, const struct zp_chain **chain);
 int zp_walk_init(struct zp_walk *walk, const struct zp_chain *chain);
 void zp_walk_exit(struct zp_walk *walk);

@@ -10,13 +10,6 @@
 /* Enough for most; more are asked for with a second call. */
 #define FEW	4
 
-struct zp_kept {
-	int fd;
-	uint64_t handle;
-	struct zp_view view;
-	struct zp_span spans[];
-};
-
 static int preserve(const struct zp_map *map, uint64_t position, uint64_t len,
 		    struct zpipe_preserve_args *args, struct zpipe_span *spans, uint32_t room)
 {
@@ -51,6 +44,8 @@ static int make(const struct zp_map *map, const struct zp_chain *chain,
 		.start = args->position, .end = args->position + args->length,
 	};
 	ret = zp_view_fill(&k->view, k->spans, spans, nr, map->data);
+	if (!ret)
+		ret = zp_kept_watch(k, map, spans, nr);
 	if (ret)
 		free(k);
 	else
@@ -101,8 +96,28 @@ out_free:
 	return ret;
 }
 
+int zp_take(struct zp_reader *r, uint64_t n, struct zp_kept **kept)
+{
+	struct zp_kept *k;
+	int ret;
+
+	if (!r->shown)
+		return -EPROTO;
+	n = ZP_MIN(n, r->shown - 1 - r->consumed);
+	ret = zp_preserve(r, r->consumed, n, &k);
+	if (ret)
+		return ret;
+	ret = zp_consume(r, n);
+	if (ret < 0)
+		zp_release(k);
+	else
+		*kept = k;
+	return ret;
+}
+
 const struct zp_view *zp_kept_view(const struct zp_kept *kept)
 {
+	zp_kept_check(kept, "zp_kept_view");
 	return &kept->view;
 }
 
@@ -112,16 +127,20 @@ int zp_release(struct zp_kept *kept)
 
 	if (!kept)
 		return 0;
+	zp_kept_check(kept, "zp_release");
 	ret = give_up(kept->fd, kept->handle);
-	free(kept);
+	zp_kept_free(kept);
 	return ret;
 }
 
 int zp_export(const struct zp_kept *kept, int *fd)
 {
-	struct zpipe_export_args args = { .handle = kept->handle };
-	int ret = zp_sys_export(kept->fd, &args);
+	struct zpipe_export_args args = { 0 };
+	int ret;
 
+	zp_kept_check(kept, "zp_export");
+	args.handle = kept->handle;
+	ret = zp_sys_export(kept->fd, &args);
 	if (ret)
 		return ret > 0 ? -EPROTO : ret;
 	*fd = args.out_fd;

@@ -6,8 +6,12 @@
  * that knows its span and the bytes left in it. Right across any number of
  * borders, one-byte spans included.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <errno.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
 
@@ -154,6 +158,31 @@ size_t zp_view_copy(const struct zp_view *view, uint64_t position, void *buf, si
 	return copied;
 }
 
+/*
+ * Of the next @border bytes, all in one span, is one the first of @n that match?
+ * Moves there, or behind them.
+ */
+static bool find_at_border(struct cursor *c, const unsigned char *bytes, size_t n, size_t border,
+			   uint64_t *from)
+{
+	while (border) {
+		const unsigned char *hit = memchr(c->data, bytes[0], border);
+		size_t step = hit ? (size_t)(hit - c->data) : border;
+
+		*from += step;
+		border -= step;
+		cursor_move(c, step);
+		if (!hit)
+			break;
+		if (cursor_matches(*c, bytes, n))
+			return true;
+		++*from;
+		border--;
+		cursor_move(c, 1);
+	}
+	return false;
+}
+
 uint64_t zp_view_copied(void)
 {
 	return __atomic_load_n(&view_copied, __ATOMIC_RELAXED);
@@ -171,26 +200,131 @@ int zp_view_find(const struct zp_view *view, uint64_t from, const void *needle, 
 		*position = from;
 		return 0;
 	}
-	if (from == view->end)
+	if (view->end - from < n)
 		return -ENOENT;
 
 	cursor_init(&c, view, from - view->start);
 	while (c.left && view->end - from >= n) {
-		const unsigned char *hit = memchr(c.data, bytes[0], c.left);
-		size_t step = hit ? (size_t)(hit - c.data) : c.left;
+		/* inside the span at the speed of libc, then where it may cross its end */
+		if (c.left >= n) {
+			const unsigned char *hit = n == 1 ? memchr(c.data, bytes[0], c.left) :
+							    memmem(c.data, c.left, bytes, n);
+			size_t step = hit ? (size_t)(hit - c.data) : c.left - (n - 1);
 
-		from += step;
-		cursor_move(&c, step);
-		if (!hit)
-			continue;
-		if (view->end - from >= n && cursor_matches(c, bytes, n)) {
+			from += step;
+			if (hit) {
+				*position = from;
+				return 0;
+			}
+			cursor_move(&c, step);
+			if (n == 1)
+				continue;
+		}
+		if (find_at_border(&c, bytes, n, c.left, &from)) {
 			*position = from;
 			return 0;
 		}
-		from++;
-		cursor_move(&c, 1);
 	}
 	return -ENOENT;
+}
+
+int zp_view_compare(const struct zp_view *a, const struct zp_view *b)
+{
+	struct cursor x, y;
+
+	cursor_init(&x, a, 0);
+	cursor_init(&y, b, 0);
+	while (x.left && y.left) {
+		size_t chunk = ZP_MIN(x.left, y.left);
+		int ret = memcmp(x.data, y.data, chunk);
+
+		if (ret)
+			return ret;
+		cursor_move(&x, chunk);
+		cursor_move(&y, chunk);
+	}
+	return (x.left > 0) - (y.left > 0);
+}
+
+/* Does @data follow the span in memory? */
+static bool follows(const struct zp_span *span, const void *data)
+{
+	return (const unsigned char *)span->data + span->len == (const unsigned char *)data;
+}
+
+int zp_view_merge(const struct zp_view *views, size_t nr, struct zp_span *spans, size_t room,
+		  struct zp_view *out)
+{
+	struct zp_view merged = { .start = nr ? views[0].start : 0 };
+	uint32_t used = 0;
+	size_t i;
+
+	merged.end = merged.start;
+	for (i = 0; i < nr; i++) {
+		uint32_t k;
+
+		if (zp_view_len(&views[i]) > UINT64_MAX - merged.end)
+			return -EINVAL;
+		merged.end += zp_view_len(&views[i]);
+		for (k = 0; k < views[i].nr_spans; k++) {
+			size_t len;
+			const void *data = zp_view_span(&views[i], k, &len);
+
+			if (used && follows(&spans[used - 1], data)) {
+				spans[used - 1].len += len;
+				continue;
+			}
+			if (used == room || used == UINT32_MAX)
+				return -EMSGSIZE;
+			spans[used].data = (void *)(uintptr_t)data;
+			spans[used++].len = len;
+		}
+	}
+	merged.nr_spans = used;
+	if (nr)
+		merged.flags = views[nr - 1].flags;
+	if (used) {
+		merged.first = spans[0];
+		merged.more = spans + 1;
+		merged.last = spans[used - 1].len;
+	}
+	*out = merged;
+	return 0;
+}
+
+int zp_view_flatten(struct zp_view *view, struct zp_scratch *scratch)
+{
+	uint64_t len = zp_view_len(view);
+
+	if (view->nr_spans <= 1)
+		return 0;
+	if (len > SIZE_MAX / 2)
+		return -EMSGSIZE;
+	if (scratch->size < len) {
+		/* a little more, so that views that grow slowly do not each allocate */
+		size_t size = (size_t)len + (size_t)len / 4;
+		void *data = malloc(size);
+
+		if (!data)
+			return -ENOMEM;
+		free(scratch->data);
+		scratch->data = data;
+		scratch->size = size;
+	}
+	zp_view_copy(view, view->start, scratch->data, (size_t)len);
+	scratch->copies++;
+	scratch->copied += len;
+	view->nr_spans = 1;
+	view->first.data = scratch->data;
+	view->first.len = (size_t)len;
+	return 0;
+}
+
+void zp_scratch_free(struct zp_scratch *scratch)
+{
+	free(scratch->data);
+	scratch->data = NULL;
+	scratch->size = 0;
 }
 
 int zp_view_iov(const struct zp_view *view, struct iovec *iov, int nr)

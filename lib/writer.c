@@ -38,6 +38,7 @@
  * @paused: a flush was left before the reader caught up: no fast path
  * @done: this end has completed
  * @walk: for pending views
+ * @reserved: pieces taken but not committed
  * @begin: committed position when the handle was opened
  * @stats: what is counted here and not in @hot
  */
@@ -62,6 +63,7 @@ struct writer {
 	bool paused;
 	bool done;
 	struct zp_walk walk;
+	struct zp_reserved reserved;
 	uint64_t begin;
 	struct zp_stats stats;
 };
@@ -244,6 +246,8 @@ int zp_inline_alloc(struct zp_writer *w, size_t min, unsigned int flags, uint64_
 	};
 	int ret;
 
+	/* it starts where they do */
+	wr->reserved.end = 0;
 	if (flags & ~(unsigned int)ZP_NOWAIT)
 		return -EOPNOTSUPP;
 	if (wr->done)
@@ -283,6 +287,7 @@ static void after_seal(struct writer *wr)
 {
 	uint64_t granted = zp_load(wr->granted);
 
+	wr->reserved.end = 0;
 	wr->own = zp_load(wr->published);
 	if (wr->hot.limit > granted)
 		wr->hot.limit = ZP_MAX(granted, wr->hot.position);
@@ -401,11 +406,22 @@ uint64_t zp_writer_capacity(const struct zp_writer *w)
 	return ((const struct writer *)(const void *)w)->map.info.out_capacity;
 }
 
+const struct zp_map *zp_writer_map(const struct zp_writer *w)
+{
+	return &((const struct writer *)(const void *)w)->map;
+}
+
+struct zp_reserved *zp_writer_reserved(struct zp_writer *w)
+{
+	return &writer_of(w)->reserved;
+}
+
 /* The kernel has appended what is no grant: the next zp_alloc() begins anew. */
 void zp_writer_skip(struct zp_writer *w, uint64_t position)
 {
 	struct writer *wr = writer_of(w);
 
+	wr->reserved.end = 0;
 	wr->stats.forwarded += position - w->position;
 	w->position = position;
 	wr->grant_start = position;
@@ -420,6 +436,7 @@ int zp_rollback(struct zp_writer *w, uint64_t position)
 
 	if (position > w->position || position < zp_load(w->published))
 		return -EINVAL;
+	wr->reserved.end = 0;
 	wr->stats.rolled_back += w->position - position;
 	w->position = position;
 	/* below the open start the memory is another: ALLOC before writing (R9) */
@@ -458,10 +475,23 @@ int zp_pending(struct zp_writer *w, struct zp_view *view)
 
 int zp_patch(struct zp_writer *w, uint64_t position, const void *buf, size_t n)
 {
+	struct writer *wr = writer_of(w);
 	const unsigned char *from = buf;
 	struct zp_view view;
 	uint32_t i;
 	int ret;
+
+	/* in the open descriptor: one piece, of which the grant is a part */
+	if (position >= wr->open_start && position >= zp_load(w->published) &&
+	    position <= w->position && n <= w->position - position) {
+		uintptr_t at = w->bias + (uintptr_t)position;
+
+		if (at < (uintptr_t)wr->chain.data)
+			at += (uintptr_t)wr->chain.window;
+		if (n)
+			memcpy((void *)at, buf, n);
+		return 0;
+	}
 
 	ret = zp_pending(w, &view);
 	if (ret)

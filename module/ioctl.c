@@ -120,7 +120,7 @@ static int begin(struct zpipe_call *call, struct file *file, unsigned int comman
 		ret = -EBADF;
 	else
 		ret = begin_verb(call, file, verb, command, user);
-	if (ret) {
+	if (unlikely(ret)) {
 		zpipe_wait_lock(end->pipe);
 		zpipe_pipe_reject_locked(end->pipe, _IOC_NR(command), 0, ret);
 		zpipe_wait_unlock(end->pipe);

@@ -44,11 +44,16 @@ static inline bool zpipe_pipe_is_known_locked(const struct zpipe_pipe *pipe)
 	const struct zpipe_reader *reader;
 
 	reader = list_first_entry(&pipe->readers, struct zpipe_reader, entry);
-	/* Each pairs as in zpipe_pipe_take_over_locked(). */
-	return pipe->nr_readers == 1 && !reader->ended &&
-	       smp_load_acquire(&reader->page->consumed) == reader->cursor.consumed &&
-	       smp_load_acquire(&reader->page->examined) == reader->cursor.examined &&
-	       smp_load_acquire(&pipe->writer_page->published) == pipe->chain.published;
+	if (pipe->nr_readers != 1 || reader->ended)
+		return false;
+	/* Pairs with the reader's release of consumed (C in uapi/linux/zpipe.h). */
+	if (smp_load_acquire(&reader->page->consumed) != reader->cursor.consumed)
+		return false;
+	/* And with that of examined. */
+	if (smp_load_acquire(&reader->page->examined) != reader->cursor.examined)
+		return false;
+	/* Pairs with the writer's release of published (A). */
+	return smp_load_acquire(&pipe->writer_page->published) == pipe->chain.published;
 }
 
 /* How every verb begins; most look more than once, and then there is nothing new. */

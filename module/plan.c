@@ -315,7 +315,7 @@ static void imagine_leaving(struct zpipe_chain *chain, struct zpipe_plan *plan, 
  * Return: 0, -EAGAIN when there is none, -EMSGSIZE when it is too short.
  */
 int zpipe_plan_at(struct zpipe_chain *chain, u64 position, u64 min, bool go_on,
-			u64 offset, u64 length, struct zpipe_plan *plan)
+		  u64 offset, u64 length, struct zpipe_plan *plan)
 {
 	u64 wait = plan->wait;
 	u64 keep = begin_plan(chain, position, plan);
@@ -426,7 +426,7 @@ static bool fit(const struct zpipe_chain *chain, u32 nr)
  * Return: 0, -EAGAIN, -ENOBUFS, -EMSGSIZE, -EINVAL.
  */
 int zpipe_plan_forward(struct zpipe_chain *chain, u64 position, u64 length, u32 nr,
-			     struct zpipe_plan *plan)
+		       struct zpipe_plan *plan)
 {
 	struct zpipe_slots *slots = chain->slots;
 	u64 capacity = zpipe_chain_capacity(chain);

@@ -47,7 +47,7 @@ int zpipe_writer_find_room_locked(struct zpipe_pipe *pipe, u64 position, u64 len
 int zpipe_writer_await_locked(struct zpipe_pipe *pipe, struct zpipe_request *request,
 			      bool nowait, struct zpipe_park *park, struct zpipe_plan *plan);
 int zpipe_writer_grant_locked(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *args,
-		       bool nowait, struct zpipe_park *park, struct zpipe_plan *plan);
+			      bool nowait, struct zpipe_park *park, struct zpipe_plan *plan);
 int zpipe_writer_unpause_locked(struct zpipe_pipe *pipe, bool nowait);
 int zpipe_writer_alloc(struct zpipe_end *end, struct zpipe_alloc_args *args, bool nowait,
 		       struct zpipe_park *park);

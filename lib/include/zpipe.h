@@ -10,8 +10,12 @@
  *
  *	zpipe/types.h	constants, structs
  *	zpipe/writer.h	zp_alloc, zp_commit, zp_flush, zp_write
+ *	zpipe/put.h	integers, text, records, memory in pieces
  *	zpipe/reader.h	zp_read, zp_advance
- *	zpipe/view.h	spans, slices, search
+ *	zpipe/view.h	spans, slices, search, comparison, one piece of many
+ *	zpipe/take.h	pieces off the front: bytes, lines, up to a delimiter
+ *	zpipe/cursor.h	integers, text, pieces: what parsers read
+ *	zpipe/copy.h	from and to files, sockets, other pipes
  *	zpipe/stream.h	rendezvous: the reader supplies the buffers
  *	zpipe/future.h	one value, once
  *
@@ -39,9 +43,13 @@
 
 #include <zpipe/types.h>
 #include <zpipe/view.h>
+#include <zpipe/take.h>
+#include <zpipe/cursor.h>
 #include <zpipe/writer.h>
+#include <zpipe/put.h>
 #include <zpipe/reader.h>
 #include <zpipe/kept.h>
+#include <zpipe/copy.h>
 #include <zpipe/stream.h>
 #include <zpipe/future.h>
 

@@ -257,21 +257,7 @@ int zp_sys_forward(int fd, struct zpipe_forward_args *args)
 	return -ENOTTY;
 }
 
-int zp_sys_preserve(int fd, struct zpipe_preserve_args *args)
-{
-	(void)fd;
-	(void)args;
-	return -ENODEV;
-}
-
 int zp_sys_post(int fd, struct zpipe_post_args *args)
-{
-	(void)fd;
-	(void)args;
-	return -ENODEV;
-}
-
-int zp_sys_release(int fd, struct zpipe_release_args *args)
 {
 	(void)fd;
 	(void)args;

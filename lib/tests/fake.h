@@ -55,6 +55,7 @@ uint64_t *fake_wake_consumed(void);
 uint64_t *fake_opened(void);
 uint32_t *fake_events(void);
 struct zpipe_descriptor *fake_table(void);
+unsigned int fake_kept(void);
 uint32_t fake_random(void);
 void fake_seed(uint32_t seed);
 

@@ -6,19 +6,28 @@
 
 SAN_CC ?= gcc clang
 TEST_DIR := $(OUT)/tests
-TESTS := t_chain t_fdpass t_map t_random t_reader t_threads t_unflushed t_view t_writer
-TEST_SRC := $(filter-out sys.c,$(SRC)) tests/fake.c tests/fake_alloc.c
-TEST_DEPS := $(SRC) $(DEPS) tests/fake.c tests/fake_alloc.c $(wildcard tests/*.h)
+TESTS := t_chain t_copy t_cursor t_fdpass t_kept t_map t_number t_parsers t_put t_random t_reader \
+	 t_reserve t_take t_threads t_unflushed t_view t_writer
+TEST_SRC := $(filter-out sys.c,$(SRC)) tests/fake.c tests/fake_alloc.c tests/fake_keep.c
+PARSERS := $(wildcard ../examples/parsers/*.c)
+TEST_DEPS := $(SRC) $(DEPS) $(wildcard tests/fake*.c tests/*.h) $(PARSERS)
 TEST_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -g -O1 $(ZP_CPPFLAGS) -I. -Itests
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
-SAN_BIN := $(foreach cc,$(SAN_CC),$(TESTS:%=$(TEST_DIR)/%.$(cc)))
+# of the library built for debugging
+DEBUG_TESTS := t_kept
+SAN_BIN := $(foreach cc,$(SAN_CC),$(TESTS:%=$(TEST_DIR)/%.$(cc)) \
+	$(DEBUG_TESTS:%=$(TEST_DIR)/%.debug.$(cc)))
 TSAN_BIN := $(SAN_CC:%=$(TEST_DIR)/t_threads.tsan.%)
 
 define san_rule
 $(TEST_DIR)/%.$(1): tests/%.c $(TEST_DEPS) | $(OUT)/tests
 	$$(say) CC tests/$$(notdir $$@)
-	$$(Q)$(1) $(TEST_CFLAGS) $(ASAN) -o $$@ $$< $(TEST_SRC) -lpthread
+	$$(Q)$(1) $(TEST_CFLAGS) $(ASAN) -o $$@ $$< $$(EXTRA) $(TEST_SRC) -lpthread -lm
+
+$(TEST_DIR)/%.debug.$(1): tests/%.c $(TEST_DEPS) | $(OUT)/tests
+	$$(say) CC tests/$$(notdir $$@)
+	$$(Q)$(1) $(TEST_CFLAGS) -DZP_DEBUG $(ASAN) -o $$@ $$< $(TEST_SRC) -lpthread -lm
 
 $(TEST_DIR)/t_threads.tsan.$(1): tests/t_threads.c tests/fake_mmap.c $(TEST_DEPS) | $(OUT)/tests
 	$$(say) CC tests/$$(notdir $$@)
@@ -26,6 +35,20 @@ $(TEST_DIR)/t_threads.tsan.$(1): tests/t_threads.c tests/fake_mmap.c $(TEST_DEPS
 		tests/fake_mmap.c $(TEST_SRC) -Wl,--wrap=mmap,--wrap=munmap -lpthread
 endef
 $(foreach cc,$(SAN_CC),$(eval $(call san_rule,$(cc))))
+
+$(TEST_DIR)/t_parsers.%: EXTRA = $(PARSERS)
+
+# the parsers of the examples, on bytes that the fuzzer makes up
+FUZZ_SECONDS ?= 20
+$(TEST_DIR)/parse_fuzz: tests/parse_fuzz.c $(TEST_DEPS) | $(OUT)/tests
+	$(say) CC tests/$(notdir $@)
+	$(Q)clang $(TEST_CFLAGS) -fsanitize=fuzzer $(ASAN) -o $@ $< $(PARSERS) $(TEST_SRC) -lpthread -lm
+
+.PHONY: fuzz
+fuzz: $(TEST_DIR)/parse_fuzz
+	$(Q)mkdir -p $(TEST_DIR)/corpus
+	$(Q)$(TEST_DIR)/parse_fuzz -max_total_time=$(FUZZ_SECONDS) -max_len=600 -verbosity=0 \
+		-print_final_stats=1 -artifact_prefix=$(TEST_DIR)/ $(TEST_DIR)/corpus
 
 # every program runs, whatever the one before it said
 check-host: all $(SAN_BIN) $(TSAN_BIN)
@@ -40,6 +63,7 @@ check-host: all $(SAN_BIN) $(TSAN_BIN)
 # machine's word size, and as 32-bit programs where the compiler makes any.
 VM_TESTS := $(patsubst tests/vm_%.c,$(VM_OUT)/lib_%,$(wildcard tests/vm_*.c))
 VM_TESTS_32 := $(VM_TESTS:%=%_32)
+VM_TESTS += $(VM_OUT)/lib_kept_debug
 VM_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $(ZP_CPPFLAGS) $(CFLAGS) -Itests
 VM_DEPS := tests/vm.h tests/stream.h tests/bytes.h tests/tap.h
 # eight-byte atomics without a library need more than the oldest processors
@@ -52,6 +76,11 @@ $(VM_OUT)/lib_%: tests/vm_%.c $(VM_DEPS) $(OUT)/libzpipe.a | $(VM_OUT)
 $(VM_OUT)/lib_%_32: tests/vm_%.c $(VM_DEPS) $(SRC) $(DEPS) | $(VM_OUT)
 	$(say) CC selftests/$(notdir $@)
 	$(Q)$(CC) $(VM_CFLAGS) $(CFLAGS_32) -o $@ $< $(SRC) -lpthread
+
+# the library built for debugging, where ranges have mappings of their own
+$(VM_OUT)/lib_kept_debug: tests/vm_kept.c $(VM_DEPS) $(SRC) $(DEPS) | $(VM_OUT)
+	$(say) CC selftests/$(notdir $@)
+	$(Q)$(CC) $(VM_CFLAGS) -DZP_DEBUG -o $@ $< $(SRC) -lpthread
 
 .PHONY: vm-tests vm-tests-32
 vm-tests: $(VM_TESTS)

@@ -51,7 +51,10 @@ static void stays(void)
 	EXPECT_EQ(bytes->start, 1000);
 	EXPECT_EQ(bytes->end, 5500);
 	where = zp_view_span(bytes, 0, &len);
+	EXPECT(where);
+#ifndef ZP_DEBUG
 	EXPECT_EQ((const unsigned char *)where - (const unsigned char *)view.first.data, 1000);
+#endif
 	ASSERT_EQ(zp_consume_all(e.r), 0);
 	for (i = 0; i < 100; i++) {
 		ASSERT(push(&e, 16384));

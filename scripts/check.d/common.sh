@@ -52,3 +52,10 @@ quietly() {
 
 # Where headers and the static library are: for programs outside the tree's own Makefiles.
 includes=(-Ilib/include -Iuapi)
+
+# make_tools: build tools/ in $scratch, for the headers that its Makefile writes.
+make_tools() {
+	[[ -f tools/Makefile ]] || return 0
+	make -s -C tools BUILD="$scratch"
+	includes+=(-I"$scratch/tools/obj" "-DZPIPE_VERSION=\"$(cat VERSION)\"")
+}

@@ -33,6 +33,13 @@ user                  ARCH_DEFINES                   there is no asm/ to ask
 user                  ARRAY_SIZE                     has no such macro
 user                  MULTIPLE_ASSIGNMENTS           pairs of cursors start equal
 user                  AVOID_EXTERNS                  nobody else declares __real_ functions
+bpf/*.bpf.[ch]         VOLATILE                       constants that the loader writes, shared words
+bpf/*.bpf.c            MACRO_ARG_REUSE                stamps out programs
+bpf/zpsnoop.c          COMPLEX_MACRO                  an item of a list
+bpf/zpcheck.h          MACRO_WITH_FLOW_CONTROL        a rule that is broken ends the judgement
+bpf/*                  PREFER_FALLTHROUGH             has no such macro
+bpf/*                  SPACING                        a pointer and a number without blanks
+bpf/tests/*            EMBEDDED_FUNCTION_NAME         the word waits is no function name here
 bench/*               EMBEDDED_FUNCTION_NAME         the word run is no function name here
 lib/*                 NEW_TYPEDEFS                   a public header has a vocabulary of its own
 selftests/*.c         SPACING                        FIXTURE_DATA(x) *self is no product

@@ -91,7 +91,8 @@ gate_licences() {
 		case $file in
 		module/* | Kbuild) wanted='GPL-2.0-only' ;;
 		uapi/*) wanted='GPL-2.0-only WITH Linux-syscall-note' ;;
-		lib/* | demo/* | bench/* | examples/* | tools/* | scripts/check* | Makefile) wanted=MIT ;;
+		bpf/*.bpf.[ch]) wanted='GPL-2.0-only' ;;
+		bpf/* | lib/* | demo/* | bench/* | examples/* | tools/* | scripts/check* | Makefile) wanted=MIT ;;
 		*) wanted='*' ;;
 		esac
 		# shellcheck disable=SC2053 # a pattern is what it is
@@ -135,7 +136,7 @@ gate_tree() {
 		eval "$(scripts/kernels 6.12)"
 		make -s modules modules_install KDIR="$KDIR" INSTALL_MOD_PATH="$scratch/root" \
 			>"$scratch/log" 2>&1 || { cat "$scratch/log"; exit 1; }
-		make -s modules-6.12 lib tools examples selftests
+		make -s modules-6.12 lib bpf tools examples selftests
 		for part in demo bench; do
 			[[ ! -f lib/Makefile || ! -f $part/Makefile ]] || make -s -C "$part" BUILD="$PWD/build"
 		done

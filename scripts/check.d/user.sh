@@ -25,6 +25,16 @@ gate_programs_gcc() {
 	make -s -C selftests/host CC=gcc BUILD="$scratch"
 }
 
+# The verifier's opinion is heard where they are loaded: in the tests.
+gate_bpf() {
+	local cc
+	scripts/deps bpf
+	for cc in gcc clang; do
+		make -s -C bpf CC="$cc" BUILD="$scratch/$cc" tests
+		[[ -x $scratch/$cc/bpf/tests/workload ]] || fail "nothing was built with $cc"
+	done
+}
+
 # Not the selftests: their harness is written for gcc.
 gate_programs_clang() {
 	need_part lib
@@ -39,6 +49,7 @@ gate_programs_clang() {
 gate_analyzer() {
 	need_part lib
 	local file found=0
+	make_tools
 	while IFS= read -r file; do
 		gcc -std=gnu11 -D_GNU_SOURCE -O0 -fanalyzer -Werror "${includes[@]}" -c -o "$scratch/x.o" "$file" ||
 			found=1
@@ -61,6 +72,7 @@ gate_clang_tidy() {
 	local file found=0 checks='-*,clang-analyzer-*,bugprone-*,misc-*,cert-*,concurrency-*,portability-*'
 	checks+=',-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling'
 	checks+=',-bugprone-easily-swappable-parameters,-misc-unused-parameters'
+	make_tools
 	# One by one: version 14 mixes up the va_lists of several files.
 	while IFS= read -r file; do
 		[[ $file == lib/* ]] || checks+=',-cert-err33-c,-concurrency-mt-unsafe'
@@ -75,6 +87,8 @@ gate_cppcheck() {
 	for part in lib tools demo bench examples selftests/host; do
 		[[ ! -d $part ]] || parts+=("$part")
 	done
+	# Not the programs of the kernel: it does not understand SEC().
+	mapfile -t -O "${#parts[@]}" parts < <(sources 'bpf/*.c' | grep -v '\.bpf\.c$')
 	# It does not see that a failed ASSERT ends a test.
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
 		--suppress=missingIncludeSystem --suppress='uninitvar:lib/tests/*' --error-exitcode=1 \

@@ -161,7 +161,7 @@ static void forward(struct side *from, struct side *to)
 	end = at + 1 + next((u32)(from->chain.published - at));
 	zpipe_chain_reclaim(&to->chain);
 	ret = zpipe_plan_forward(&to->chain, to->committed, end - at,
-				       zpipe_chain_slots(&from->chain, at, end), &plan);
+				 zpipe_chain_slots(&from->chain, at, end), &plan);
 	if (ret) {
 		expect(ret == -EAGAIN || ret == -ENOBUFS || ret == -EMSGSIZE);
 		expect(ret != -EAGAIN || plan.wait || plan.pool);

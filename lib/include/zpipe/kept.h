@@ -8,6 +8,11 @@
  * also one that has nothing to do with the pipe, it exports them: the result is
  * an fd to pass on, and a buffer for who gets it.
  *
+ * Who has a zp_kept owns the range, until zp_release(); views of it are good that
+ * long. In a library that was built for debugging (make DEBUG=1) each range has
+ * a mapping of its own, so that touching one of its views after the release is
+ * a SIGSEGV, and any call with a released range says so and aborts.
+ *
  * Functions return 0 or a negative errno.
  */
 #ifndef ZPIPE_KEPT_H
@@ -46,6 +51,21 @@ struct zp_buffer;
  */
 ZP_API int zp_preserve(struct zp_reader *r, uint64_t position, uint64_t len,
 		       struct zp_kept **kept);
+
+/**
+ * zp_take() - keep the first bytes of the view, and consume them
+ * @r: the reader, with a view that is not advanced
+ * @n: bytes; fewer if the view has fewer. ZP_ALL: all
+ * @kept: out: the range; the caller's, to be given to zp_release()
+ *
+ * zp_preserve() and zp_consume() in one: the view is over, what was not taken
+ * counts as not looked at.
+ * Source: the chunked buffer's take, whose result is independent.
+ *
+ * Return: 0; -EPROTO: no view; -EINVAL: no bytes; as zp_preserve(), and then the
+ * view is still there.
+ */
+ZP_API int zp_take(struct zp_reader *r, uint64_t n, struct zp_kept **kept);
 
 /**
  * zp_kept_view() - the bytes of a preserved range

@@ -37,6 +37,12 @@
 #define ZP_FULL		8	/* fewer than min bytes: the writer waits for memory */
 #define ZP_ABORTED	16	/* the last bytes: the next read fails */
 
+/*
+ * What a parser says that needs bytes behind those of the view: no flag, and no
+ * error, for it has changed nothing and can be called again with a longer view.
+ */
+#define ZP_MORE		0x100
+
 /* Flags of a call. NOWAIT is the same number for all of them. */
 #define ZP_NOWAIT		1	/* -EAGAIN instead of waiting */
 #define ZP_FLUSH_NOWAKE		2	/* publish only; zp_publish() is the fast one */

@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# zpcheck - finds nothing in the tests of the interface, and everything in traces that lie
+
+. "$(dirname "$(readlink -f "$0")")/common.sh"
+zpcheck=$tools/zpcheck
+
+# Programs that move the positions in all ways there are. Whether they succeed is their own matter.
+for program in rw alloc flush preserve tee post guarded forward pool scribble; do
+	path=$(dirname "$0")/$program
+	[[ -x $path ]] || continue
+	timeout 250 "$zpcheck" -i 0.2 -- "$path" >out 2>err </dev/null
+	grep violated out | head -n 5 | sed 's/^/# /'
+	check "no rule is violated by $program" says out ', 0 violations$'
+	check "... of many events" says out '^[0-9]{3,} events of [0-9]+ new pipes and'
+done
+
+check "exactly so many events" run 0 "$zpcheck" -- "$workload" rw:7:101
+# create, 7 * 2 copies, segment_open, segment_free, destroy; nobody waits
+check "... are judged" says out '^18 events of 1 new pipes and [0-9]+ ends judged, 0 violations$'
+"$workload" preserve:3:101 &
+sleep 1
+check "ends are judged, too" run 0 "$zpcheck" -i 0.1 -- sleep 0.5
+check "... some of them" says out ' and [1-9][0-9]* ends judged, 0 violations$'
+wait
+
+# lie RULE LINE...: a trace, after which the last line must be reported.
+lie() {
+	local rule=$1 last=${*: -1:1}
+	shift
+	{
+		printf ' prog-1 [000] ..... 1.000001: zpipe_create: pipe=7 position=0 length=8192 ret=0\n'
+		printf ' prog-1 [000] ..... 1.000001: zpipe_%s\n' "$@"
+	} >trace
+	check "a trace: $rule" run 1 "$zpcheck" -t trace
+	check "... is told" says out "^pipe 7: violated: $rule: .* at zpipe_${last/: pipe=7/}"'$'
+	check "... once" test "$(grep -c violated out)" = 1
+}
+grant='alloc: pipe=7 position=0 length=8192 ret=0'
+open='segment_open: pipe=7 position=0 length=8192 ret=2'
+lie 'held <= capacity' "$grant" 'alloc: pipe=7 position=8192 length=8192 ret=0' \
+	'advance: pipe=7 position=0 length=8193 ret=0'
+lie 'unexamined <= capacity' "$grant" 'flush: pipe=7 position=8192 length=8193 ret=0'
+lie 'published <= granted' "$grant" 'flush: pipe=7 position=8193 length=0 ret=0'
+lie 'published <= granted' "$grant" 'read: pipe=7 position=4097 length=4096 ret=0'
+lie 'published <= granted' "$grant" 'copy: pipe=7 position=8192 length=1 ret=1'
+lie 'consumed <= granted' "$grant" 'wake: pipe=7 position=8193 length=0 ret=1'
+lie 'consumed <= examined' "$grant" 'wake: pipe=7 position=101 length=0 ret=1' \
+	'pause: pipe=7 position=200 length=100 ret=0'
+lie 'held <= published' "$grant" 'destroy: pipe=7 position=100 length=101 ret=0'
+lie 'published never goes back' "$grant" 'wake: pipe=7 position=101 length=0 ret=2' \
+	'pause: pipe=7 position=100 length=50 ret=0'
+lie 'consumed never goes back' "$grant" 'wake: pipe=7 position=101 length=0 ret=1' \
+	'segment_free: pipe=7 position=100 length=4096 ret=1'
+lie 'segments freed <= opened' "$open" 'segment_free: pipe=7 position=100 length=12288 ret=3'
+lie 'released <= preserved' 'preserve: pipe=7 position=0 length=100 ret=0' \
+	'release: pipe=7 position=0 length=101 ret=0'
+lie 'nothing is preserved at the end' 'preserve: pipe=7 position=0 length=100 ret=0' \
+	'destroy: pipe=7 position=0 length=0 ret=0'
+
+# What is refused moves nothing, and what is not known is not judged.
+printf 'a-1 zpipe_%s\n' 'create: pipe=0 position=0 length=1 ret=-12' "$grant" \
+	'flush: pipe=7 position=9000 length=0 ret=-22' 'flush: pipe=8 position=100 length=50 ret=0' >trace
+check "what was refused, and what is not known" run 0 "$zpcheck" -t trace
+check "... is no violation" says out '^3 events of 0 new pipes and 0 ends judged, 0 violations$'
+check "quiet" run 0 "$zpcheck" -q -t trace
+check "... is quiet" test ! -s out
+echo nothing >trace
+check "a file that is no trace is an error" run 1 "$zpcheck" -t trace
+check "... with a sentence" says err 'there is no event of a zpipe in trace'
+check "a file that is not there is an error" run 1 "$zpcheck" -t nowhere
+check "... with a sentence" says err 'cannot read nowhere'
+
+# What the kernel writes is what it reads.
+echo 1 >/sys/kernel/tracing/events/zpipe/enable
+"$workload" verbs:13:977
+echo 0 >/sys/kernel/tracing/events/zpipe/enable
+check "the trace of the kernel" run 0 "$zpcheck" -t /sys/kernel/tracing/trace
+check "... is understood" says out '^[0-9]{2,} events of 1 new pipes and 0 ends judged, 0 violations$'
+
+common_errors zpcheck zpipe_pause
+done_testing

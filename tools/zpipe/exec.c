@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+/*
+ * exec - subcommands that are programs of their own: top and plot
+ *
+ * Looked for beside this program first, so that an uninstalled tree runs its own, then in PATH.
+ * They get the arguments as they are and this process with its exit status.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+
+/* Where it may be, from the folder of this program: installed beside, in sbin; in a build tree. */
+static const char *const places[] = { "", "../sbin/", "../bpf/" };
+
+static int run(const char *program, const char *package, char **argv)
+{
+	char own[4096], path[sizeof(own) + 64];
+	ssize_t length;
+
+	argv[0] = (char *)program;
+	length = readlink("/proc/self/exe", own, sizeof(own) - 1);
+	while (length > 0 && own[length - 1] != '/')
+		length--;
+	for (size_t i = 0; length > 0 && i < sizeof(places) / sizeof(*places); i++) {
+		snprintf(path, sizeof(path), "%.*s%s%s", (int)length, own, places[i], program);
+		execv(path, argv);
+	}
+	execvp(program, argv);
+	if (errno == ENOENT)
+		complain("there is no %s beside zpipe or in PATH; %s", program, package);
+	else
+		complain("%s: %s", program, strerror(errno));
+	return STATUS_FAILED;
+}
+
+int cmd_top(int argc, char **argv)
+{
+	(void)argc;
+	return run("zptop", "it is one of the BPF tools, which make bpf builds", argv);
+}
+
+int cmd_plot(int argc, char **argv)
+{
+	(void)argc;
+	return run("zpipe-plot", "make install installs it", argv);
+}
