@@ -490,9 +490,9 @@ static void report_pages(void)
 	while ((n = read(fd, record, sizeof(record) - 1)) > 0) {
 		record[n] = 0;
 		all++;
-		/* What a slab or a stack depot takes stays with it. */
+		/* What a slab or a stack depot takes stays with it; KASAN's shadow is lazy. */
 		if (!strstr(record, "[zpipe]") || strstr(record, "slab") ||
-		    strstr(record, "depot"))
+		    strstr(record, "depot") || strstr(record, "kasan_"))
 			continue;
 		if (found++ < 5)
 			for (char *line = strtok(record, "\n"); line; line = strtok(NULL, "\n"))
