@@ -57,11 +57,12 @@ static double median(double steps[ROUNDS])
 /* What two readings of the clock take, which is in every step that is timed. */
 static double clock_cost(void)
 {
-	double step[ROUNDS];
+	double step[ROUNDS] = { 0 };
 
 	for (int i = 0; i < 2 * ROUNDS; i++) {
-		step[i % ROUNDS] = -now();
-		step[i % ROUNDS] += now();
+		double begin = now();
+
+		step[i % ROUNDS] = now() - begin;
 	}
 	return median(step);
 }
@@ -135,7 +136,7 @@ static double pass(struct hop *hop, size_t length)
 static double forward_cost(size_t length, bool shared)
 {
 	struct hop hop = { 0 };
-	double step[ROUNDS], cost = open_hop(&hop, shared);
+	double step[ROUNDS] = { 0 }, cost = open_hop(&hop, shared);
 
 	for (int i = 0; i < 2 * ROUNDS && cost >= 0; i++) {
 		cost = pass(&hop, length);
@@ -149,7 +150,7 @@ static double copy_cost(size_t length)
 {
 	int from[2], to[2];
 	char *bytes = aligned_alloc(4096, length);
-	double step[ROUNDS];
+	double step[ROUNDS] = { 0 };
 
 	if (!bytes || pipe2(from, O_CLOEXEC) || pipe2(to, O_CLOEXEC) ||
 	    fcntl(from[1], F_SETPIPE_SZ, 1 << 20) < 0 || fcntl(to[1], F_SETPIPE_SZ, 1 << 20) < 0)
