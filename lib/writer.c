@@ -482,15 +482,14 @@ int zp_patch(struct zp_writer *w, uint64_t position, const void *buf, size_t n)
 	int ret;
 
 	/* in the open descriptor: one piece, of which the grant is a part */
-	if (position >= wr->open_start && position >= zp_load(w->published) &&
+	if (n && position >= wr->open_start && position >= zp_load(w->published) &&
 	    position <= w->position && n <= w->position - position) {
 		uintptr_t at = w->bias + (uintptr_t)position;
 
 		if (at < (uintptr_t)wr->chain.data)
 			at += (uintptr_t)wr->chain.window;
-		if (n)
-			memcpy((void *)at, buf, n);
-		return 0;
+		memcpy((void *)at, buf, n);
+		goto out_count;
 	}
 
 	ret = zp_pending(w, &view);
@@ -510,7 +509,8 @@ int zp_patch(struct zp_writer *w, uint64_t position, const void *buf, size_t n)
 		memcpy((void *)(uintptr_t)to, from, len);
 		from += len;
 	}
-	writer_of(w)->stats.patched += n;
+out_count:
+	wr->stats.patched += n;
 	ZP_PROBE3(patch, w, position, n);
 	return 0;
 }
