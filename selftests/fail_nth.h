@@ -278,7 +278,8 @@ static inline bool try_point(const struct op *op, int nth, int n)
 		if (before.fds != after.fds)
 			complain(op->name, n, "open fds changed", after.fds - before.fds);
 		if (memcmp(before.value, after.value, sizeof(before.value)))
-			complain(op->name, n, "a position or a count changed", changed(&before, &after));
+			complain(op->name, n, "a position or a count changed",
+				 changed(&before, &after));
 		ret = run(&bed, op, nth, 0, &(bool){ false });
 		if (ret < 0)
 			complain(op->name, n, "fails again", ret);
