@@ -23,7 +23,7 @@
 #include "parsers/ndjson.h"
 #include "parsers/resp.h"
 
-#define ROUNDS	200
+#define ROUNDS	200UL
 
 static struct chunked chunked;
 static struct resp resp;

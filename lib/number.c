@@ -256,7 +256,7 @@ static int convert(struct decimal *d, double *value)
 		*value = 0;
 		return 0;
 	}
-	snprintf(text, sizeof(text), "%.*se%lld", d->nr, d->digits, (long long)d->exponent);
+	(void)snprintf(text, sizeof(text), "%.*se%lld", d->nr, d->digits, (long long)d->exponent);
 	errno = 0;
 	*value = strtod(text, NULL);
 	range = errno;
