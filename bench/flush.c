@@ -11,8 +11,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "flush.h"
 #include "raw.h"
 
@@ -31,14 +31,6 @@ struct both {
 	uint64_t position;
 };
 
-static uint64_t now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 /* Adds what each step of one message took. 0 or -errno. */
 static int move_one(struct both *both, size_t length, uint64_t took[STEPS])
 {
@@ -52,27 +44,27 @@ static int move_one(struct both *both, size_t length, uint64_t took[STEPS])
 	uint64_t at[STEPS + 1];
 	unsigned char *byte;
 
-	at[ALLOC] = now();
+	at[ALLOC] = clock_ns();
 	if (ioctl(both->pipe.writer, ZPIPE_IOC_ALLOC, &alloc))
 		return -errno;
-	at[STORE] = now();
+	at[STORE] = clock_ns();
 	byte = both->writer + alloc.out_offset;
 	for (size_t i = 0; i < length; i += PAGE)
 		__atomic_store_n(&byte[i], 1, __ATOMIC_RELAXED);
-	at[FLUSH] = now();
+	at[FLUSH] = clock_ns();
 	if (ioctl(both->pipe.writer, ZPIPE_IOC_FLUSH, &flush))
 		return -errno;
-	at[READ] = now();
+	at[READ] = clock_ns();
 	if (ioctl(both->pipe.reader, ZPIPE_IOC_READ, &read))
 		return -errno;
-	at[LOAD] = now();
+	at[LOAD] = clock_ns();
 	byte = both->reader + span.offset;
 	for (size_t i = 0; i < span.length; i += PAGE)
 		__atomic_load_n(&byte[i], __ATOMIC_RELAXED);
-	at[ADVANCE] = now();
+	at[ADVANCE] = clock_ns();
 	if (ioctl(both->pipe.reader, ZPIPE_IOC_ADVANCE, &advance))
 		return -errno;
-	at[STEPS] = now();
+	at[STEPS] = clock_ns();
 	for (int i = 0; i < STEPS; i++)
 		took[i] += at[i + 1] - at[i];
 	both->position += length;

@@ -14,12 +14,12 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <linux/zpipe.h>
 #include <zpipe.h>
 
+#include "clock.h"
 #include "forward.h"
 #include "report.h"
 
@@ -31,14 +31,6 @@ struct hop {
 	struct zp_writer *from_writer, *to_writer;
 	struct zp_reader *from_reader, *to_reader;
 };
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
 
 static int compare(const void *a, const void *b)
 {
@@ -60,9 +52,9 @@ static double clock_cost(void)
 	double step[ROUNDS] = { 0 };
 
 	for (int i = 0; i < 2 * ROUNDS; i++) {
-		double begin = now();
+		uint64_t begin = clock_ns();
 
-		step[i % ROUNDS] = now() - begin;
+		step[i % ROUNDS] = (double)(clock_ns() - begin);
 	}
 	return median(step);
 }
@@ -106,7 +98,7 @@ static double pass(struct hop *hop, size_t length)
 {
 	struct zp_view view;
 	size_t done = 0;
-	double begin;
+	uint64_t begin;
 	int ret = 0;
 
 	for (size_t left = length; left && !ret; ) {
@@ -122,15 +114,15 @@ static double pass(struct hop *hop, size_t length)
 	}
 	ret = ret ? ret : zp_flush(hop->from_writer);
 	ret = ret ? ret : zp_read(hop->from_reader, &view);
-	begin = now();
+	begin = clock_ns();
 	ret = ret ? ret : zp_forward(hop->to_writer, hop->from_reader, length, 0, 0, &done);
 	ret = ret ? ret : zp_flush(hop->to_writer);
-	begin = now() - begin;
+	begin = clock_ns() - begin;
 	ret = ret ? ret : zp_read(hop->to_reader, &view);
 	ret = ret ? ret : zp_consume_all(hop->to_reader);
 	if (!ret && done != length)
 		ret = -EMSGSIZE;
-	return ret ? ret : begin;
+	return ret ? ret : (double)begin;
 }
 
 static double forward_cost(size_t length, bool shared)
@@ -158,11 +150,11 @@ static double copy_cost(size_t length)
 	memset(bytes, 1, length);
 	for (int i = 0; i < 2 * ROUNDS; i++) {
 		ssize_t n = write(from[1], bytes, length);
-		double begin = now();
+		uint64_t begin = clock_ns();
 
 		n += read(from[0], bytes, length);
 		n += write(to[1], bytes, length);
-		step[i % ROUNDS] = now() - begin;
+		step[i % ROUNDS] = (double)(clock_ns() - begin);
 		n += read(to[0], bytes, length);
 		if (n != 4 * (ssize_t)length)
 			return -EIO;
@@ -211,23 +203,23 @@ static double calls_cost(__u32 segments, int nr)
 	struct rlimit files = { 2 * MANY + 100, 2 * MANY + 100 };
 	struct zpipe_create_args *ends = calloc((size_t)nr, sizeof(*ends));
 	int device = open("/dev/zpipe", O_RDWR | O_CLOEXEC), ret = -ENOMEM;
-	double begin = 0;
+	uint64_t begin = 0;
 
 	if (ends && device >= 0 && !setrlimit(RLIMIT_NOFILE, &files))
 		ret = open_many(device, segments, nr, ends);
 	for (__u64 i = 0; i < 2 * ROUNDS && !ret; i++) {
 		if (i == ROUNDS)
-			begin = now();
+			begin = clock_ns();
 		ret = call_all(&ends[nr / 2], i * 4096);
 	}
-	begin = now() - begin;
+	begin = clock_ns() - begin;
 	for (int i = 0; ends && i < nr; i++) {
 		close(ends[i].out_writer_fd);
 		close(ends[i].out_reader_fd);
 	}
 	free(ends);
 	close(device);
-	return ret ? ret : begin / ROUNDS;
+	return ret ? ret : (double)begin / ROUNDS;
 }
 
 int forward_report(void)

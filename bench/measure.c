@@ -21,9 +21,9 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "measure.h"
 
 /* A run that takes this long is stuck. */
@@ -41,14 +41,6 @@ struct meeting {
 };
 
 enum { PRODUCER, CONSUMER };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 int measure_processors(void)
 {
@@ -114,11 +106,11 @@ static int stream_side(const struct bench_cell *cell, struct bench_link *link, i
 	meet(meeting);
 	before = base_of(link)->calls;
 	if (who == PRODUCER) {
-		meeting->start_ns = now_ns();
+		meeting->start_ns = clock_ns();
 		err = system->produce(link, cell->messages, &side->word);
 	} else {
 		err = system->consume(link, cell->messages, &side->sum);
-		meeting->stop_ns = now_ns();
+		meeting->stop_ns = clock_ns();
 	}
 	side->all_calls = base_of(link)->calls;
 	side->calls = side->all_calls - before;
@@ -145,11 +137,11 @@ static int pingpong_side(const struct bench_cell *cell, struct bench_link *there
 	meet(meeting);
 	before = base_of(there)->calls + base_of(back)->calls;
 	if (who == PRODUCER)
-		meeting->start_ns = now_ns();
+		meeting->start_ns = clock_ns();
 	err = (who == PRODUCER ? system->ping : system->pong)
 		(there, back, cell->messages, &side->word, &side->sum);
 	if (who == PRODUCER)
-		meeting->stop_ns = now_ns();
+		meeting->stop_ns = clock_ns();
 	side->all_calls = base_of(there)->calls + base_of(back)->calls;
 	side->calls = side->all_calls - before;
 	return err;
@@ -187,13 +179,13 @@ static int alone(const struct bench_cell *cell, struct bench_link *writer,
 	for (int timed = 0; timed < 2 && !err; timed++) {
 		calls[PRODUCER] = base_of(writer)->calls;
 		calls[CONSUMER] = base_of(reader)->calls;
-		meeting->start_ns = now_ns();
+		meeting->start_ns = clock_ns();
 		for (uint64_t lap = 0; lap < laps && !err; lap++) {
 			err = system->produce(writer, batch, &to->word);
 			if (!err)
 				err = system->consume(reader, batch, &from->sum);
 		}
-		meeting->stop_ns = now_ns();
+		meeting->stop_ns = clock_ns();
 		laps = cell->messages / batch;
 	}
 	to->all_calls = base_of(writer)->calls;

@@ -10,22 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "preserve.h"
 #include "raw.h"
 #include "report.h"
 
 #define ROUNDS	2000
 #define MESSAGE	4096
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
 
 static int call(int fd, unsigned long request, void *args)
 {
@@ -78,15 +70,15 @@ static int copy(int fd)
 /* Nanoseconds, which are instructions here, of one round; -1 when it failed. */
 static double measure(int fd, int (*round)(int fd))
 {
-	double begin;
+	uint64_t begin;
 	int i, ret = round(fd);
 
-	begin = now();
+	begin = clock_ns();
 	for (i = 0; i < ROUNDS && !ret; i++)
 		ret = round(fd);
 	if (ret)
 		fprintf(stderr, "bench: preserve: %s\n", strerror(-ret));
-	return ret ? -1 : (now() - begin) / ROUNDS;
+	return ret ? -1 : (double)(clock_ns() - begin) / ROUNDS;
 }
 
 int preserve_report(void)

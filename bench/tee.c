@@ -13,11 +13,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <zpipe.h>
 
+#include "clock.h"
 #include "report.h"
 #include "tee.h"
 
@@ -35,14 +35,6 @@ struct ways {
 	uint64_t sum;
 	bool look;
 };
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
 
 static void fill(uint64_t *to, uint64_t next)
 {
@@ -186,24 +178,24 @@ static double measure(int (*open)(struct ways *ways), int (*move)(struct ways *w
 {
 	struct ways ways = { .look = look };
 	const uint64_t n = MESSAGES * WORDS;
-	double begin = 0;
+	uint64_t begin = 0;
 	int ret = open(&ways);
 
 	/* The first half touches all memory. */
 	for (uint64_t i = 0; i < 2 * MESSAGES && !ret; i++) {
 		if (i == MESSAGES) {
 			ways.sum = 0;
-			begin = now();
+			begin = clock_ns();
 		}
 		ret = move(&ways, i % MESSAGES * WORDS);
 	}
-	begin = now() - begin;
+	begin = clock_ns() - begin;
 	if (!ret && look && ways.sum != READERS * (n / 2 * (n - 1)))
 		ret = -EBADMSG;
 	if (ret)
 		fprintf(stderr, "bench: tee: %s\n", strerror(-ret));
 	close_all(&ways);
-	return ret ? -1 : begin / MESSAGES;
+	return ret ? -1 : (double)begin / MESSAGES;
 }
 
 int tee_report(void)
