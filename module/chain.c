@@ -219,6 +219,13 @@ static u32 cut_last(struct zpipe_chain *chain, const struct zpipe_plan *plan)
 	return freed;
 }
 
+/* A descriptor that begins at consumed is the end of one that held nothing any more. */
+static u32 reclaim_after(struct zpipe_chain *chain, const struct zpipe_plan *plan)
+{
+	return plan->position == chain->consumed ? zpipe_chain_give_back(chain) :
+						   zpipe_chain_reclaim(chain);
+}
+
 /**
  * zpipe_chain_retract - take back what is granted behind a plan's position
  * @chain: the pipe's
@@ -264,9 +271,7 @@ u32 zpipe_chain_commit(struct zpipe_chain *chain, const struct zpipe_plan *plan)
 	}
 	chain->granted = plan->position + plan->length;
 	share(chain);
-	/* A descriptor that begins at consumed is the end of one that held nothing any more. */
-	return freed + (plan->position == chain->consumed ? zpipe_chain_give_back(chain) :
-							    zpipe_chain_reclaim(chain));
+	return freed + reclaim_after(chain, plan);
 }
 
 /**
@@ -377,9 +382,7 @@ u32 zpipe_chain_append(struct zpipe_chain *chain, const struct zpipe_plan *plan,
 	run->fixed += piece->length;
 	chain->granted = plan->position + piece->length;
 	share(chain);
-	/* A descriptor that begins at consumed is the end of one that held nothing any more. */
-	return freed + (plan->position == chain->consumed ? zpipe_chain_give_back(chain) :
-							    zpipe_chain_reclaim(chain));
+	return freed + reclaim_after(chain, plan);
 }
 
 /**

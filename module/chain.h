@@ -66,7 +66,7 @@ struct zpipe_cursor {
  * @published: accepted from the writer
  * @examined: the least of the readers'
  * @consumed: the least of the readers'
- * @reclaimed: what @consumed was when there was nothing to give back, or ~0
+ * @reclaimed: what @consumed was when there was nothing left to give back
  * @sealed: guarded: what lies below is published or about to be, and not the
  *	writer's any more; at least @published
  * @page: guarded: bytes of a page; else 0

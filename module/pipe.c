@@ -578,7 +578,7 @@ static int look_at_writer_locked(struct zpipe_pipe *pipe, const struct zpipe_rea
 				 u64 published)
 {
 	lockdep_assert_held(&pipe->pool->lock);
-	if (published == pipe->chain.published || pipe->writer_ended || pipe->guilty ||
+	if (pipe->writer_ended || pipe->guilty ||
 	    !zpipe_chain_accept_writer(&pipe->chain, published))
 		return 0;
 	if (!caller)
@@ -611,9 +611,6 @@ static int look_at_reader_locked(struct zpipe_reader *reader, const struct zpipe
 
 	lockdep_assert_held(&pipe->pool->lock);
 	if (!is_heard_locked(reader))
-		return 0;
-	if (reader->said.consumed == reader->cursor.consumed &&
-	    reader->said.examined == was)
 		return 0;
 	if (zpipe_chain_accept_reader(&pipe->chain, &reader->cursor, reader->said.consumed,
 				      reader->said.examined)) {
