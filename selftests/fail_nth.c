@@ -7,8 +7,6 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 
-#include <kselftest_harness.h>
-
 #include "fail_nth.h"
 
 /* --- preparations and checks --- */
@@ -304,38 +302,9 @@ static const struct op keeping[] = {
 	{ "UNPOST", ZPIPE_F_POSTED, .prepare = with_posted, .run = unpost },
 };
 
-FIXTURE(fail_nth)
-{
-	int nth;
-};
-
-FIXTURE_VARIANT(fail_nth)
-{
-	const struct op *ops;
-	size_t nr;
-};
-
 FIXTURE_VARIANT_ADD(fail_nth, making) { making, sizeof(making) / sizeof(*making) };
 FIXTURE_VARIANT_ADD(fail_nth, telling) { telling, sizeof(telling) / sizeof(*telling) };
 FIXTURE_VARIANT_ADD(fail_nth, streaming) { streaming, sizeof(streaming) / sizeof(*streaming) };
 FIXTURE_VARIANT_ADD(fail_nth, keeping) { keeping, sizeof(keeping) / sizeof(*keeping) };
-
-FIXTURE_SETUP(fail_nth)
-{
-	self->nth = fail_nth_open();
-	if (self->nth < 0)
-		SKIP(return, "no fault injection in this kernel");
-}
-
-FIXTURE_TEARDOWN(fail_nth)
-{
-	if (self->nth >= 0)
-		close(self->nth);
-}
-
-TEST_F_TIMEOUT(fail_nth, every_failure_is_clean, 1200)
-{
-	EXPECT_TRUE(sweep_all(variant->ops, variant->nr, self->nth));
-}
 
 TEST_HARNESS_MAIN

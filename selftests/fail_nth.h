@@ -19,6 +19,8 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
+#include <kselftest_harness.h>
+
 #include "zpipe_uring.h"
 
 #define SEGMENT		(4 * ZT_PAGE)
@@ -377,6 +379,37 @@ static inline bool grant_is_good(struct bed *bed)
 {
 	return !zt_fill_grant(&bed->p.w, &bed->grant, BYTES) &&
 	       !zt_flush(&bed->p.w, BYTES, 0, NULL) && stream_is_whole(bed);
+}
+
+/* --- the test: a variant for each table of operations, in the program --- */
+
+FIXTURE(fail_nth)
+{
+	int nth;
+};
+
+FIXTURE_VARIANT(fail_nth)
+{
+	const struct op *ops;
+	size_t nr;
+};
+
+FIXTURE_SETUP(fail_nth)
+{
+	self->nth = fail_nth_open();
+	if (self->nth < 0)
+		SKIP(return, "no fault injection in this kernel");
+}
+
+FIXTURE_TEARDOWN(fail_nth)
+{
+	if (self->nth >= 0)
+		close(self->nth);
+}
+
+TEST_F_TIMEOUT(fail_nth, every_failure_is_clean, 1200)
+{
+	EXPECT_TRUE(sweep_all(variant->ops, variant->nr, self->nth));
 }
 
 #endif

@@ -6,8 +6,6 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-#include <kselftest_harness.h>
-
 #include "fail_nth.h"
 
 /* --- preparations --- */
@@ -337,38 +335,9 @@ static const struct op uring[] = {
 	  .finish = uring_read_result, .check = read_is_good },
 };
 
-FIXTURE(fail_nth)
-{
-	int nth;
-};
-
-FIXTURE_VARIANT(fail_nth)
-{
-	const struct op *ops;
-	size_t nr;
-};
-
 FIXTURE_VARIANT_ADD(fail_nth, copying) { copying, sizeof(copying) / sizeof(*copying) };
 FIXTURE_VARIANT_ADD(fail_nth, memory) { memory, sizeof(memory) / sizeof(*memory) };
 FIXTURE_VARIANT_ADD(fail_nth, ending) { ending, sizeof(ending) / sizeof(*ending) };
 FIXTURE_VARIANT_ADD(fail_nth, uring) { uring, sizeof(uring) / sizeof(*uring) };
-
-FIXTURE_SETUP(fail_nth)
-{
-	self->nth = fail_nth_open();
-	if (self->nth < 0)
-		SKIP(return, "no fault injection in this kernel");
-}
-
-FIXTURE_TEARDOWN(fail_nth)
-{
-	if (self->nth >= 0)
-		close(self->nth);
-}
-
-TEST_F_TIMEOUT(fail_nth, every_failure_is_clean, 1200)
-{
-	EXPECT_TRUE(sweep_all(variant->ops, variant->nr, self->nth));
-}
 
 TEST_HARNESS_MAIN
