@@ -118,6 +118,37 @@ uint64_t zb_seconds(struct argp_state *state, const char *option, const char *te
 	return (uint64_t)(value * 1e9);
 }
 
+error_t zb_parse(struct zb_opts *opts, int key, char *arg, struct argp_state *state)
+{
+	switch (key) {
+	case 'i':
+		opts->interval = zb_seconds(state, "--interval", arg);
+		break;
+	case 'c':
+		opts->count = zb_number(state, "--count", arg, 1, UINT32_MAX);
+		break;
+	case 'p':
+		opts->pipe = zb_number(state, "--pipe", arg, 1, UINT64_MAX);
+		break;
+	case 'm':
+		opts->pipes = zb_number(state, "--max-pipes", arg, 1, 1 << 22);
+		break;
+	case 'j':
+		opts->json = true;
+		break;
+	case ARGP_KEY_ARGS:
+		opts->command = state->argv + state->next;
+		break;
+	case ARGP_KEY_END:
+		if (opts->count && !opts->interval)
+			opts->interval = 1000000000;
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
 static const char *tracefs(void)
 {
 	static const char *const places[] = { "/sys/kernel/tracing", "/sys/kernel/debug/tracing" };
@@ -286,6 +317,23 @@ static void reap(void)
 		return;
 	command_ended = true;
 	command_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+bool zb_turn(struct zb_turns *turns, const struct zb_opts *opts)
+{
+	int why;
+
+	if (turns->over)
+		return false;
+	if (!turns->number)
+		turns->deadline = opts->interval ? zb_now() : UINT64_MAX / 2;
+	turns->deadline += opts->interval;
+	do {
+		why = zb_wait(turns->deadline, -1);
+	} while (why == ZB_READY);
+	turns->number++;
+	turns->over = why != ZB_TIME || turns->number == opts->count;
+	return true;
 }
 
 int zb_status(void)

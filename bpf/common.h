@@ -58,6 +58,56 @@ uint64_t zb_number(struct argp_state *state, const char *option, const char *tex
 uint64_t zb_seconds(struct argp_state *state, const char *option, const char *text);
 
 /**
+ * struct zb_opts - the options that most tools have
+ * @interval: between two turns, in nanoseconds; 0 for one turn, at the end
+ * @count: end after so many turns, or 0
+ * @pipe: only this one, or 0
+ * @pipes: room for so many
+ * @json: print JSON
+ * @command: to run, as for zb_run; NULL for none
+ */
+struct zb_opts {
+	uint64_t interval;
+	uint64_t count;
+	uint64_t pipe;
+	uint64_t pipes;
+	bool json;
+	char **command;
+};
+
+/**
+ * zb_parse - what a tool's own parser does not know
+ * @opts: filled
+ * @key: -i, -c, -p, -m, -j, if the tool lists them, or a command
+ * @arg: of the option
+ * @state: of argp; a bad value ends the program
+ *
+ * Who counts intervals without saying how long they are gets seconds.
+ */
+error_t zb_parse(struct zb_opts *opts, int key, char *arg, struct argp_state *state);
+
+/**
+ * struct zb_turns - where a tool is that prints every so often, or at the end
+ * @deadline: of the turn
+ * @number: turns so far
+ * @over: the last one has been
+ */
+struct zb_turns {
+	uint64_t deadline;
+	uint64_t number;
+	bool over;
+};
+
+/**
+ * zb_turn - sleep until it is time to print
+ * @turns: zeroed before the first
+ * @opts: the tool's
+ *
+ * Return: false when the last turn has been: after so many, a signal, or the end of the command.
+ */
+bool zb_turn(struct zb_turns *turns, const struct zb_opts *opts);
+
+/**
  * zb_check - can this program attach: privileges, module, tracepoints and their fields
  * @object: opened; each of its programs says in its section where it belongs. Those that are not
  *	to be loaded (bpf_program__set_autoload) are left out

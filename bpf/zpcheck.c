@@ -29,14 +29,11 @@ static inline void raise(__u64 *position, __u64 value)
 #include "zpcheck.skel.h"
 
 static struct {
-	uint64_t interval;
-	uint64_t pipe;
-	uint64_t pipes;
+	struct zb_opts common;
 	const char *trace;
 	bool first;
 	bool quiet;
-	char **command;
-} opts = { .interval = 1000000000, .pipes = ZB_PIPES };
+} opts = { .common = { .interval = 1000000000, .pipes = ZB_PIPES } };
 
 static unsigned long violations;
 static unsigned long ends;
@@ -54,12 +51,6 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	switch (key) {
-	case 'i':
-		opts.interval = zb_seconds(state, "--interval", arg);
-		break;
-	case 'p':
-		opts.pipe = zb_number(state, "--pipe", arg, 1, UINT64_MAX);
-		break;
 	case '1':
 		opts.first = true;
 		break;
@@ -69,18 +60,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 't':
 		opts.trace = arg;
 		break;
-	case 'm':
-		opts.pipes = zb_number(state, "--max-pipes", arg, 1, 1 << 22);
-		break;
-	case ARGP_KEY_ARGS:
-		opts.command = state->argv + state->next;
-		break;
 	case ARGP_KEY_END:
-		if (opts.trace && opts.command)
+		if (opts.trace && opts.common.command)
 			argp_error(state, "--trace runs no command");
 		break;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return zb_parse(&opts.common, key, arg, state);
 	}
 	return 0;
 }
@@ -158,7 +143,7 @@ static void must(const struct zb_end *end, enum zpcheck_rule rule, uint64_t valu
 static void judge_end(const struct zb_end *end, void *context)
 {
 	(void)context;
-	if (!strcmp(end->role, "buffer") || (opts.pipe && opts.pipe != end->pipe))
+	if (!strcmp(end->role, "buffer") || (opts.common.pipe && opts.common.pipe != end->pipe))
 		return;
 	ends++;
 	must(end, ZPCHECK_PUBLISHED, end->published, end->granted);
@@ -180,7 +165,7 @@ static int watch(struct zpcheck_bpf *skel)
 		return zb_say("cannot read from the kernel: %s", strerror(errno)), 1;
 	zb_start(&skel->bss->attached);
 	zb_scan(found, skel);
-	if (zb_run(opts.command))
+	if (zb_run(opts.common.command))
 		return 1;
 	next = zb_now();
 	do {
@@ -188,7 +173,7 @@ static int watch(struct zpcheck_bpf *skel)
 		ring_buffer__consume(reports);
 		if (why == ZB_TIME) {
 			zb_scan(judge_end, NULL);
-			next = zb_now() + opts.interval;
+			next = zb_now() + opts.common.interval;
 		}
 	} while ((why == ZB_READY || why == ZB_TIME) && !(opts.first && violations));
 	ret = verdict(skel->bss->judged, skel->bss->seen, skel->bss->lost);
@@ -240,7 +225,7 @@ static bool judge_line(void **tree, const char *line, uint64_t *pipes)
 		return false;
 	for (event = 0; event < ZPCHECK_EVENTS && strcmp(name, events[event]); event++)
 		;
-	if (event == ZPCHECK_EVENTS || (opts.pipe && opts.pipe != id) ||
+	if (event == ZPCHECK_EVENTS || (opts.common.pipe && opts.common.pipe != id) ||
 	    !zpcheck_counts(event, ret))
 		return false;
 	one = traced(tree, id);
@@ -292,8 +277,8 @@ int main(int argc, char **argv)
 	skel = zpcheck_bpf__open();
 	if (!skel)
 		return zb_say("cannot open the BPF programs: %s", strerror(errno)), 1;
-	bpf_map__set_max_entries(skel->maps.pipes, (uint32_t)opts.pipes);
-	skel->rodata->only = opts.pipe;
+	bpf_map__set_max_entries(skel->maps.pipes, (uint32_t)opts.common.pipes);
+	skel->rodata->only = opts.common.pipe;
 	ret = watch(skel);
 	zpcheck_bpf__destroy(skel);
 	return ret;

@@ -17,14 +17,9 @@
 #include "zpcopy.skel.h"
 
 static struct {
-	uint64_t interval;
-	uint64_t count;
-	uint64_t pipe;
-	uint64_t pipes;
+	struct zb_opts common;
 	bool each;
-	bool json;
-	char **command;
-} opts = { .pipes = ZB_PIPES };
+} opts = { .common = { .pipes = ZB_PIPES } };
 
 static const struct argp_option options[] = {
 	{ "interval", 'i', "SECONDS", 0, "Print every so often, not only at the end", 0 },
@@ -39,33 +34,11 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	switch (key) {
-	case 'i':
-		opts.interval = zb_seconds(state, "--interval", arg);
-		break;
-	case 'c':
-		opts.count = zb_number(state, "--count", arg, 1, UINT32_MAX);
-		break;
 	case 'e':
 		opts.each = true;
 		break;
-	case 'p':
-		opts.pipe = zb_number(state, "--pipe", arg, 1, UINT64_MAX);
-		break;
-	case 'j':
-		opts.json = true;
-		break;
-	case 'm':
-		opts.pipes = zb_number(state, "--max-pipes", arg, 1, 1 << 22);
-		break;
-	case ARGP_KEY_ARGS:
-		opts.command = state->argv + state->next;
-		break;
-	case ARGP_KEY_END:
-		if (opts.count && !opts.interval)
-			opts.interval = 1000000000;
-		break;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return zb_parse(&opts.common, key, arg, state);
 	}
 	return 0;
 }
@@ -162,7 +135,7 @@ static void show(uint64_t id, uint64_t bytes, const struct zpcopy_pipe *pipe, ui
 	unsigned int k;
 	char name[32];
 
-	if (opts.json) {
+	if (opts.common.json) {
 		show_json(id, bytes, pipe, lost);
 		return;
 	}
@@ -215,7 +188,8 @@ static void print(struct zpcopy_bpf *skel)
 	while (more) {
 		key = next;
 		more = !bpf_map_get_next_key(map, &key, &next);
-		if (bpf_map_lookup_elem(map, &key, &pipe) || (opts.pipe && opts.pipe != key))
+		if (bpf_map_lookup_elem(map, &key, &pipe) ||
+		    (opts.common.pipe && opts.common.pipe != key))
 			continue;
 		add(&sum, &pipe);
 		bytes += delivered(&pipe);
@@ -247,30 +221,23 @@ static void found(const struct zb_end *end, void *context)
 int main(int argc, char **argv)
 {
 	struct zpcopy_bpf *skel;
-	uint64_t deadline, turn = 0;
-	int why = ZB_STOP;
+	struct zb_turns turns = { 0 };
 
 	zb_main("bytes copied on zpipes, by place");
 	argp_parse(&argp, argc, argv, 0, NULL, NULL);
 	skel = zpcopy_bpf__open();
 	if (!skel)
 		return zb_say("cannot open the BPF programs: %s", strerror(errno)), 1;
-	bpf_map__set_max_entries(skel->maps.pipes, (uint32_t)opts.pipes);
+	bpf_map__set_max_entries(skel->maps.pipes, (uint32_t)opts.common.pipes);
 	if (zb_attach(skel->skeleton))
 		return 1;
 	zb_start(&skel->bss->attached);
 	zb_scan(found, skel);
-	if (zb_run(opts.command))
+	if (zb_run(opts.common.command))
 		return 1;
 
-	deadline = zb_now();
-	do {
-		deadline = opts.interval ? deadline + opts.interval : UINT64_MAX / 2;
-		why = zb_wait(deadline, -1);
-		if (why != ZB_READY)
-			print(skel);
-		turn++;
-	} while ((why == ZB_TIME && (!opts.count || turn < opts.count)) || why == ZB_READY);
+	while (zb_turn(&turns, &opts.common))
+		print(skel);
 	zb_lost(skel->bss->lost);
 	zpcopy_bpf__destroy(skel);
 	return zb_status();

@@ -24,14 +24,10 @@
 #include "zphold.skel.h"
 
 static struct {
-	uint64_t interval;
-	uint64_t count;
-	uint64_t pipe;
+	struct zb_opts common;
 	uint64_t least;
-	bool json;
 	bool stacks;
-	char **command;
-} opts = { .interval = 1000000000, .stacks = true };
+} opts = { .common = { .interval = 1000000000 }, .stacks = true };
 
 static const struct argp_option options[] = {
 	{ "interval", 'i', "SECONDS", 0, "Print every so often (1)", 0 },
@@ -46,29 +42,14 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	switch (key) {
-	case 'i':
-		opts.interval = zb_seconds(state, "--interval", arg);
-		break;
-	case 'c':
-		opts.count = zb_number(state, "--count", arg, 1, UINT32_MAX);
-		break;
-	case 'p':
-		opts.pipe = zb_number(state, "--pipe", arg, 1, UINT64_MAX);
-		break;
 	case 'l':
 		opts.least = zb_number(state, "--least", arg, 0, UINT64_MAX);
 		break;
 	case 'n':
 		opts.stacks = false;
 		break;
-	case 'j':
-		opts.json = true;
-		break;
-	case ARGP_KEY_ARGS:
-		opts.command = state->argv + state->next;
-		break;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return zb_parse(&opts.common, key, arg, state);
 	}
 	return 0;
 }
@@ -174,7 +155,8 @@ static void found(const struct zb_end *end, void *context)
 	size_t k;
 
 	(void)context;
-	if ((!buffer && strcmp(end->role, "reader")) || (opts.pipe && opts.pipe != end->pipe))
+	if ((!buffer && strcmp(end->role, "reader")) ||
+	    (opts.common.pipe && opts.common.pipe != end->pipe))
 		return;
 	if (!buffer && ((end->readers < 2 && !end->preserved) || ask(&holder.end, &holder.index)))
 		return;
@@ -249,7 +231,7 @@ static void show(unsigned int kind, const struct zphold_range *range, uint64_t b
 	sums->ranges[kind]++;
 	if (bytes < opts.least)
 		return;
-	if (opts.json) {
+	if (opts.common.json) {
 		printf("{\"kind\":\"%s\",\"pipe\":%" PRIu64 ",\"position\":", kinds[kind],
 		       (uint64_t)range->pipe);
 		if (range->position == UINT64_MAX)
@@ -434,14 +416,14 @@ static void print(void)
 	if (!entry)
 		return;
 	zb_scan(found, NULL);
-	if (!opts.json)
+	if (!opts.common.json)
 		printf("%-9s %6s %16s %12s %6s %7s %-15s %s\n", "KIND", "PIPE", "POSITION", "BYTES",
 		       "AGE", "PID", "COMMAND", "HELD BY");
 	for (k = 0; k < number; k++) {
 		const struct zphold_since *since = &entry[k].since;
 
 		range = entry[k].range;
-		if (opts.pipe && opts.pipe != range.pipe)
+		if (opts.common.pipe && opts.common.pipe != range.pipe)
 			continue;
 		switch (range.kind) {
 		case ZPHOLD_PRESERVE:
@@ -471,7 +453,7 @@ static void print(void)
 		}
 	}
 	show_rest(entry, number, &sums);
-	if (!opts.json) {
+	if (!opts.common.json) {
 		for (k = ZPHOLD_PRESERVE; k <= ZPHOLD_TEE; k++)
 			printf("%s%s: %s in %" PRIu64, k == ZPHOLD_PRESERVE ? "total  " : ", ",
 			       kinds[k], zb_size(text, (double)sums.bytes[k]), sums.ranges[k]);
@@ -497,18 +479,19 @@ int main(int argc, char **argv)
 	ring = ring_buffer__new(bpf_map__fd(skel->maps.news), learn, NULL, NULL);
 	if (!ring)
 		return zb_say("cannot map the ring buffer: %s", strerror(errno)), 1;
-	if (zb_run(opts.command))
+	if (zb_run(opts.common.command))
 		return 1;
-	deadline = zb_now() + opts.interval;
+	deadline = zb_now() + opts.common.interval;
 	do {
 		why = zb_wait(deadline, ring_buffer__epoll_fd(ring));
 		ring_buffer__consume(ring);
 		if (why == ZB_READY)
 			continue;
 		print();
-		deadline += opts.interval;
+		deadline += opts.common.interval;
 		turn++;
-	} while (why == ZB_READY || (why == ZB_TIME && (!opts.count || turn < opts.count)));
+	} while (why == ZB_READY ||
+		 (why == ZB_TIME && (!opts.common.count || turn < opts.common.count)));
 	zb_lost(skel->bss->lost);
 	if (skel->bss->lost_stacks)
 		zb_say("%llu stacks could not be kept",

@@ -18,14 +18,9 @@
 #define BAR	40
 
 static struct {
-	uint64_t interval;
-	uint64_t count;
-	uint64_t pipe;
-	uint64_t pipes;
+	struct zb_opts common;
 	bool each;
-	bool json;
-	char **command;
-} opts = { .pipes = ZB_PIPES };
+} opts = { .common = { .pipes = ZB_PIPES } };
 
 static const struct argp_option options[] = {
 	{ "interval", 'i', "SECONDS", 0, "Print every so often, what came since the last time", 0 },
@@ -40,33 +35,11 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	switch (key) {
-	case 'i':
-		opts.interval = zb_seconds(state, "--interval", arg);
-		break;
-	case 'c':
-		opts.count = zb_number(state, "--count", arg, 1, UINT32_MAX);
-		break;
 	case 'e':
 		opts.each = true;
 		break;
-	case 'p':
-		opts.pipe = zb_number(state, "--pipe", arg, 1, UINT64_MAX);
-		break;
-	case 'j':
-		opts.json = true;
-		break;
-	case 'm':
-		opts.pipes = zb_number(state, "--max-pipes", arg, 1, 1 << 22);
-		break;
-	case ARGP_KEY_ARGS:
-		opts.command = state->argv + state->next;
-		break;
-	case ARGP_KEY_END:
-		if (opts.count && !opts.interval)
-			opts.interval = 1000000000;
-		break;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return zb_parse(&opts.common, key, arg, state);
 	}
 	return 0;
 }
@@ -197,7 +170,7 @@ static long keys_of(int map, struct zplat_key *keys, size_t room)
 static void show(const struct zplat_key *key, const struct zplat_histogram *histogram,
 		 const struct zplat_bpf *skel)
 {
-	if (opts.json)
+	if (opts.common.json)
 		show_json(key, histogram, skel->bss->lost, skel->bss->untimed);
 	else
 		show_text(key, histogram);
@@ -220,10 +193,10 @@ static void print(struct zplat_bpf *skel, struct zplat_key *keys, size_t room)
 	for (k = 0; k < number; k++) {
 		if (keys[k].pipe && !bpf_map_lookup_elem(map, &keys[k], &histogram))
 			show(&keys[k], &histogram, skel);
-		if (opts.interval)
+		if (opts.common.interval)
 			bpf_map_delete_elem(map, &keys[k]);
 	}
-	if (!opts.json && skel->bss->untimed)
+	if (!opts.common.json && skel->bss->untimed)
 		printf("%" PRIu64 " publishes could not be timed: more than %d were on their way, "
 		       "or the reader was faster\n\n", (uint64_t)skel->bss->untimed, ZPLAT_QUEUE);
 	fflush(stdout);
@@ -231,16 +204,10 @@ static void print(struct zplat_bpf *skel, struct zplat_key *keys, size_t room)
 
 static void watch(struct zplat_bpf *skel, struct zplat_key *keys, size_t room)
 {
-	uint64_t deadline = zb_now(), turn = 0;
-	int why;
+	struct zb_turns turns = { 0 };
 
-	do {
-		deadline = opts.interval ? deadline + opts.interval : UINT64_MAX / 2;
-		why = zb_wait(deadline, -1);
-		if (why != ZB_READY)
-			print(skel, keys, room);
-		turn++;
-	} while ((why == ZB_TIME && (!opts.count || turn < opts.count)) || why == ZB_READY);
+	while (zb_turn(&turns, &opts.common))
+		print(skel, keys, room);
 	zb_lost(skel->bss->lost);
 }
 
@@ -256,17 +223,17 @@ int main(int argc, char **argv)
 	skel = zplat_bpf__open();
 	if (!skel)
 		return zb_say("cannot open the BPF programs: %s", strerror(errno)), 1;
-	room = ((opts.each ? opts.pipes : 0) + 1) * ZPLAT_KINDS;
+	room = ((opts.each ? opts.common.pipes : 0) + 1) * ZPLAT_KINDS;
 	keys = calloc(room, sizeof(*keys));
 	if (!keys)
-		return zb_say("no memory for %llu pipes", (unsigned long long)opts.pipes), 1;
+		return zb_say("no memory for %llu pipes", (unsigned long long)opts.common.pipes), 1;
 	bpf_map__set_max_entries(skel->maps.histograms, (uint32_t)room);
-	bpf_map__set_max_entries(skel->maps.queues, (uint32_t)opts.pipes);
-	skel->rodata->only = opts.pipe;
+	bpf_map__set_max_entries(skel->maps.queues, (uint32_t)opts.common.pipes);
+	skel->rodata->only = opts.common.pipe;
 	skel->rodata->each = opts.each;
 	if (!zb_attach(skel->skeleton)) {
 		zb_start(&skel->bss->attached);
-		if (!zb_run(opts.command)) {
+		if (!zb_run(opts.common.command)) {
 			watch(skel, keys, room);
 			ret = zb_status();
 		}

@@ -23,14 +23,11 @@
 #define SEGMENT		65536
 
 static struct {
-	uint64_t interval;
-	uint64_t count;
+	struct zb_opts common;
 	uint64_t lines;
 	uint64_t processes;
 	bool sizes;
-	bool json;
 	bool kretprobe;
-	char **command;
 } opts = { .lines = 10, .processes = 8192 };
 
 static const struct argp_option options[] = {
@@ -47,20 +44,11 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	switch (key) {
-	case 'i':
-		opts.interval = zb_seconds(state, "--interval", arg);
-		break;
-	case 'c':
-		opts.count = zb_number(state, "--count", arg, 1, UINT32_MAX);
-		break;
 	case 'n':
 		opts.lines = zb_number(state, "--lines", arg, 1, UINT32_MAX);
 		break;
 	case 's':
 		opts.sizes = true;
-		break;
-	case 'j':
-		opts.json = true;
 		break;
 	case 'm':
 		opts.processes = zb_number(state, "--max-processes", arg, 1, 1 << 22);
@@ -68,15 +56,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'k':
 		opts.kretprobe = true;
 		break;
-	case ARGP_KEY_ARGS:
-		opts.command = state->argv + state->next;
-		break;
-	case ARGP_KEY_END:
-		if (opts.count && !opts.interval)
-			opts.interval = 1000000000;
-		break;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return zb_parse(&opts.common, key, arg, state);
 	}
 	return 0;
 }
@@ -281,12 +262,12 @@ static void put_sizes(const struct entry *entry)
 	char text[16];
 	unsigned int k;
 
-	if (!opts.json)
+	if (!opts.common.json)
 		printf("%8sof its writes", "");
 	for (k = 0; k < ZPSCOUT_SIZES; k++) {
 		if (!entry->flow.sizes[k])
 			continue;
-		if (opts.json)
+		if (opts.common.json)
 			printf("%s\"%llu\":%" PRIu64, comma, 1ULL << k,
 			       (uint64_t)entry->flow.sizes[k]);
 		else
@@ -294,7 +275,7 @@ static void put_sizes(const struct entry *entry)
 			       zb_size(text, (double)(1ULL << k)));
 		comma = ",";
 	}
-	if (!opts.json)
+	if (!opts.common.json)
 		putchar('\n');
 }
 
@@ -305,7 +286,7 @@ static void show(const struct entry *entry, uint64_t elapsed)
 	const char *kind = entry->key.kind < ZPSCOUT_KINDS ? kinds[entry->key.kind] : "?";
 	char out[16], in[16], size[16], copied[16];
 
-	if (opts.json) {
+	if (opts.common.json) {
 		printf("{\"pid\":%u,\"comm\":", entry->key.pid);
 		zb_quote(stdout, flow->comm);
 		printf(",\"kind\":\"%s\",\"written\":%" PRIu64 ",\"writes\":%" PRIu64
@@ -348,14 +329,14 @@ static void print(const struct zpscout_bpf *skel, uint64_t elapsed)
 			number++;
 	}
 	qsort(entry, number, sizeof(*entry), most_first);
-	if (!opts.json)
+	if (!opts.common.json)
 		printf("%7s %-15s %-11s %9s %9s %9s %8s %9s %9s %7s\n", "PID", "COMMAND", "KIND",
 		       "WRITE/s", "READ/s", "CALLS/s", "AVERAGE", "-COPY/s", "-CALLS/s", "-CPU%");
 	for (k = 0; k < number && k < opts.lines; k++)
 		show(&entry[k], elapsed);
-	if (!opts.json && number > opts.lines)
+	if (!opts.common.json && number > opts.lines)
 		printf("and %zu more\n", number - (size_t)opts.lines);
-	if (!opts.json)
+	if (!opts.common.json)
 		putchar('\n');
 	fflush(stdout);
 	free(entry);
@@ -364,8 +345,8 @@ static void print(const struct zpscout_bpf *skel, uint64_t elapsed)
 int main(int argc, char **argv)
 {
 	struct zpscout_bpf *skel;
-	uint64_t begin, deadline, turn = 0;
-	int why;
+	struct zb_turns turns = { 0 };
+	uint64_t begin;
 
 	zb_main("which processes would gain from zpipe");
 	argp_parse(&argp, argc, argv, 0, NULL, NULL);
@@ -376,17 +357,10 @@ int main(int argc, char **argv)
 	if (set_up(skel))
 		return 1;
 	begin = zb_now();
-	if (zb_run(opts.command))
+	if (zb_run(opts.common.command))
 		return 1;
-	deadline = begin;
-	do {
-		deadline = opts.interval ? deadline + opts.interval : UINT64_MAX / 2;
-		why = zb_wait(deadline, -1);
-		if (why == ZB_READY)
-			continue;
+	while (zb_turn(&turns, &opts.common))
 		print(skel, zb_now() - begin);
-		turn++;
-	} while (why == ZB_READY || (why == ZB_TIME && (!opts.count || turn < opts.count)));
 	zb_lost(skel->bss->lost);
 	zpscout_bpf__destroy(skel);
 	return zb_status();

@@ -18,18 +18,14 @@
 enum output { TEXT, JSON, CSV };
 
 static struct {
-	uint64_t interval;
-	uint64_t count;
-	uint64_t pipe;
-	uint64_t pipes;
+	struct zb_opts common;
 	uint64_t rows;
 	enum output output;
 	bool batch;
 	bool once;
 	const char *record;
-	char **command;
 	struct zptop_choice choice;
-} opts = { .interval = 1000000000, .pipes = ZB_PIPES };
+} opts = { .common = { .interval = 1000000000, .pipes = ZB_PIPES } };
 
 static const struct argp_option options[] = {
 	{ "interval", 'i', "SECONDS", 0, "Show every so often (1)", 0 },
@@ -52,12 +48,6 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	switch (key) {
-	case 'i':
-		opts.interval = zb_seconds(state, "--interval", arg);
-		break;
-	case 'c':
-		opts.count = zb_number(state, "--count", arg, 1, UINT32_MAX);
-		break;
 	case '1':
 		opts.once = true;
 		break;
@@ -75,9 +65,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'P':
 		opts.choice.processes = true;
 		break;
-	case 'p':
-		opts.pipe = zb_number(state, "--pipe", arg, 1, UINT64_MAX);
-		break;
 	case 'b':
 		opts.batch = true;
 		break;
@@ -90,14 +77,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'w':
 		opts.record = arg;
 		break;
-	case 'm':
-		opts.pipes = zb_number(state, "--max-pipes", arg, 1, 1 << 22);
-		break;
-	case ARGP_KEY_ARGS:
-		opts.command = state->argv + state->next;
-		break;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return zb_parse(&opts.common, key, arg, state);
 	}
 	return 0;
 }
@@ -154,17 +135,17 @@ static int watch(struct zptop_bpf *skel, struct zptop_rows *all, FILE *record)
 	int why, ret = 0;
 	bool live;
 
-	live = opts.output == TEXT && !opts.batch && !opts.once && !opts.command &&
+	live = opts.output == TEXT && !opts.batch && !opts.once && !opts.common.command &&
 	       zptop_screen_begin();
 	deadline = zb_now();
 	if (live && !zptop_rows_sample(all, &sample))
 		zptop_screen_draw(&sample, &opts.choice);
 	do {
 		/* After a turn longer than an interval the next ones are not in a hurry. */
-		deadline += opts.interval;
+		deadline += opts.common.interval;
 		if (deadline < zb_now())
-			deadline = zb_now() + opts.interval;
-		if (opts.once && opts.command)
+			deadline = zb_now() + opts.common.interval;
+		if (opts.once && opts.common.command)
 			deadline = UINT64_MAX / 2;
 		why = pass_time(deadline, live, &sample);
 		if (live && why == ZB_STOP)
@@ -181,7 +162,7 @@ static int watch(struct zptop_bpf *skel, struct zptop_rows *all, FILE *record)
 		else
 			print(&sample, !turn);
 		turn++;
-	} while (why == ZB_TIME && !opts.once && (!opts.count || turn < opts.count));
+	} while (why == ZB_TIME && !opts.once && (!opts.common.count || turn < opts.common.count));
 	zptop_screen_end();
 	zb_lost(skel->bss->lost);
 	return ret;
@@ -199,8 +180,9 @@ int main(int argc, char **argv)
 	skel = zptop_bpf__open();
 	if (!skel)
 		return zb_say("cannot open the BPF programs: %s", strerror(errno)), 1;
-	bpf_map__set_max_entries(skel->maps.pipes, (uint32_t)opts.pipes);
-	bpf_map__set_max_entries(skel->maps.ends, (uint32_t)opts.pipes * ZPTOP_ENDS_PER_PIPE);
+	bpf_map__set_max_entries(skel->maps.pipes, (uint32_t)opts.common.pipes);
+	bpf_map__set_max_entries(skel->maps.ends,
+				 (uint32_t)opts.common.pipes * ZPTOP_ENDS_PER_PIPE);
 	if (zb_attach(skel->skeleton))
 		return 1;
 	skel->bss->started = zb_now();
@@ -212,10 +194,10 @@ int main(int argc, char **argv)
 		zptop_show_csv_head(record);
 	}
 	all = zptop_rows_new(bpf_map__fd(skel->maps.pipes), bpf_map__fd(skel->maps.ends),
-			     opts.pipes, opts.pipe);
+			     opts.common.pipes, opts.common.pipe);
 	if (!all)
-		return zb_say("no memory for %llu pipes", (unsigned long long)opts.pipes), 1;
-	if (zb_run(opts.command))
+		return zb_say("no memory for %llu pipes", (unsigned long long)opts.common.pipes), 1;
+	if (zb_run(opts.common.command))
 		return 1;
 	ret = watch(skel, all, record);
 	if (record && (ferror(record) | fclose(record)))
