@@ -23,7 +23,7 @@
 #include "parsers/ndjson.h"
 #include "parsers/resp.h"
 
-#define ROUNDS	200UL
+#define ROUNDS	((size_t)200)
 
 static struct chunked chunked;
 static struct resp resp;
@@ -85,12 +85,12 @@ static void produce(int fd, const char *message, size_t len)
 {
 	struct zp_writer *w;
 	size_t i, n;
-	int round;
+	size_t round;
 
 	check("zp_writer_open", zp_writer_open(&w, fd, NULL));
 	for (round = 0; round < ROUNDS; round++) {
 		for (i = 0; i < len; i += n) {
-			n = 1 + (i + (size_t)round) % 2 * (i + 1 < len);
+			n = 1 + (i + round) % 2 * (i + 1 < len);
 			check("zp_write", zp_write_flush(w, message + i, n, NULL));
 		}
 	}
