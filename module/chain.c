@@ -227,17 +227,22 @@ static u32 reclaim_after(struct zpipe_chain *chain, const struct zpipe_plan *pla
 }
 
 /**
- * zpipe_chain_retract - take back what is granted behind a plan's position
+ * zpipe_chain_retract - take back what is granted behind a position
  * @chain: the pipe's
- * @plan: one that is about to be reserved
+ * @position: from published to granted; a grant can begin there
  *
  * Return: how many slots became free.
  */
-u32 zpipe_chain_retract(struct zpipe_chain *chain, const struct zpipe_plan *plan)
+u32 zpipe_chain_retract(struct zpipe_chain *chain, u64 position)
 {
-	u32 freed = drop_later(chain, plan) + cut_last(chain, plan);
+	struct zpipe_plan plan = { .position = position, .keep = chain->opened };
+	u32 freed;
 
-	chain->granted = plan->position;
+	while (plan.keep > chain->first && start_of(chain, plan.keep - 1) >= position)
+		plan.keep--;
+	freed = drop_later(chain, &plan);
+	freed += cut_last(chain, &plan);
+	chain->granted = position;
 	share(chain);
 	return freed;
 }

@@ -108,6 +108,7 @@ struct zpipe_chain {
  * @again: its first slots that the descriptor before it holds already
  * @fixed: bytes of the new run when it has not all of its slots; else 0
  * @forwarded: they are another pipe's bytes and not a grant
+ * @before: what was granted before it; only write(2) asks
  * @wait: the consumed position to wait for, when there is no memory now; 0
  *	when what this pipe's readers could give back would not do
  * @pool: what other pipes of the pool give back may help as well
@@ -122,6 +123,7 @@ struct zpipe_plan {
 	u32 again;
 	u64 fixed;
 	bool forwarded;
+	u64 before;
 	u64 wait;
 	bool pool;
 };
@@ -139,7 +141,7 @@ u32 zpipe_chain_commit(struct zpipe_chain *chain, const struct zpipe_plan *plan)
 bool zpipe_chain_stretch(const struct zpipe_chain *chain, u64 *k, u64 from, u64 to,
 			 struct zpipe_span *piece);
 u32 zpipe_chain_slots(const struct zpipe_chain *chain, u64 from, u64 to);
-u32 zpipe_chain_retract(struct zpipe_chain *chain, const struct zpipe_plan *plan);
+u32 zpipe_chain_retract(struct zpipe_chain *chain, u64 position);
 void zpipe_chain_take(struct zpipe_chain *chain, u32 index);
 u32 zpipe_chain_append(struct zpipe_chain *chain, const struct zpipe_plan *plan,
 		       const struct zpipe_span *piece);

@@ -175,11 +175,13 @@ int zpipe_copy_grant(struct zpipe_pipe *pipe, size_t count, bool nowait, bool wh
 		.min = whole ? count : 1,
 		.want = count,
 	};
+	u64 before;
 	int ret;
 
 	zpipe_wait_lock(pipe);
 	ret = zpipe_writer_unpause_locked(pipe, nowait);
 	args.position = pipe->chain.published;
+	before = pipe->chain.granted;
 	if (!ret)
 		ret = zpipe_writer_grant_locked(pipe, &args, nowait, NULL, plan);
 	if (ret == ZPIPE_GRANT_CANCELED) {
@@ -189,31 +191,44 @@ int zpipe_copy_grant(struct zpipe_pipe *pipe, size_t count, bool nowait, bool wh
 	/* It may have left while this waited, which is what made room. */
 	if (ret == ZPIPE_GRANT_ENDED || (!ret && pipe->reader_ended))
 		ret = -EPIPE;
+	plan->before = before;
 	zpipe_wait_unlock(pipe);
 	return ret;
 }
 
-/**
- * zpipe_copy_fill - copy into a grant and publish it
- * @pipe: the pipe; the caller has entered
- * @from: what to copy
- * @plan: the grant
- * @place: for the trace, enum zpipe_copy_place
- *
- * Context: may sleep.
- * Return: bytes copied, at least one, or an errno.
+/*
+ * What was not filled is the pool's again. A grant that the mapped path has
+ * taken there before stays, and so does a posted buffer.
  */
-ssize_t zpipe_copy_fill(struct zpipe_pipe *pipe, struct iov_iter *from,
-			const struct zpipe_plan *plan, int place)
+static void take_back_locked(struct zpipe_pipe *pipe, const struct zpipe_plan *plan, size_t count)
 {
-	size_t count = min_t(u64, iov_iter_count(from), plan->length);
+	u64 from = max(plan->before, plan->position + count);
+	u64 to = plan->position + plan->length;
+
+	lockdep_assert_held(&pipe->pool->lock);
+	if (from < to && from >= pipe->chain.published && to == pipe->chain.granted &&
+	    !zpipe_post_is_on(pipe))
+		zpipe_pipe_freed_locked(pipe, zpipe_chain_retract(&pipe->chain, from));
+}
+
+/**
+ * zpipe_copy_ungrant - nothing will be copied into a grant
+ * @pipe: the pipe; the caller has entered
+ * @plan: of zpipe_copy_grant()
+ */
+void zpipe_copy_ungrant(struct zpipe_pipe *pipe, const struct zpipe_plan *plan)
+{
+	zpipe_wait_lock(pipe);
+	take_back_locked(pipe, plan, 0);
+	zpipe_wait_unlock(pipe);
+}
+
+static int publish_locked(struct zpipe_pipe *pipe, const struct zpipe_plan *plan, size_t count,
+			  int place)
+{
 	int ret;
 
-	/* The chain holds the slots: unpublished memory is nobody else's. */
-	count = copy_bytes(pipe->pool, plan->offset, count, from, true);
-	if (!count)
-		return -EFAULT;
-	zpipe_wait_lock(pipe);
+	lockdep_assert_held(&pipe->pool->lock);
 	zpipe_pipe_look_locked(pipe, NULL);
 	/* It may have been completed by another thread while this copied. */
 	ret = zpipe_guard_seal_locked(pipe, plan->position + count) ?:
@@ -229,6 +244,31 @@ ssize_t zpipe_copy_fill(struct zpipe_pipe *pipe, struct iov_iter *from,
 		zpipe_wait_wake_readers_locked(pipe, ZPIPE_UNARMED);
 	}
 	zpipe_guard_sealed_locked(pipe);
+	return ret;
+}
+
+/**
+ * zpipe_copy_fill - copy into a grant and publish it
+ * @pipe: the pipe; the caller has entered
+ * @from: what to copy
+ * @plan: of zpipe_copy_grant()
+ * @place: for the trace, enum zpipe_copy_place
+ *
+ * Context: may sleep.
+ * Return: bytes copied, at least one, or an errno.
+ */
+ssize_t zpipe_copy_fill(struct zpipe_pipe *pipe, struct iov_iter *from,
+			const struct zpipe_plan *plan, int place)
+{
+	size_t count = min_t(u64, iov_iter_count(from), plan->length);
+	int ret;
+
+	/* The chain holds the slots: unpublished memory is nobody else's. */
+	count = copy_bytes(pipe->pool, plan->offset, count, from, true);
+	zpipe_wait_lock(pipe);
+	ret = count ? publish_locked(pipe, plan, count, place) : -EFAULT;
+	if (ret || count < plan->length)
+		take_back_locked(pipe, plan, ret ? 0 : count);
 	zpipe_wait_unlock(pipe);
 	if (ret)
 		return ret;

@@ -25,6 +25,7 @@ int zpipe_copy_enter_write(struct zpipe_end *end, bool nowait);
 void zpipe_copy_leave_write(struct zpipe_end *end);
 int zpipe_copy_grant(struct zpipe_pipe *pipe, size_t count, bool nowait, bool whole,
 		     struct zpipe_plan *plan);
+void zpipe_copy_ungrant(struct zpipe_pipe *pipe, const struct zpipe_plan *plan);
 ssize_t zpipe_copy_fill(struct zpipe_pipe *pipe, struct iov_iter *from,
 			const struct zpipe_plan *plan, int place);
 

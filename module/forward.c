@@ -312,7 +312,7 @@ static int take_slots(struct zpipe_pipe *pipe, struct zpipe_request *request,
 	zpipe_wait_lock(pipe);
 	ret = try_room_locked(pipe, request, plan);
 	if (!ret && zpipe_slots_ring_free(chain->slots) < job->nr)
-		zpipe_pipe_freed_locked(pipe, zpipe_chain_retract(chain, plan));
+		zpipe_pipe_freed_locked(pipe, zpipe_chain_retract(chain, plan->position));
 	if (!ret && zpipe_slots_ring_free(chain->slots) < job->nr)
 		ret = -ENOBUFS;
 	for (i = 0; !ret && i < job->nr; i++) {

@@ -300,6 +300,8 @@ static ssize_t take_some(struct zpipe_end *end, struct pipe_inode_info *from, si
 	if (ret > 0) {
 		iov_iter_bvec(&iter, ITER_SOURCE, parts, ret, count);
 		ret = zpipe_copy_fill(end->pipe, &iter, plan, ZPIPE_COPY_SPLICE_IN);
+	} else {
+		zpipe_copy_ungrant(end->pipe, plan);
 	}
 	if (ret >= 0)
 		drop_parts(from, ret);

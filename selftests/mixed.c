@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 
 #include <kselftest_harness.h>
 
@@ -114,6 +115,36 @@ TEST_F(mixed, unpublished_grant_and_write_stay_apart)
 	ASSERT_EQ(100, write_oracle(self, 0, 100));
 	EXPECT_EQ(100, zt_published(&self->p.r));
 	EXPECT_EQ(0, zt_take(&self->p.r, 100));
+}
+
+/* Nothing is published, and what was granted for it is given back. */
+TEST_F(mixed, write_that_faults_leaves_no_grant)
+{
+	unsigned char *source = mmap(NULL, 2 * ZT_PAGE, PROT_READ | PROT_WRITE,
+				     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned char *gone = source + ZT_PAGE;
+	struct zpipe_stat_args stat;
+
+	ASSERT_NE(MAP_FAILED, source);
+	ASSERT_EQ(0, munmap(gone, ZT_PAGE));
+	EXPECT_EQ(-1, write(self->p.w.fd, gone, 3 * ZT_PAGE));
+	EXPECT_EQ(EFAULT, errno);
+	EXPECT_EQ(0, zt_stat(&self->p.w).out_granted);
+	zt_fill(gone - 100, 0, 100);
+	EXPECT_EQ(100, write(self->p.w.fd, gone - 100, 3 * ZT_PAGE));
+	stat = zt_stat(&self->p.w);
+	EXPECT_EQ(100, stat.out_granted);
+	EXPECT_EQ(100, stat.out_published);
+	/* A grant of the mapped path is not the write's to give back. */
+	ASSERT_EQ(0, zt_alloc(&self->p.w, 100, 2 * ZT_PAGE, 2 * ZT_PAGE, &self->grant));
+	stat = zt_stat(&self->p.w);
+	EXPECT_EQ(-1, write(self->p.w.fd, gone, 3 * ZT_PAGE));
+	EXPECT_EQ(EFAULT, errno);
+	EXPECT_EQ(stat.out_granted, zt_stat(&self->p.w).out_granted);
+	/* And the stream goes on where it was. */
+	ASSERT_EQ(9000, write_oracle(self, 100, 9000));
+	EXPECT_EQ(0, zt_take(&self->p.r, 9100));
+	munmap(source, ZT_PAGE);
 }
 
 TEST_F(mixed, fionread_counts_mapped_bytes)
