@@ -18,7 +18,7 @@ MODULES := $(if $(wildcard $(KDIR)/Makefile),modules,modules-6.1 modules-6.12)
 part = $(if $(wildcard $1/Makefile),$(Q)$(MAKE) -C $1 BUILD=$(BUILD) V=$(V) $2,@:)
 
 .PHONY: all modules modules-6.1 modules-6.12 lib bpf tools examples selftests demo bench check check-long
-.PHONY: run_tests
+.PHONY: run_tests coverage
 .PHONY: install modules_install uninstall clean distclean help
 all: $(MODULES) lib bpf tools examples
 
@@ -60,6 +60,9 @@ check:
 check-long:
 	$(Q)scripts/check-long
 
+coverage:
+	$(Q)scripts/coverage $(if $(filter 1,$(VM)),--vm)
+
 install:
 	+$(call part,lib,install)
 	+$(call part,bpf,install)
@@ -88,6 +91,7 @@ help:
 	@echo '  make demo [FILE=...] [K=6.1|6.12]   move a real file, prove that nothing was copied'
 	@echo '  make check [QUICK=1]                every test; the last line is the count'
 	@echo '  make check-long [HOURS=0.5]         sanitizer kernel, failing allocations, fuzzing, soaking'
+	@echo '  make coverage [VM=1]                lines of the library that its tests reach'
 	@echo '  make bench [K=6.1|6.12]             measure, compare with pipe(2) and others'
 	@echo '  make modules-6.1 modules-6.12       the module for the stock kernels'
 	@echo

@@ -99,7 +99,7 @@ static int consume(void *arg, int fd)
 /* The consumer has just started: let it work for a moment. */
 static int kill_it(void *arg, const struct zp_supervised *what)
 {
-	struct timespec moment = { .tv_nsec = rand() % 3000000 };
+	struct timespec moment = { .tv_nsec = random() % 3000000 };
 
 	(void)arg;
 	if (!what->running || shared->kills == shared->wanted)

@@ -132,7 +132,7 @@ static int client(int who)
 	zp_writer_complete(d.writer, 0, 0);
 	for (; !zp_read(d.reader, &view) && zp_view_len(&view); zp_consume_all(d.reader))
 		got += zp_view_len(&view);
-	return got != LINES * 20;
+	return got != LINES * UINT64_C(20);
 }
 
 int main(void)

@@ -34,6 +34,8 @@ int zp_fds_send(int sock, const void *data, size_t len, const int *fds, unsigned
 		msg.msg_control = control.bytes;
 		msg.msg_controllen = CMSG_SPACE(nr * sizeof(int));
 		cmsg = CMSG_FIRSTHDR(&msg);
+		if (!cmsg)
+			return -EINVAL;
 		cmsg->cmsg_level = SOL_SOCKET;
 		cmsg->cmsg_type = SCM_RIGHTS;
 		cmsg->cmsg_len = CMSG_LEN(nr * sizeof(int));
@@ -101,7 +103,7 @@ int zp_recv_fd(int sock, int *fd)
 	unsigned int nr = 1;
 	size_t len = 1;
 	char byte;
-	int found, ret;
+	int found = -1, ret;
 
 	ret = zp_fds_recv(sock, &byte, &len, &found, &nr);
 	if (ret)

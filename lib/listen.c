@@ -11,7 +11,6 @@
 #endif
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -113,7 +112,7 @@ static int bind_file(struct zp_listener *l, const struct zp_address *at, mode_t 
 	}
 	if (ret)
 		return ret;
-	snprintf(l->path, sizeof(l->path), "%s", at->un.sun_path);
+	memcpy(l->path, at->un.sun_path, sizeof(l->path));
 	if (lstat(l->path, &st))
 		return -errno;
 	l->file.dev = st.st_dev;

@@ -173,7 +173,6 @@ static int start(struct spawn *s, pid_t *pid)
 static int prepare(struct spawn *s)
 {
 	const struct zp_spawn_opts *o = &s->opts;
-	int ret;
 
 	if (o->flags & ~(unsigned int)ZP_SPAWN_GROUP)
 		return -EOPNOTSUPP;
@@ -185,11 +184,9 @@ static int prepare(struct spawn *s)
 		return -ENOMEM;
 	memcpy(s->names, VARIABLE, sizeof(VARIABLE));
 	s->len = strlen(VARIABLE);
-	ret = posix_spawn_file_actions_init(&s->actions);
-	if (ret)
+	if (posix_spawn_file_actions_init(&s->actions))
 		goto err_free_names;
-	ret = posix_spawnattr_init(&s->attr);
-	if (ret)
+	if (posix_spawnattr_init(&s->attr))
 		goto err_destroy_actions;
 	return 0;
 
@@ -197,7 +194,7 @@ err_destroy_actions:
 	posix_spawn_file_actions_destroy(&s->actions);
 err_free_names:
 	free(s->names);
-	return -ret;
+	return -ENOMEM;
 }
 
 int zp_spawn(const struct zp_spawn_opts *opts, pid_t *pid)

@@ -70,7 +70,7 @@ static int run_function(struct watch *s)
 		return 0;
 	}
 	sigaction(SIGTERM, &usual, NULL);
-	sigprocmask(SIG_SETMASK, &s->mask, NULL);
+	pthread_sigmask(SIG_SETMASK, &s->mask, NULL);
 	_exit(s->opts.run(s->opts.arg, s->fd));
 }
 

@@ -82,7 +82,9 @@ $(VM_OUT)/lib_kept_debug: tests/vm_kept.c $(VM_DEPS) $(SRC) $(DEPS) | $(VM_OUT)
 	$(say) CC selftests/$(notdir $@)
 	$(Q)$(CC) $(VM_CFLAGS) -DZP_DEBUG -o $@ $< $(SRC) -lpthread
 
-.PHONY: vm-tests vm-tests-32
+.PHONY: vm-tests vm-tests-32 vm-tests-64
+vm-tests-64: $(filter-out %_debug,$(VM_TESTS))
+
 vm-tests: $(VM_TESTS)
 	$(Q)if echo 'int main(void) { return 0; }' | $(CC) -m32 -x c - -o $(OUT)/.m32 2>/dev/null; \
 	then $(MAKE) --no-print-directory vm-tests-32; fi
