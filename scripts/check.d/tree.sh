@@ -147,3 +147,18 @@ gate_tree() {
 	make -s -C "$scratch/tree" distclean
 	quietly "${git[@]}" status --porcelain --ignored || fail "distclean leaves something"
 }
+
+# A promise may only name a test that there is.
+gate_named_tests() {
+	local name program test bad=0 nr=0
+	while IFS= read -r name; do
+		program=${name%%.*} test=${name#*.}
+		nr=$((nr + 1))
+		grep -qE "^TEST(_F|_F_TIMEOUT)?\(([a-z_0-9]+, ?)?$test[,)]" "selftests/$program.c" 2>/dev/null || {
+			echo "there is no test $name"
+			bad=1
+		}
+	done < <(grep -ohE '`[a-z_0-9]+\.[a-z_0-9]{12,}`' SECURITY.md Documentation/bug-classes.md | tr -d '\140')
+	((nr > 60)) || fail "only $nr tests are named"
+	((!bad))
+}
