@@ -19,6 +19,7 @@
 #include "pipe.h"
 #include "segment.h"
 #include "source.h"
+#include "stream.h"
 #include "wait.h"
 #include "writer.h"
 #include "zpipe_trace.h"
@@ -114,7 +115,7 @@ static void append_piece_locked(struct zpipe_pipe *pipe, const struct zpipe_span
 	plan->first = zpipe_slots_index(&pool->slots, piece->offset, pool->shift);
 	plan->nr = slots_of(pool, piece);
 	zpipe_chain_reserve(&pipe->chain, plan);
-	zpipe_pipe_freed_locked(pipe, zpipe_chain_append(&pipe->chain, plan, piece));
+	zpipe_stream_freed_locked(pipe, zpipe_chain_append(&pipe->chain, plan, piece));
 	plan->position += piece->length;
 	plan->keep = pipe->chain.opened;
 }
@@ -133,7 +134,7 @@ static void append_locked(struct zpipe_pipe *pipe, const struct job *job, struct
 		while (zpipe_source_piece_locked(job->source, &walk, &piece))
 			append_piece_locked(pipe, &piece, plan);
 	}
-	zpipe_pipe_offer_locked(pipe);
+	zpipe_stream_offer_locked(pipe);
 }
 
 /* One turn of a FORWARD within a pool. */
@@ -341,7 +342,7 @@ static int take_slots(struct zpipe_pipe *pipe, struct zpipe_request *request,
 	zpipe_wait_lock(pipe);
 	ret = try_room_locked(pipe, request, plan);
 	if (!ret && zpipe_slots_ring_free(chain->slots) < job->nr)
-		zpipe_pipe_freed_locked(pipe, zpipe_chain_retract(chain, plan->position));
+		zpipe_stream_freed_locked(pipe, zpipe_chain_retract(chain, plan->position));
 	if (!ret && zpipe_slots_ring_free(chain->slots) < job->nr)
 		ret = -ENOBUFS;
 	for (i = 0; !ret && i < job->nr; i++) {
@@ -371,7 +372,7 @@ static void append_chunks_locked(struct zpipe_pipe *pipe, struct job *job, struc
 		plan->offset = piece.offset;
 		plan->length = piece.length;
 		plan->fixed = piece.length;
-		zpipe_pipe_freed_locked(pipe, zpipe_chain_append(&pipe->chain, plan, &piece));
+		zpipe_stream_freed_locked(pipe, zpipe_chain_append(&pipe->chain, plan, &piece));
 		plan->position += piece.length;
 		plan->keep = pipe->chain.opened;
 		pipe->stats.adopted += chunk->nr;
@@ -379,7 +380,7 @@ static void append_chunks_locked(struct zpipe_pipe *pipe, struct job *job, struc
 		trace_zpipe_segment_open(pipe->id, piece_at, chunk->length, 1);
 		trace_zpipe_copy(pipe->id, piece_at, chunk->length, ZPIPE_COPY_ADOPT);
 	}
-	zpipe_pipe_offer_locked(pipe);
+	zpipe_stream_offer_locked(pipe);
 }
 
 /* From the taken slots to the chain; what fails gives the slots up. */
@@ -486,7 +487,7 @@ static int forward(struct zpipe_pipe *pipe, const struct zpipe_source *source,
 	if (zpipe_source_pool(source) == pipe->pool) {
 		ret = refer_locked(pipe, &job, nowait);
 	} else {
-		ret = zpipe_pipe_look_locked(pipe, NULL) ?: zpipe_writer_check_locked(pipe);
+		ret = zpipe_stream_look_locked(pipe, NULL) ?: zpipe_writer_check_locked(pipe);
 		zpipe_wait_unlock(pipe);
 		ret = ret ?: adopt(pipe, &job, nowait);
 		zpipe_wait_lock(pipe);

@@ -18,6 +18,7 @@
 #include "pool.h"
 #include "preserve.h"
 #include "segment.h"
+#include "stream.h"
 #include "wait.h"
 #include "zpipe_trace.h"
 
@@ -148,7 +149,7 @@ static int check_locked(struct zpipe_reader *reader, const struct zpipe_preserve
 	int ret;
 
 	lockdep_assert_held(&pipe->pool->lock);
-	ret = zpipe_pipe_look_locked(pipe, reader);
+	ret = zpipe_stream_look_locked(pipe, reader);
 	if (ret)
 		return ret;
 	if (reader->ended)
@@ -363,7 +364,7 @@ static int take(struct zpipe_reader *reader, struct zpipe_preserve_args *args,
 		args->out_handle = commit_locked(reader, args, &g);
 		args->out_segments -= g.nr_claimed;
 	}
-	zpipe_pipe_zeroed_locked(pipe, args->position, (u64)g.zeroed << PAGE_SHIFT);
+	zpipe_stream_zeroed_locked(pipe, args->position, (u64)g.zeroed << PAGE_SHIFT);
 	left = unclaim_locked(pipe->pool, &g);
 	zpipe_wait_unlock(pipe);
 	if (left)

@@ -5,10 +5,10 @@
  * See source.h.
  */
 #include "chain.h"
-#include "pipe.h"
 #include "pool.h"
 #include "reader.h"
 #include "source.h"
+#include "stream.h"
 #include "wait.h"
 
 /**
@@ -61,7 +61,7 @@ int zpipe_source_check_locked(const struct zpipe_source *source, u64 position, u
 
 	lockdep_assert_held(&zpipe_source_pool(source)->lock);
 	if (reader) {
-		ret = zpipe_pipe_look_locked(reader->pipe, reader) ?:
+		ret = zpipe_stream_look_locked(reader->pipe, reader) ?:
 		      zpipe_reader_check_locked(reader);
 		if (ret)
 			return ret;

@@ -12,6 +12,7 @@
 #include "buffer.h"
 #include "ends.h"
 #include "file.h"
+#include "flush.h"
 #include "forward.h"
 #include "info.h"
 #include "poolfd.h"
@@ -79,13 +80,13 @@ static void stop_alloc(struct file *file, union zpipe_verb_args *args)
 
 static int do_flush(struct file *file, union zpipe_verb_args *args)
 {
-	return zpipe_writer_flush(file->private_data, &args->flush, is_nowait(file),
+	return zpipe_flush(file->private_data, &args->flush, is_nowait(file),
 				  call_of(args)->park);
 }
 
 static void stop_flush(struct file *file, union zpipe_verb_args *args)
 {
-	zpipe_writer_stop_flush(file->private_data, &args->flush, call_of(args)->park);
+	zpipe_flush_stop(file->private_data, &args->flush, call_of(args)->park);
 }
 
 static void undo_read(struct file *file, union zpipe_verb_args *args)
