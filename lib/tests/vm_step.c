@@ -8,8 +8,8 @@
  * or as after it: whoever slept at the other end is awake if there is something
  * for it, a successor goes on, and every byte is the one of its position.
  *
- * ZPIPE_STRIDE=n kills after every n-th only, from a random one on (short form:
- * as many as are allowed below).
+ * ZPIPE_STRIDE=1 does so; the short form kills after every n-th, from a random
+ * one on.
  */
 #include <sched.h>
 #include <signal.h>
@@ -22,7 +22,7 @@
 #define PAGE		4096u
 #define SHOWN		100u	/* published before the call */
 #define MORE		50u	/* and what the call publishes, or gives back */
-#define SHORT_STEPS	150	/* instructions that the short form kills after, of each call */
+#define SHORT_STEPS	25	/* kills of the short form, for each call */
 
 /* What stands between here and the other side, in shared memory. */
 struct shared {
@@ -345,8 +345,11 @@ static uint64_t count_steps(struct scene *s)
 	while (step(s))
 		steps++;
 	end_of(s->pid);
-	if (s->other)
-		end_of(s->other);
+	if (s->other) {
+		/* the call was over, so it may be too */
+		kill(s->other, SIGKILL);
+		join(s->other);
+	}
 	close(s->wfd);
 	close(s->rfd);
 	return steps;
