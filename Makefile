@@ -17,7 +17,8 @@ MODULES := $(if $(wildcard $(KDIR)/Makefile),modules,modules-6.1 modules-6.12)
 # $(call part,FOLDER[,TARGET]): make that part, once it exists
 part = $(if $(wildcard $1/Makefile),$(Q)$(MAKE) -C $1 BUILD=$(BUILD) V=$(V) $2,@:)
 
-.PHONY: all modules modules-6.1 modules-6.12 lib bpf tools examples selftests demo bench check check-long
+.PHONY: all modules modules-6.1 modules-6.12 lib bpf tools examples selftests demo bench check check-long \
+	check-models
 .PHONY: run_tests
 .PHONY: install modules_install uninstall clean distclean help
 all: $(MODULES) lib bpf tools examples
@@ -60,6 +61,9 @@ check:
 check-long:
 	$(Q)scripts/check-long
 
+check-models:
+	$(Q)BUILD=$(BUILD)/models models/check
+
 install:
 	+$(call part,lib,install)
 	+$(call part,bpf,install)
@@ -75,7 +79,7 @@ uninstall:
 
 clean:
 	$(Q)rm -rf $(BUILD)/module* $(BUILD)/lib $(BUILD)/bpf $(BUILD)/tools $(BUILD)/examples $(BUILD)/selftests \
-		$(BUILD)/demo $(BUILD)/bench $(BUILD)/host $(BUILD)/readme
+		$(BUILD)/demo $(BUILD)/bench $(BUILD)/host $(BUILD)/models $(BUILD)/readme
 
 # Also what a bare Kbuild run may have left in the sources. Downloads are kept: see scripts/common.sh.
 distclean: clean
