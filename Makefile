@@ -63,6 +63,7 @@ check-long:
 install:
 	+$(call part,lib,install)
 	+$(call part,bpf,install)
+	+$(call part,bench,install)
 	+$(call part,tools,install)
 
 modules_install: modules
@@ -70,6 +71,7 @@ modules_install: modules
 
 uninstall:
 	+$(call part,tools,uninstall)
+	+$(call part,bench,uninstall)
 	+$(call part,bpf,uninstall)
 	+$(call part,lib,uninstall)
 

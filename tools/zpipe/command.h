@@ -19,6 +19,10 @@ struct command {
 	int (*run)(int argc, char **argv);
 };
 
+int cmd_run(int argc, char **argv);
+int cmd_cat(int argc, char **argv);
+int cmd_pv(int argc, char **argv);
+int cmd_bench(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_stat(int argc, char **argv);
 int cmd_top(int argc, char **argv);
