@@ -94,9 +94,17 @@ struct zp_reserved {
 
 struct zp_map;
 
-/* writer.c: for copy.c and reserve.c */
+/* writer.c: for copy.c, reserve.c and duplex.c */
 const struct zp_map *zp_writer_map(const struct zp_writer *w);
+void zp_writer_own_fd(struct zp_writer *w);
 struct zp_reserved *zp_writer_reserved(struct zp_writer *w);
+
+/* pipe.c: wait for poll(2) events of a descriptor */
+int zp_await(int fd, short events, uint64_t deadline);
+
+/* fdpass.c: bytes and the descriptors that come with them, in one message */
+int zp_fds_send(int sock, const void *data, size_t len, const int *fds, unsigned int nr);
+int zp_fds_recv(int sock, void *data, size_t *len, int *fds, unsigned int *nr);
 
 /* opts.c: structs that begin with their size */
 int zp_opts_get(void *known, size_t known_size, const void *from);
