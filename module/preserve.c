@@ -66,11 +66,11 @@ static void hold_free(struct kref *kref)
 	struct zpipe_pool *pool = hold->pool;
 	u32 i, freed = 0;
 
-	spin_lock(&pool->lock);
+	zpipe_wait_lock_pool(pool);
 	for (i = 0; i < hold->nr_spans; i++)
 		freed += zpipe_slots_unhold(&pool->slots, first_slot(pool, &hold->spans[i]),
 					    nr_slots(pool, &hold->spans[i]));
-	spin_unlock(&pool->lock);
+	zpipe_wait_unlock_pool(pool);
 	if (freed && READ_ONCE(pool->trimmed))
 		zpipe_segment_trim_after_end(pool);
 	else if (READ_ONCE(pool->slots.returned))
@@ -343,9 +343,6 @@ static int take(struct zpipe_reader *reader, struct zpipe_preserve_args *args,
 		return -EOPNOTSUPP;
 	/* Views of guarded readers show pages, not slots; what is posted is the reader's own. */
 	if (pipe->flags & (ZPIPE_F_GUARDED | ZPIPE_F_POSTED))
-		return -EINVAL;
-	/* What one pipe's reader keeps would be lost to the others: spare slots know no quota. */
-	if (pipe->pool->slots.shared)
 		return -EINVAL;
 	zpipe_wait_lock(pipe);
 	for (;;) {

@@ -228,12 +228,14 @@ static int do_forward(struct file *file, union zpipe_verb_args *args)
 	struct file *from = fget(args->forward.source_fd);
 	/* It cannot be parked: as an io_uring command it does not wait. */
 	bool nowait = is_nowait(file) || call_of(args)->park;
-	struct zpipe_end *source = from ? zpipe_file_end(from) : NULL;
+	struct zpipe_end *end = from ? zpipe_file_end(from) : NULL;
+	struct zpipe_source source = {
+		.reader = end ? end->reader : NULL,
+		.hold = from ? zpipe_buffer_of(from) : NULL,
+	};
 	int ret;
 
-	if (source && !source->reader)
-		source = NULL;
-	ret = zpipe_forward(file->private_data, source, &args->forward, nowait);
+	ret = zpipe_forward(file->private_data, &source, &args->forward, nowait);
 	if (from)
 		fput(from);
 	return ret;
