@@ -19,7 +19,7 @@
 #include "report.h"
 
 #define ROUNDS	5
-#define BYTES	(96UL << 20)
+#define BYTES	(32UL << 20)
 
 /* Nanoseconds; negative when it failed. */
 static double time_of(char *const argv[])

@@ -62,7 +62,7 @@ void quick_report(const struct bench_results *results)
 {
 	size_t message = 0;
 
-	printf("MB/s of messages that one process writes and another reads, every byte touched.\n\n");
+	puts("MB/s of messages that one process writes and another reads, every byte touched.\n");
 	printf("%8s", "message");
 	for (size_t c = 0; c < NR_COLUMNS; c++)
 		printf("  %14s", columns[c].title);

@@ -4,9 +4,9 @@
  * allocates
  *
  * 64 KiB, in one span and in sixteen of a page each. The comparison is with what a program would
- * call on memory in one piece: memmem(3), memchr(3), a loop over digits. Each is the quickest of many
- * runs, so that what else the machine does is left out; under --icount they are all alike. What a
- * message allocates is counted by the linker's help (--wrap), also for the library.
+ * call on memory in one piece: memmem(3), memchr(3), a loop over digits. Each is the quickest of
+ * many runs, so that what else the machine does is left out; under --icount they are all alike.
+ * What a message allocates is counted by the linker's help (--wrap), also for the library.
  */
 #include <errno.h>
 #include <stdbool.h>

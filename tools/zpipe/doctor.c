@@ -332,7 +332,7 @@ static void check_processors(struct doctor *doctor)
 }
 
 /* kB of a line of /proc/meminfo, or a number of pages. */
-static unsigned long long meminfo(const char *name)
+static unsigned long long memory_of(const char *name)
 {
 	unsigned long long value = 0;
 	char line[128];
@@ -352,11 +352,11 @@ static unsigned long long meminfo(const char *name)
 /* Pipes live in ordinary pages: what is set aside for huge ones they cannot get. */
 static void check_hugepages(struct doctor *doctor)
 {
-	const unsigned long long size = meminfo("Hugepagesize") >> 10;
-	const unsigned long long total = meminfo("MemTotal") >> 10;
-	const unsigned long long unused = meminfo("HugePages_Free") * size;
+	const unsigned long long size = memory_of("Hugepagesize") >> 10;
+	const unsigned long long total = memory_of("MemTotal") >> 10;
+	const unsigned long long unused = memory_of("HugePages_Free") * size;
 
-	if (!meminfo("HugePages_Total"))
+	if (!memory_of("HugePages_Total"))
 		report(doctor, VERDICT_OK, "hugepages", NULL, "none are reserved; pipes use none");
 	else if (unused > total / 4)
 		report(doctor, VERDICT_NOTE, "hugepages",

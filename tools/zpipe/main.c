@@ -17,6 +17,8 @@ static const struct command commands[] = {
 	{ "run", "commands joined by zpipes", cmd_run },
 	{ "cat", "files to standard output, mapped where it can be", cmd_cat },
 	{ "pv", "the same, telling how far it is", cmd_pv },
+	{ "send", "standard input to a zpipe recv of the same name", cmd_send },
+	{ "recv", "to standard output what a zpipe send sends", cmd_recv },
 	{ "bench", "what a zpipe gains over a pipe here (runs zpipe-bench)", cmd_bench },
 	{ "list", "pipes, pools and buffers, and the processes that hold them", cmd_list },
 	{ "stat", "every number of one pipe; without arguments a summary", cmd_stat },

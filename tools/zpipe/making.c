@@ -11,7 +11,8 @@
 #include "making.h"
 
 static const struct argp_option options_of[] = {
-	{ "capacity", 'c', "BYTES", 0, "Most bytes a pipe holds (1M); K, M and G are understood", 1 },
+	{ "capacity", 'c', "BYTES", 0,
+	  "Most bytes a pipe holds (1M); K, M and G are understood", 1 },
 	{ "segment-size", 's', "BYTES", 0, "Size of a segment, a power of two (64K)", 1 },
 	{ "guarded", 'g', NULL, 0, "For ends that do not trust each other", 1 },
 	{ 0 },
