@@ -114,13 +114,13 @@ static int left_of(uint64_t deadline)
 	return now >= deadline ? 0 : (int)ZP_MIN((deadline - now + MS - 1) / MS, INT_MAX);
 }
 
-/*
- * Wait for the child to end (1), or to be told to stop (ZP_CANCELED << 8), or the
- * deadline (0). Descriptors below 0 are not waited for.
- */
 #define ENDED	1
 #define STOPPED	2
 
+/*
+ * Until the child has ended, or somebody says stop, or the deadline (0). Descriptors
+ * below 0 are not waited for.
+ */
 static int wait_for(int child, int stop, uint64_t deadline)
 {
 	struct pollfd p[2] = {
@@ -177,7 +177,9 @@ static int run_once(struct watch *s)
 	child = pidfd_open(s->now.pid, 0);
 	if (child < 0) {
 		ret = -errno;
-		kill(s->now.pid, SIGKILL);
+		/* unless nobody is there any more: with SIGCHLD ignored the kernel collects it */
+		if (ret != -ESRCH)
+			kill(s->now.pid, SIGKILL);
 		waitpid(s->now.pid, &s->now.status, 0);
 		return ret;
 	}

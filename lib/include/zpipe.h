@@ -19,6 +19,7 @@
  *	zpipe/spawn.h	commands that read or write an end
  *	zpipe/duplex.h	two pipes, for both directions
  *	zpipe/listen.h	links by name: zp_listen, zp_accept, zp_connect
+ *	zpipe/supervise.h consumers that are started again when they crash
  *	zpipe/stream.h	rendezvous: the reader supplies the buffers
  *	zpipe/future.h	one value, once
  *
@@ -56,6 +57,7 @@
 #include <zpipe/spawn.h>
 #include <zpipe/duplex.h>
 #include <zpipe/listen.h>
+#include <zpipe/supervise.h>
 #include <zpipe/stream.h>
 #include <zpipe/future.h>
 

@@ -62,7 +62,7 @@ struct zp_supervised {
  *	return value ends the supervision, which returns it. NULL for nobody
  * @arg: for @run and @event
  * @flags: ZP_SUPERVISE_STDIN; else a command finds its end with zp_spawned_fd()
- * @stop_fd: readable: end it; 0: SIGTERM does
+ * @stop_fd: when it is readable, end it; nothing is read. 0: SIGTERM does
  * @min_delay_ns: before a consumer is started again that has consumed anything; 0
  *	for 100 ms
  * @max_delay_ns: most; each that dies having consumed nothing doubles the delay; 0
@@ -94,7 +94,7 @@ struct zp_supervise_opts {
  * after which another one is started. Until then this waits, with SIGTERM blocked in
  * this thread unless there is a stop_fd: in a program with several threads block it
  * in all of them. When told to end, the consumer gets SIGTERM. Other children of the
- * caller are not its affair.
+ * caller are not its affair; SIGCHLD must not be ignored.
  * Source: semantics of a reader fd that outlives its reader; supervisors of services.
  *
  * Return: 0: it is done; ZP_CANCELED: told to end, and the consumer has ended;
