@@ -51,6 +51,12 @@ is "the options arrive" "262144 8192 guarded" "$(zpipe run -c 256K -s 8K --guard
 	'zpipe list --json -p $$' cat | python3 -c 'import json, sys
 row = json.load(sys.stdin)[0]
 print(row["capacity"], row["segment"], row["flags"])')"
+aware=$built/tools/tests/aware
+status "programs that know zpipe find their ends" 0 zpipe run "$aware 5000011" "$aware" "$aware >out"
+is "and get the bytes" 5000011 "$(cat out)"
+is "without a copy" "" "$(cat said)"
+status "one that knows, one that does not" 0 zpipe run "$aware 5000011" 'wc -c >out'
+is "agree" 5000011 "$(cat out)"
 for program in 'dd bs=7001 status=none' 'tee copy' 'perl -pe 1' 'python3 -c "import sys
 sys.stdout.buffer.write(sys.stdin.buffer.read())"' 'head -c 3000017' 'tail -c +1' 'od -An -v -tx1 | xxd -r -p'; do
 	[[ $program != *xxd* ]] || type xxd >/dev/null 2>&1 || continue

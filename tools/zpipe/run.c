@@ -162,14 +162,15 @@ static void wait_for_all(struct pipeline *line)
 /* Of our children, those of our process group: who left it wants to stay. How many there are. */
 static size_t signal_adopted(int signal)
 {
-	char path[64];
+	char path[64], word[16];
 	size_t nr = 0;
-	int pid;
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
 	f = fopen(path, "re");
-	while (f && fscanf(f, "%d", &pid) == 1) {
+	while (f && fscanf(f, "%15s", word) == 1) {
+		const pid_t pid = (pid_t)strtol(word, NULL, 10);
+
 		if (getpgid(pid) != getpgrp())
 			continue;
 		nr++;
