@@ -63,7 +63,10 @@ check_names() {
 }
 
 gate_docs() {
-	local found=0
+	local name found=0
+	while read -r name; do
+		grep -qE "^\.Fn $name " man/*.3 || { echo "$name is in no synopsis of the manual"; found=1; }
+	done < <(sed -nE 's/^[[:space:]]+(zp_[a-z0-9_]+);$/\1/p' lib/libzpipe.map | grep -v '^zp_inline_')
 	check_quotes Documentation/tutorial.md || found=1
 	check_names Documentation/tutorial.md Documentation/porting.md README.md man/*.3 || found=1
 	((!found))
