@@ -202,6 +202,12 @@ zpipe cat noise >out 2>said
 is "cat says nothing" "" "$(cat said)"
 status "nonsense for an interval" 2 zpipe pv -i 0
 
+if [[ -x $built/bench/zpipe-bench ]]; then
+	text=$(zpipe bench -r 1 -t 5 -z 4096)
+	has "bench compares" '^ +4KiB +[0-9]+ +[0-9]+ +[0-9]+ +[0-9.]+x$' "$text"
+	has "and says what that is worth" 'emulated|virtual machine' "$text"
+fi
+
 has "subcommands are completed" "run" "$(PATH=$built/tools:$PATH bash -c '. "$1"; COMP_WORDS=(zpipe ru)
 	COMP_CWORD=1; _zpipe; echo "${COMPREPLY[*]}"' bash "$built/../tools/zpipe/zpipe.bash")"
 is "no pipe is left" "" "$(zpipe list | tail -n +2)"
