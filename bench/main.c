@@ -53,7 +53,7 @@ static struct options {
 	unsigned int reps;
 	unsigned int spins;
 	double target;			/* nanoseconds */
-	const char *csv, *only, *mode, *kernel;
+	const char *csv, *latency, *only, *mode, *kernel;
 	size_t size;
 } options = { .spins = BENCH_SPINS };
 
@@ -76,6 +76,7 @@ static const struct argp_option known[] = {
 	{ "mode", 'm', "MODE", 0, "This mode only", 0 },
 	{ "size", 'z', "BYTES", 0, "Messages of this size only", 0 },
 	{ "csv", 'c', "FILE", 0, "Write the rows there", 0 },
+	{ "latency", 'l', "FILE", 0, "Write percentiles of the round trips there", 0 },
 	{ "no-header", 'n', NULL, 0, "... without the line of column names", 0 },
 	{ "kernel", 'k', "NAME", 0, "What the kernel column says (its release)", 0 },
 	{ 0 }
@@ -136,6 +137,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case 'c':
 		options.csv = arg;
+		break;
+	case 'l':
+		options.latency = arg;
 		break;
 	case 'n':
 		options.no_header = true;
@@ -209,12 +213,25 @@ static int run(struct bench_results *results)
 		for (size_t i = 0; i < results->nr_cells; i++) {
 			struct bench_cell *cell = &results->cells[i];
 
-			if (measure_once(cell, &cell->sample[cell->samples]))
+			if (measure_once(cell, &cell->sample[cell->samples], &cell->latency))
 				return -1;
 			cell->samples++;
 		}
 	}
 	return 0;
+}
+
+static int write_rows(const char *name, const struct bench_results *results,
+		      void (*rows)(FILE *to, const struct bench_results *results, bool header))
+{
+	FILE *to = fopen(name, "w");
+
+	if (to)
+		rows(to, results, !options.no_header);
+	if (to && !fclose(to))
+		return 0;
+	fprintf(stderr, "bench: %s: %s\n", name, strerror(errno));
+	return -1;
 }
 
 int main(int argc, char **argv)
@@ -227,7 +244,6 @@ int main(int argc, char **argv)
 	static struct bench_cell cells[MAX_CELLS];
 	struct bench_results results = { .cells = cells };
 	struct utsname machine;
-	FILE *csv;
 	int missed;
 
 	argp_parse(&argp, argc, argv, 0, NULL, NULL);
@@ -274,14 +290,9 @@ int main(int argc, char **argv)
 	if (options.icount && !options.only && !options.mode && !options.size &&
 	    !access("/dev/zpipe", F_OK))
 		missed += tee_report() + forward_report() + preserve_report() + views_report();
-	if (options.csv) {
-		csv = fopen(options.csv, "w");
-		if (csv)
-			report_csv(csv, &results, !options.no_header);
-		if (!csv || fclose(csv)) {
-			fprintf(stderr, "bench: %s: %s\n", options.csv, strerror(errno));
-			return 2;
-		}
-	}
+	if (options.csv && write_rows(options.csv, &results, report_csv))
+		return 2;
+	if (options.latency && write_rows(options.latency, &results, report_latency))
+		return 2;
 	return missed ? 1 : 0;
 }

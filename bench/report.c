@@ -158,6 +158,22 @@ void report_csv(FILE *to, const struct bench_results *results, bool header)
 	}
 }
 
+void report_latency(FILE *to, const struct bench_results *results, bool header)
+{
+	static const unsigned int of_1000[] = { 500, 750, 900, 950, 990, 999, 1000 };
+
+	if (header)
+		fputs("kernel,mode,system,percentile,ns\n", to);
+	for (size_t i = 0; i < results->nr_cells; i++) {
+		const struct bench_cell *cell = &results->cells[i];
+
+		for (size_t k = 0; cell->latency.nr && k < sizeof(of_1000) / sizeof(*of_1000); k++)
+			fprintf(to, "%s,%s,%s,%.1f,%.0f\n", results->kernel, cell->label,
+				cell->system->name, of_1000[k] / 10.0,
+				latency_at(&cell->latency, of_1000[k]));
+	}
+}
+
 bool report_verdict(const char *what, double value, bool most, double need)
 {
 	const bool kept = most ? value <= need : value >= need;

@@ -23,6 +23,9 @@ int report_verdicts(const struct bench_results *results);
 
 void report_csv(FILE *to, const struct bench_results *results, bool header);
 
+/* The percentiles of the round trips. */
+void report_latency(FILE *to, const struct bench_results *results, bool header);
+
 /* One such line. `most`: the value may be at most `need`, else it must be at least that. */
 bool report_verdict(const char *what, double value, bool most, double need);
 

@@ -49,6 +49,7 @@ struct chunk {
  * @source: where the bytes are
  * @args: of the call
  * @error: why the source does not give the bytes
+ * @piece: within a pool: the first piece of the range
  * @chunk: across pools: what goes into a slot each
  * @nr: how many
  */
@@ -56,6 +57,7 @@ struct job {
 	const struct zpipe_source *source;
 	struct zpipe_forward_args *args;
 	int error;
+	struct zpipe_span piece;
 	struct chunk *chunk;
 	u32 nr;
 };
@@ -72,41 +74,64 @@ static void walk_locked(const struct job *job, struct zpipe_walk *walk)
 				 job->args->source + job->args->length, walk);
 }
 
-/* How many references the range takes; no more are counted than the pool has slots. */
-static u32 count_slots_locked(const struct job *job)
+static u32 slots_of(const struct zpipe_pool *pool, const struct zpipe_span *piece)
+{
+	u64 mask = (1ULL << pool->shift) - 1;
+
+	return (u32)(((piece->offset & mask) + piece->length + mask) >> pool->shift);
+}
+
+/*
+ * How many references the range takes; no more are counted than the pool has
+ * slots. Most ranges are one piece, which is found only once, here.
+ */
+static u32 count_slots_locked(struct job *job)
 {
 	const struct zpipe_pool *pool = zpipe_source_pool(job->source);
-	u64 mask = (1ULL << pool->shift) - 1;
 	struct zpipe_span piece;
 	struct zpipe_walk walk;
-	u32 nr = 0;
+	u32 nr;
 
 	walk_locked(job, &walk);
-	while (nr <= pool->slots.nr && zpipe_source_piece_locked(job->source, &walk, &piece))
-		nr += ((piece.offset & mask) + piece.length + mask) >> pool->shift;
+	zpipe_source_piece_locked(job->source, &walk, &job->piece);
+	nr = slots_of(pool, &job->piece);
+	while (walk.at < walk.end && nr <= pool->slots.nr) {
+		zpipe_source_piece_locked(job->source, &walk, &piece);
+		nr += slots_of(pool, &piece);
+	}
 	return nr;
+}
+
+static void append_piece_locked(struct zpipe_pipe *pipe, const struct zpipe_span *piece,
+				struct zpipe_plan *plan)
+{
+	struct zpipe_pool *pool = pipe->pool;
+
+	lockdep_assert_held(&pool->lock);
+	plan->offset = piece->offset;
+	plan->length = piece->length;
+	plan->fixed = piece->length;
+	plan->first = zpipe_slots_index(&pool->slots, piece->offset, pool->shift);
+	plan->nr = slots_of(pool, piece);
+	zpipe_chain_reserve(&pipe->chain, plan);
+	zpipe_pipe_freed_locked(pipe, zpipe_chain_append(&pipe->chain, plan, piece));
+	plan->position += piece->length;
+	plan->keep = pipe->chain.opened;
 }
 
 static void append_locked(struct zpipe_pipe *pipe, const struct job *job, struct zpipe_plan *plan)
 {
-	u32 mask = (1U << pipe->pool->shift) - 1;
 	struct zpipe_span piece;
 	struct zpipe_walk walk;
 
 	lockdep_assert_held(&pipe->pool->lock);
 	plan->forwarded = true;
-	walk_locked(job, &walk);
-	while (zpipe_source_piece_locked(job->source, &walk, &piece)) {
-		plan->offset = piece.offset;
-		plan->length = piece.length;
-		plan->fixed = piece.length;
-		plan->first = zpipe_slots_index(&pipe->pool->slots, piece.offset,
-						pipe->pool->shift);
-		plan->nr = ((piece.offset & mask) + piece.length + mask) >> pipe->pool->shift;
-		zpipe_chain_reserve(&pipe->chain, plan);
-		zpipe_pipe_freed_locked(pipe, zpipe_chain_append(&pipe->chain, plan, &piece));
-		plan->position += piece.length;
-		plan->keep = pipe->chain.opened;
+	if (job->piece.length == job->args->length) {
+		append_piece_locked(pipe, &job->piece, plan);
+	} else {
+		walk_locked(job, &walk);
+		while (zpipe_source_piece_locked(job->source, &walk, &piece))
+			append_piece_locked(pipe, &piece, plan);
 	}
 	zpipe_pipe_offer_locked(pipe);
 }
