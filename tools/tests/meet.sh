@@ -7,8 +7,8 @@
 . "$(dirname "$0")/../tools/tests/tap.sh"
 
 PATH=$built/tools:$PATH
-mkdir files
-cd files
+mkdir meet-files
+cd meet-files
 head -c 3000017 /dev/urandom >noise
 rc=0
 

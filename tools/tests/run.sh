@@ -10,8 +10,8 @@
 
 PATH=$built/tools:$PATH
 # Where it runs, who runs it has files.
-mkdir files
-cd files
+mkdir run-files
+cd run-files
 seq 1 200003 >numbers
 head -c 3000017 /dev/urandom >noise
 
