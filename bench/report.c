@@ -62,6 +62,11 @@ static double ns_of(const struct bench_sample *sample)
 	return sample->ns;
 }
 
+double report_ns(const struct bench_cell *cell)
+{
+	return spread_of(cell, ns_of).median;
+}
+
 static double writer_calls_of(const struct bench_sample *sample)
 {
 	return sample->writer_calls;
@@ -178,7 +183,7 @@ bool report_verdict(const char *what, double value, bool most, double need)
 	return kept;
 }
 
-static const struct bench_cell *find(const struct bench_results *results, const char *label,
+const struct bench_cell *report_find(const struct bench_results *results, const char *label,
 				     const char *system, size_t message)
 {
 	for (size_t i = 0; i < results->nr_cells; i++) {
@@ -227,8 +232,8 @@ int report_verdicts(const struct bench_results *results)
 		const struct promise *p = &promises[i];
 		struct spread ratio;
 
-		mapped = find(results, p->label, p->system->name, p->message);
-		than = find(results, p->label, p->than, p->message);
+		mapped = report_find(results, p->label, p->system->name, p->message);
+		than = report_find(results, p->label, p->than, p->message);
 		if (!mapped || !than)
 			continue;
 		ratio = p->cost ? ratio_of(mapped, than) : ratio_of(than, mapped);
@@ -237,7 +242,7 @@ int report_verdicts(const struct bench_results *results)
 			 report_size(p->message), ratio.least, ratio.most);
 		missed += !report_verdict(what, ratio.median, p->cost, p->need);
 	}
-	mapped = find(results, "stream", sys_zpipe_mapped.name, 64);
+	mapped = report_find(results, "stream", sys_zpipe_mapped.name, 64);
 	if (mapped) {
 		missed += !report_verdict("system calls per 64B message, writer",
 					  spread_of(mapped, writer_calls_of).median, true,

@@ -19,6 +19,8 @@ latency=$top/bench/latency.csv
 
 "$top/scripts/deps" build bench >&2
 make -s --no-print-directory -C "$top/bench" BUILD="$build" >&2
+# zpipe run is compared with the shell's pipe.
+make -s --no-print-directory -C "$top/tools" BUILD="$build" >&2
 bench=$build/bench/zpipe-bench
 rm -rf "$out"
 mkdir -p "$out"
