@@ -17,7 +17,8 @@ MODULES := $(if $(wildcard $(KDIR)/Makefile),modules,modules-6.1 modules-6.12)
 # $(call part,FOLDER[,TARGET]): make that part, once it exists
 part = $(if $(wildcard $1/Makefile),$(Q)$(MAKE) -C $1 BUILD=$(BUILD) V=$(V) $2,@:)
 
-.PHONY: all modules modules-6.1 modules-6.12 lib bpf tools examples selftests demo bench check check-long
+.PHONY: all modules modules-6.1 modules-6.12 lib bpf tools examples selftests demo bench check check-long \
+	check-models
 .PHONY: run_tests coverage
 .PHONY: install modules_install uninstall clean distclean help
 all: $(MODULES) lib bpf tools examples
@@ -63,9 +64,13 @@ check-long:
 coverage:
 	$(Q)scripts/coverage $(if $(filter 1,$(VM)),--vm)
 
+check-models:
+	$(Q)BUILD=$(BUILD)/models models/check
+
 install:
 	+$(call part,lib,install)
 	+$(call part,bpf,install)
+	+$(call part,bench,install)
 	+$(call part,tools,install)
 
 modules_install: modules
@@ -73,12 +78,13 @@ modules_install: modules
 
 uninstall:
 	+$(call part,tools,uninstall)
+	+$(call part,bench,uninstall)
 	+$(call part,bpf,uninstall)
 	+$(call part,lib,uninstall)
 
 clean:
 	$(Q)rm -rf $(BUILD)/module* $(BUILD)/lib $(BUILD)/bpf $(BUILD)/tools $(BUILD)/examples $(BUILD)/selftests \
-		$(BUILD)/demo $(BUILD)/bench $(BUILD)/host $(BUILD)/readme
+		$(BUILD)/demo $(BUILD)/bench $(BUILD)/host $(BUILD)/models $(BUILD)/readme
 
 # Also what a bare Kbuild run may have left in the sources. Downloads are kept: see scripts/common.sh.
 distclean: clean

@@ -57,6 +57,24 @@ void zp_reader_forwarded(struct zp_reader *r, uint64_t n);
 /* view.c: what zp_view_copy() has copied in this process */
 uint64_t zp_view_copied(void);
 
+/**
+ * struct zp_place - a byte of a view
+ * @position: its stream position
+ * @offset: in its span
+ * @span: which that is
+ */
+struct zp_place {
+	uint64_t position;
+	size_t offset;
+	uint32_t span;
+};
+
+/* view.c: zp_view_find() that tells where, and a cut there that need not look again */
+int zp_view_locate(const struct zp_view *view, uint64_t from, const void *needle, size_t n,
+		   struct zp_place *place);
+void zp_view_divide(const struct zp_view *view, const struct zp_place *place,
+		    struct zp_view *front, struct zp_view *back);
+
 /* pipe.c: the part of @stats that the kernel has counted, and its way out */
 int zp_stats_finish(int fd, uint32_t role, struct zp_stats *stats, struct zp_stats *to);
 

@@ -24,6 +24,7 @@
  * @loose: the outstanding view is empty or cancelled: an advance may follow,
  *	but another read may too
  * @done: this end has completed
+ * @fresh: nothing was read yet: a read that is outstanding is of a reader before this one
  * @inherited: up to here a reader before this one had examined
  * @nothing: what @hot.published points at once it has; in a guarded pipe that,
  *	and the wake words, from the beginning: every call goes to the kernel
@@ -41,6 +42,7 @@ struct reader {
 	unsigned int spin;
 	bool loose;
 	bool done;
+	bool fresh;
 	uint64_t inherited;
 	uint64_t nothing;
 	uint32_t always;
@@ -125,6 +127,7 @@ int zp_reader_open(struct zp_reader **r, int fd, const struct zp_open_opts *opts
 	hot->examined = info->out_consumed;
 	hot->first_end = info->out_consumed;
 	rd->inherited = info->out_examined;
+	rd->fresh = true;
 	hot->expect = NO_ENTRY;
 	hot->more = rd->walk.spans + 1;
 	rd->walk.index = info->out_index;
@@ -252,6 +255,23 @@ static void count_spin(struct reader *rd, unsigned int polls, bool found)
 	ZP_PROBE3(spin, &rd->hot, polls, found);
 }
 
+/*
+ * A reader before this one has died between a read and its advance, which only
+ * a guarded pipe or a reader without the library leaves outstanding. It has
+ * consumed nothing of that view.
+ */
+static int read_after(struct reader *rd, struct zpipe_read_args *args)
+{
+	struct zpipe_advance_args over = { .consumed = ZPIPE_KEEP, .examined = ZPIPE_KEEP };
+	int ret = zp_sys_read(rd->map.fd, args);
+
+	if (ret != -EBUSY || !rd->fresh)
+		return ret;
+	rd->stats.advances++;
+	ret = zp_sys_advance(rd->map.fd, &over);
+	return ret < 0 ? ret : zp_sys_read(rd->map.fd, args);
+}
+
 int zp_inline_read(struct zp_reader *r, uint64_t min, unsigned int flags, uint64_t deadline)
 {
 	struct reader *rd = reader_of(r);
@@ -305,9 +325,10 @@ int zp_inline_read(struct zp_reader *r, uint64_t min, unsigned int flags, uint64
 	if (r->examined < rd->inherited)
 		args.flags |= ZPIPE_READ_F_REREAD;
 	rd->stats.reads++;
-	ret = zp_sys_read(rd->map.fd, &args);
+	ret = read_after(rd, &args);
 	if (ret < 0)
 		return ret;
+	rd->fresh = false;
 	rd->walk.index = args.out_index;
 	return show(rd, args.out_end, args.out_flags & INT32_MAX, args.out_nr_spans);
 }

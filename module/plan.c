@@ -64,7 +64,7 @@ static bool place_anywhere(const struct zpipe_chain *chain, struct zpipe_plan *p
 /* Does a preserved slot stand in the way, which no consuming removes? */
 static bool is_held(const struct zpipe_slots *slots, u32 first, u32 nr)
 {
-	return nr <= slots->nr && zpipe_slots_unheld(slots, first, nr) < nr;
+	return zpipe_slots_unheld(slots, first, nr) < nr;
 }
 
 /*
@@ -150,10 +150,8 @@ static u64 next_boundary(const struct zpipe_chain *chain, u64 keep, u64 position
 {
 	u64 k = chain->first;
 	u64 boundary = k + 1 < keep ? start_of(chain, k + 1) : position;
-	const struct zpipe_run *run = run_of(chain, k);
 
-	if (run->given < run->nr)
-		boundary = min(boundary, slot_end(chain, k, run->given));
+	boundary = min(boundary, slot_end(chain, k, run_of(chain, k)->given));
 	return min(boundary, chain->published);
 }
 
@@ -178,10 +176,10 @@ static void give_published(struct zpipe_chain *chain, u64 keep, u64 position)
 	}
 }
 
-/* Would so many slots more be too many, besides what others have? */
+/* Shared: would so many slots more be too many, besides what others have? */
 static bool is_over_quota(const struct zpipe_chain *chain, u32 nr)
 {
-	return chain->slots->shared && chain->holds - chain->slots->given + nr > chain->quota;
+	return chain->holds - chain->slots->given + nr > chain->quota;
 }
 
 /* Does the table have an entry for one more descriptor after those before keep? */
@@ -363,7 +361,7 @@ int zpipe_plan_grant(struct zpipe_chain *chain, u64 position, u64 min, u64 want,
 		     struct zpipe_plan *plan)
 {
 	u64 capacity = zpipe_chain_capacity(chain);
-	/* A shared pool has no spare slots, and so its quota is limit enough. */
+	/* In a shared pool the quota counts spare slots too, and so is limit enough. */
 	u64 limit = chain->slots->shared ? ~0ULL : chain->consumed + capacity;
 	u64 keep;
 	bool full;
@@ -405,12 +403,15 @@ static u32 most_forwarded(const struct zpipe_chain *chain)
 }
 
 /*
- * Does the ring have slots for pages that are forwarded? In a shared pool the
- * quotas say so. Spare slots are for bytes that the writer writes.
+ * Does the ring have slots for pages that are forwarded? Spare slots are for
+ * bytes that the writer writes. In a shared pool most need none but those that
+ * the bytes stand in; who adopts looks again.
  */
 static bool fit(const struct zpipe_chain *chain, u32 nr)
 {
-	return !chain->slots->serving || zpipe_slots_usable(chain->slots) >= nr;
+	const struct zpipe_slots *slots = chain->slots;
+
+	return slots->shared || !slots->serving || zpipe_slots_usable(slots) >= nr;
 }
 
 /**

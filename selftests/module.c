@@ -8,7 +8,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
@@ -162,6 +165,105 @@ TEST_F(module, pages_lent_to_a_pipe_do_not_hold_the_module_nor_dangle)
 	EXPECT_EQ(ZT_PAGE, read(pipefd[0], buffer, ZT_PAGE));
 	EXPECT_EQ(-1, zt_mismatch(buffer, 0, ZT_PAGE));
 	ASSERT_EQ(0, load(self->path));
+}
+
+/* What may be left of a pipe, one by one: each holds the module, and the last one lets it go. */
+enum leftover { PRESERVED, BUFFER, BUFFER_MAPPED, IN_FLIGHT, POLLED, CHILD, LEFTOVERS };
+
+struct rest {
+	void *mapped;
+	int fds[2];
+	pid_t child;
+};
+
+static int keep_range(enum leftover what, struct zt_pipe *p, struct rest *rest)
+{
+	struct zt_kept kept;
+
+	if (zt_preserve(&p->r, 0, ZT_PAGE, &kept))
+		return -1;
+	rest->fds[0] = what == PRESERVED ? dup(p->r.fd) : zt_export(&p->r, kept.handle);
+	if (rest->fds[0] < 0 || what != BUFFER_MAPPED)
+		return rest->fds[0];
+	rest->mapped = mmap(NULL, ZT_PAGE, PROT_READ, MAP_SHARED, rest->fds[0], 0);
+	close(rest->fds[0]);
+	rest->fds[0] = -1;
+	return rest->mapped == MAP_FAILED ? -1 : 0;
+}
+
+static int leave(enum leftover what, struct zt_pipe *p, struct rest *rest)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLET };
+
+	*rest = (struct rest){ .fds = { -1, -1 } };
+	switch (what) {
+	case IN_FLIGHT:
+		if (socketpair(AF_UNIX, SOCK_STREAM, 0, rest->fds) ||
+		    zt_send_fd(rest->fds[0], p->r.fd))
+			return -1;
+		close(rest->fds[0]);
+		rest->fds[0] = -1;
+		return 0;
+	case POLLED:
+		/* Epoll itself holds nothing: the dup does. */
+		rest->fds[0] = epoll_create1(EPOLL_CLOEXEC);
+		rest->fds[1] = dup(p->r.fd);
+		return epoll_ctl(rest->fds[0], EPOLL_CTL_ADD, rest->fds[1], &ev);
+	case CHILD:
+		rest->child = fork();
+		if (!rest->child) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			pause();
+			_exit(0);
+		}
+		return rest->child;
+	default:
+		return keep_range(what, p, rest);
+	}
+}
+
+static void clean_up(const struct rest *rest)
+{
+	int k;
+
+	if (rest->mapped)
+		munmap(rest->mapped, ZT_PAGE);
+	for (k = 0; k < 2; k++)
+		if (rest->fds[k] >= 0)
+			close(rest->fds[k]);
+	if (rest->child) {
+		kill(rest->child, SIGKILL);
+		zt_wait_child(rest->child);
+	}
+}
+
+TEST_F_TIMEOUT(module, every_leftover_of_a_pipe_holds_the_module, 90)
+{
+	static const char * const names[] = { "preserved range", "buffer", "mapping of a buffer",
+					      "end in flight", "armed poll", "child" };
+	long long zero = 0;
+	int what;
+
+	if (!self->path[0])
+		SKIP(return, "no module file: set ZPIPE_MODULE");
+	for (what = PRESERVED; what < LEFTOVERS; what++) {
+		struct rest rest;
+		struct zt_pipe p;
+
+		ASSERT_EQ(0, zt_pipe_open(&p, ZT_ARGS(ZT_PAGE, 4 * ZT_PAGE)));
+		ASSERT_EQ(0, zt_put(&p.w, 2 * ZT_PAGE));
+		ASSERT_LE(0, leave(what, &p, &rest));
+		zt_pipe_close(&p);
+		EXPECT_EQ(-EWOULDBLOCK, unload()) {
+			TH_LOG("%s does not hold the module", names[what]);
+		}
+		clean_up(&rest);
+		ASSERT_TRUE(zt_eventually(unused, &zero)) {
+			TH_LOG("%s is not let go", names[what]);
+		}
+		ASSERT_EQ(0, unload());
+		ASSERT_EQ(0, load(self->path));
+	}
 }
 
 /* By splice and tee, a part too: nothing of the module is in the pipes, so it can go. */

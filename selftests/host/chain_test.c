@@ -12,19 +12,10 @@
 
 #include "chain.h"
 #include "model.h"
-#include "plan.h"
+#include "small.h"
 
 #define PROGRAMS	20000
 #define LENGTH		400
-
-static int failures, number;
-
-static void result(bool ok, const char *name)
-{
-	printf("%s %d %s\n", ok ? "ok" : "not ok", ++number, name);
-	if (!ok)
-		failures++;
-}
 
 static uint64_t random_next(uint64_t *state)
 {
@@ -55,55 +46,6 @@ static void random_programs(uint64_t seed)
 	result(counts.grants && counts.again && counts.nobufs && counts.rollbacks &&
 	       counts.refused && counts.bytes && counts.preserved && counts.budget,
 	       "random programs agree with the reference");
-}
-
-/* A chain of four segments of 16 bytes. */
-struct small {
-	struct zpipe_slot slot[8];
-	struct zpipe_slots slots;
-	struct zpipe_descriptor table[16];
-	struct zpipe_run run[16];
-	u64 opened, granted;
-	struct zpipe_chain chain;
-};
-
-static void make(struct small *s, bool contig)
-{
-	memset(s, 0, sizeof(*s));
-	zpipe_slots_init(&s->slots, s->slot, 4);
-	s->chain = (struct zpipe_chain){
-		.slots = &s->slots, .table = s->table, .run = s->run, .mask = 15, .shift = 4,
-		.opened_word = &s->opened, .granted_word = &s->granted, .contig = contig,
-		.quota = 4,
-	};
-	zpipe_chain_join(&s->chain);
-}
-
-static int grant(struct small *s, u64 position, u64 min, u64 want, struct zpipe_plan *plan)
-{
-	int ret;
-
-	zpipe_chain_reclaim(&s->chain);
-	ret = zpipe_plan_grant(&s->chain, position, min, want, plan);
-	if (!ret) {
-		zpipe_chain_reserve(&s->chain, plan);
-		zpipe_chain_commit(&s->chain, plan);
-	}
-	return ret;
-}
-
-static void advance(struct small *s, u64 consumed, u64 examined)
-{
-	struct zpipe_cursor cursor = { s->chain.consumed, s->chain.examined };
-
-	zpipe_chain_accept_reader(&s->chain, &cursor, consumed, examined);
-	zpipe_chain_settle(&s->chain, &cursor);
-}
-
-static void consume(struct small *s, u64 position)
-{
-	zpipe_chain_accept_writer(&s->chain, position);
-	advance(s, position, position);
 }
 
 static void hot_memory_is_reused_first(void)
