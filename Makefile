@@ -67,6 +67,7 @@ check-models:
 install:
 	+$(call part,lib,install)
 	+$(call part,bpf,install)
+	+$(call part,bench,install)
 	+$(call part,tools,install)
 
 modules_install: modules
@@ -74,6 +75,7 @@ modules_install: modules
 
 uninstall:
 	+$(call part,tools,uninstall)
+	+$(call part,bench,uninstall)
 	+$(call part,bpf,uninstall)
 	+$(call part,lib,uninstall)
 

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "latency.h"
+
 /* The consumer takes what is there, at most this much at a time. */
 #define BENCH_STEP	(64UL << 10)
 
@@ -92,6 +94,7 @@ struct bench_cell {
 	uint64_t messages;	/* of a run */
 	unsigned int samples;
 	struct bench_sample sample[BENCH_REPS];
+	struct latency latency;	/* of all runs, where there are round trips */
 };
 
 #endif

@@ -16,9 +16,12 @@
 #include "forward.h"
 #include "idle.h"
 #include "measure.h"
+#include "pipeline.h"
 #include "preserve.h"
+#include "quick.h"
 #include "report.h"
 #include "tee.h"
+#include "views.h"
 
 /* What is compared with each other runs one after the other. */
 static const struct bench_system *const systems[] = {
@@ -43,13 +46,16 @@ static struct options {
 	bool tee;
 	bool forward;
 	bool preserve;
+	bool views;
+	bool pipeline;
+	bool quick;
 	bool no_header;
 	unsigned int reps;
 	unsigned int spins;
 	double target;			/* nanoseconds */
-	const char *csv, *only, *mode, *kernel;
+	const char *csv, *latency, *only, *mode, *kernel;
 	size_t size;
-} options = { .reps = BENCH_REPS, .spins = BENCH_SPINS };
+} options = { .spins = BENCH_SPINS };
 
 static const struct argp_option known[] = {
 	{ "icount", 'i', NULL, 0, "The clock counts instructions (scripts/vm --icount)", 0 },
@@ -59,7 +65,10 @@ static const struct argp_option known[] = {
 	{ "forward", 'F', NULL, 0, "Only compare forward (with --icount)", 0 },
 	{ "flush", 'f', NULL, 0, "Only what each step of a message costs, guarded or not", 0 },
 	{ "preserve", 'P', NULL, 0, "Only weigh preserve and release (with --icount)", 0 },
+	{ "pipeline", 'p', NULL, 0, "Only compare zpipe run with the shell's pipe", 0 },
+	{ "quick", 'q', NULL, 0, "Only compare with pipe(2), in a few seconds: zpipe bench", 0 },
 	{ "tee", 'T', NULL, 0, "Only compare tee (with --icount)", 0 },
+	{ "views", 'w', NULL, 0, "Only weigh views, cursors and what a message allocates", 0 },
 	{ "reps", 'r', "N", 0, "Runs of each cell, at most 5", 0 },
 	{ "target", 't', "MS", 0, "Length of a run (300; with --icount 50)", 0 },
 	{ "spins", 's', "N", 0, "Polls before sleeping, on two processors (500)", 0 },
@@ -67,6 +76,7 @@ static const struct argp_option known[] = {
 	{ "mode", 'm', "MODE", 0, "This mode only", 0 },
 	{ "size", 'z', "BYTES", 0, "Messages of this size only", 0 },
 	{ "csv", 'c', "FILE", 0, "Write the rows there", 0 },
+	{ "latency", 'l', "FILE", 0, "Write percentiles of the round trips there", 0 },
 	{ "no-header", 'n', NULL, 0, "... without the line of column names", 0 },
 	{ "kernel", 'k', "NAME", 0, "What the kernel column says (its release)", 0 },
 	{ 0 }
@@ -96,6 +106,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'T':
 		options.tee = true;
 		break;
+	case 'p':
+		options.pipeline = true;
+		break;
+	case 'q':
+		options.quick = true;
+		break;
+	case 'w':
+		options.views = true;
+		break;
 	case 'r':
 		options.reps = (unsigned int)strtoul(arg, NULL, 0);
 		if (!options.reps || options.reps > BENCH_REPS)
@@ -119,6 +138,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'c':
 		options.csv = arg;
 		break;
+	case 'l':
+		options.latency = arg;
+		break;
 	case 'n':
 		options.no_header = true;
 		break;
@@ -139,6 +161,7 @@ static void add(struct bench_results *results, const struct bench_system *system
 	if ((options.only && !strstr(system->name, options.only)) ||
 	    (options.mode && strcmp(options.mode, label)) ||
 	    (options.size && options.size != message) ||
+	    (options.quick && (mode != BENCH_STREAM || !quick_wants(system))) ||
 	    (system->zpipe && access("/dev/zpipe", F_OK)))
 		return;
 	*cell = (struct bench_cell) {
@@ -185,16 +208,30 @@ static int run(struct bench_results *results)
 		if (measure_calibrate(&results->cells[i], options.target))
 			return -1;
 	for (unsigned int rep = 0; rep < options.reps; rep++) {
-		fprintf(stderr, "bench: run %u of %u\n", rep + 1, options.reps);
+		if (!options.quick)
+			fprintf(stderr, "bench: run %u of %u\n", rep + 1, options.reps);
 		for (size_t i = 0; i < results->nr_cells; i++) {
 			struct bench_cell *cell = &results->cells[i];
 
-			if (measure_once(cell, &cell->sample[cell->samples]))
+			if (measure_once(cell, &cell->sample[cell->samples], &cell->latency))
 				return -1;
 			cell->samples++;
 		}
 	}
 	return 0;
+}
+
+static int write_rows(const char *name, const struct bench_results *results,
+		      void (*rows)(FILE *to, const struct bench_results *results, bool header))
+{
+	FILE *to = fopen(name, "w");
+
+	if (to)
+		rows(to, results, !options.no_header);
+	if (to && !fclose(to))
+		return 0;
+	fprintf(stderr, "bench: %s: %s\n", name, strerror(errno));
+	return -1;
 }
 
 int main(int argc, char **argv)
@@ -207,17 +244,26 @@ int main(int argc, char **argv)
 	static struct bench_cell cells[MAX_CELLS];
 	struct bench_results results = { .cells = cells };
 	struct utsname machine;
-	FILE *csv;
 	int missed;
 
 	argp_parse(&argp, argc, argv, 0, NULL, NULL);
 	if (!options.target)
-		options.target = options.icount ? 50e6 : 300e6;
+		options.target = options.quick ? 100e6 : options.icount ? 50e6 : 300e6;
+	if (!options.reps)
+		options.reps = options.quick ? 3 : BENCH_REPS;
 	uname(&machine);
 	results.kernel = options.kernel ? options.kernel : machine.release;
 	results.icount = options.icount;
+	if (options.views)
+		return views_report() ? 1 : 0;
+	if (options.quick && access("/dev/zpipe", F_OK)) {
+		fputs("bench: there is no /dev/zpipe: see zpipe doctor\n", stderr);
+		return 2;
+	}
 	if (access("/dev/zpipe", F_OK))
 		fputs("bench: no /dev/zpipe: peers only\n", stderr);
+	else if (options.pipeline)
+		return pipeline_report() ? 1 : 0;
 	else if (options.idle)
 		return idle_report() ? 1 : 0;
 	else if (options.forward)
@@ -232,22 +278,21 @@ int main(int argc, char **argv)
 	plan(&results);
 	if (run(&results))
 		return 2;
+	if (options.quick) {
+		quick_report(&results);
+		return 0;
+	}
 	report_table(&results);
 	missed = report_verdicts(&results);
 	if (!options.icount && !options.only && !options.mode && !options.size &&
 	    !access("/dev/zpipe", F_OK))
-		missed += idle_report();
+		missed += idle_report() + views_report() + pipeline_report();
 	if (options.icount && !options.only && !options.mode && !options.size &&
 	    !access("/dev/zpipe", F_OK))
-		missed += tee_report() + forward_report() + preserve_report();
-	if (options.csv) {
-		csv = fopen(options.csv, "w");
-		if (csv)
-			report_csv(csv, &results, !options.no_header);
-		if (!csv || fclose(csv)) {
-			fprintf(stderr, "bench: %s: %s\n", options.csv, strerror(errno));
-			return 2;
-		}
-	}
+		missed += tee_report() + forward_report() + preserve_report() + views_report();
+	if (options.csv && write_rows(options.csv, &results, report_csv))
+		return 2;
+	if (options.latency && write_rows(options.latency, &results, report_latency))
+		return 2;
 	return missed ? 1 : 0;
 }

@@ -24,15 +24,20 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "latency.h"
 #include "measure.h"
 
 /* A run that takes this long is stuck. */
 #define STUCK_SECONDS	120
 
+/* Round trips that are looked at one by one, after a run. */
+#define TRIPS		2000
+
 /* What the two sides and the parent share. */
 struct meeting {
 	_Atomic uint32_t arrived;
 	uint64_t start_ns, stop_ns;
+	struct latency latency;
 	struct side {
 		uint64_t calls, all_calls;	/* while the clock ran; with the first lap */
 		uint64_t word, sum;
@@ -117,6 +122,25 @@ static int stream_side(const struct bench_cell *cell, struct bench_link *link, i
 	return err;
 }
 
+/* Not while the other clock runs: to look at it twice for each would slow the trips down. */
+static int look_at_trips(const struct bench_cell *cell, struct bench_link *there,
+			 struct bench_link *back, int who, struct meeting *meeting)
+{
+	const uint64_t trips = cell->messages < TRIPS ? cell->messages : TRIPS;
+	struct side *side = &meeting->side[who];
+	int err = 0;
+
+	if (who == CONSUMER)
+		return cell->system->pong(there, back, trips, &side->word, &side->sum);
+	for (uint64_t i = 0; i < trips && !err; i++) {
+		uint64_t begin = clock_ns();
+
+		err = cell->system->ping(there, back, 1, &side->word, &side->sum);
+		latency_add(&meeting->latency, clock_ns() - begin);
+	}
+	return err;
+}
+
 /* Both ends of two links: the producer sends first and holds the clock. */
 static int pingpong_side(const struct bench_cell *cell, struct bench_link *there,
 			 struct bench_link *back, int who, struct meeting *meeting)
@@ -144,7 +168,7 @@ static int pingpong_side(const struct bench_cell *cell, struct bench_link *there
 		meeting->stop_ns = clock_ns();
 	side->all_calls = base_of(there)->calls + base_of(back)->calls;
 	side->calls = side->all_calls - before;
-	return err;
+	return err ? err : look_at_trips(cell, there, back, who, meeting);
 }
 
 uint64_t measure_batch(const struct bench_cell *cell)
@@ -293,7 +317,8 @@ static int check(const struct bench_cell *cell, struct bench_link *links[2],
 	return err ? -1 : 0;
 }
 
-int measure_once(const struct bench_cell *cell, struct bench_sample *sample)
+int measure_once(const struct bench_cell *cell, struct bench_sample *sample,
+		 struct latency *latency)
 {
 	const struct bench_system *system = cell->system;
 	const int opened = cell->mode == BENCH_PINGPONG ? 2 : 1;
@@ -330,6 +355,7 @@ int measure_once(const struct bench_cell *cell, struct bench_sample *sample)
 		sample->ns = (double)(meeting->stop_ns - meeting->start_ns) / messages;
 		sample->writer_calls = (double)meeting->side[PRODUCER].calls / messages;
 		sample->reader_calls = (double)meeting->side[CONSUMER].calls / messages;
+		latency_merge(latency, &meeting->latency);
 	}
 	while (made--)
 		system->close(links[made]);
@@ -342,6 +368,7 @@ int measure_once(const struct bench_cell *cell, struct bench_sample *sample)
 int measure_calibrate(struct bench_cell *cell, double target)
 {
 	const uint64_t step = cell->mode == BENCH_ALONE ? measure_batch(cell) : 1;
+	struct latency ignored = { 0 };
 	struct bench_sample sample;
 	double factor;
 
@@ -350,7 +377,7 @@ int measure_calibrate(struct bench_cell *cell, double target)
 		cell->messages = 4;
 	for (;;) {
 		cell->messages = (cell->messages + step - 1) / step * step;
-		if (measure_once(cell, &sample))
+		if (measure_once(cell, &sample, &ignored))
 			return -1;
 		factor = target / (sample.ns * (double)cell->messages + 1);
 		if (factor < 8)

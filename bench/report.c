@@ -62,6 +62,11 @@ static double ns_of(const struct bench_sample *sample)
 	return sample->ns;
 }
 
+double report_ns(const struct bench_cell *cell)
+{
+	return spread_of(cell, ns_of).median;
+}
+
 static double writer_calls_of(const struct bench_sample *sample)
 {
 	return sample->writer_calls;
@@ -153,6 +158,22 @@ void report_csv(FILE *to, const struct bench_results *results, bool header)
 	}
 }
 
+void report_latency(FILE *to, const struct bench_results *results, bool header)
+{
+	static const unsigned int of_1000[] = { 500, 750, 900, 950, 990, 999, 1000 };
+
+	if (header)
+		fputs("kernel,mode,system,percentile,ns\n", to);
+	for (size_t i = 0; i < results->nr_cells; i++) {
+		const struct bench_cell *cell = &results->cells[i];
+
+		for (size_t k = 0; cell->latency.nr && k < sizeof(of_1000) / sizeof(*of_1000); k++)
+			fprintf(to, "%s,%s,%s,%.1f,%.0f\n", results->kernel, cell->label,
+				cell->system->name, of_1000[k] / 10.0,
+				latency_at(&cell->latency, of_1000[k]));
+	}
+}
+
 bool report_verdict(const char *what, double value, bool most, double need)
 {
 	const bool kept = most ? value <= need : value >= need;
@@ -162,7 +183,7 @@ bool report_verdict(const char *what, double value, bool most, double need)
 	return kept;
 }
 
-static const struct bench_cell *find(const struct bench_results *results, const char *label,
+const struct bench_cell *report_find(const struct bench_results *results, const char *label,
 				     const char *system, size_t message)
 {
 	for (size_t i = 0; i < results->nr_cells; i++) {
@@ -211,8 +232,8 @@ int report_verdicts(const struct bench_results *results)
 		const struct promise *p = &promises[i];
 		struct spread ratio;
 
-		mapped = find(results, p->label, p->system->name, p->message);
-		than = find(results, p->label, p->than, p->message);
+		mapped = report_find(results, p->label, p->system->name, p->message);
+		than = report_find(results, p->label, p->than, p->message);
 		if (!mapped || !than)
 			continue;
 		ratio = p->cost ? ratio_of(mapped, than) : ratio_of(than, mapped);
@@ -221,7 +242,7 @@ int report_verdicts(const struct bench_results *results)
 			 report_size(p->message), ratio.least, ratio.most);
 		missed += !report_verdict(what, ratio.median, p->cost, p->need);
 	}
-	mapped = find(results, "stream", sys_zpipe_mapped.name, 64);
+	mapped = report_find(results, "stream", sys_zpipe_mapped.name, 64);
 	if (mapped) {
 		missed += !report_verdict("system calls per 64B message, writer",
 					  spread_of(mapped, writer_calls_of).median, true,

@@ -61,6 +61,9 @@ static __always_inline void keep(struct zpipe_event *event, __u64 kind)
 	};
 	struct zphold_since since = { .handles = 1 }, *old;
 
+	/* Its RELEASE would not be heard. */
+	if (!is_attached())
+		return;
 	old = bpf_map_lookup_elem(&ranges, &range);
 	if (old && kind != ZPHOLD_TEE) {
 		ADD(old->handles, 1);

@@ -476,6 +476,7 @@ int main(int argc, char **argv)
 		return zb_say("cannot open the BPF programs: %s", strerror(errno)), 1;
 	if (zb_attach(skel->skeleton))
 		return 1;
+	zb_start(&skel->bss->attached);
 	ring = ring_buffer__new(bpf_map__fd(skel->maps.news), learn, NULL, NULL);
 	if (!ring)
 		return zb_say("cannot map the ring buffer: %s", strerror(errno)), 1;

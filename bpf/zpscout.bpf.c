@@ -61,7 +61,7 @@ static __always_inline int moved(__u32 kind, __u32 way, __s64 bytes)
 	struct zpscout_flow *flow;
 	__u32 power;
 
-	if (bytes <= 0 || key.pid == own_pid)
+	if (!is_attached() || bytes <= 0 || key.pid == own_pid)
 		return 0;
 	flow = find_or_make(&key);
 	if (!flow)

@@ -356,6 +356,7 @@ int main(int argc, char **argv)
 	measure();
 	if (set_up(skel))
 		return 1;
+	zb_start(&skel->bss->attached);
 	begin = zb_now();
 	if (zb_run(opts.common.command))
 		return 1;

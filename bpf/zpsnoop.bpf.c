@@ -40,6 +40,8 @@ static __always_inline int pass(const struct zpipe_event *event, __u32 verb)
 	const __u64 id = bpf_get_current_pid_tgid();
 	struct zpsnoop_line *line;
 
+	if (!is_attached())
+		return 0;
 	if ((only_pid && only_pid != id >> 32) || (only_pipe && only_pipe != event->pipe))
 		return 0;
 	if (only_errors && !error_of(event, verb))

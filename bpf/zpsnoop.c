@@ -255,6 +255,7 @@ int main(int argc, char **argv)
 	ring = ring_buffer__new(bpf_map__fd(skel->maps.lines), print, NULL, NULL);
 	if (!ring)
 		return zb_say("cannot map the ring buffer: %s", strerror(errno)), 1;
+	zb_start(&skel->bss->attached);
 	begin = zb_now();
 	if (!opts.json)
 		printf("%12s %7s %-15s %6s %-12s %20s %12s %s\n", "SECONDS", "PID", "COMMAND",

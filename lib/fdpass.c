@@ -2,8 +2,9 @@
 /*
  * fdpass - handing an end to another process
  *
- * One fd per message, with one byte to carry it. What arrives is only an fd:
- * whether it is an end of a pipe is found out by the function that opens it.
+ * In messages that have bytes to carry them: one fd and one byte for everybody, more
+ * for rendezvous.c. What arrives is only an fd: whether it is an end of a pipe is
+ * found out by the function that opens it.
  */
 #include <errno.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 
 #include "internal.h"
 
-/* Room for more than one, so that surplus fds can be closed instead of lost. */
+/* Room for more than any message of ours has, so that surplus ones can be closed instead of lost. */
 #define MAX_FDS	4
 
 union control {
@@ -20,32 +21,37 @@ union control {
 	char bytes[CMSG_SPACE(MAX_FDS * sizeof(int))];
 };
 
-int zp_send_fd(int sock, int fd)
+/* One message, or nothing. */
+int zp_fds_send(int sock, const void *data, size_t len, const int *fds, unsigned int nr)
 {
-	char byte = 'z';
-	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	struct iovec iov = { .iov_base = (void *)(uintptr_t)data, .iov_len = len };
 	union control control = { .bytes = { 0 } };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.bytes,
-		.msg_controllen = CMSG_SPACE(sizeof(int)),
-	};
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 	struct cmsghdr *cmsg;
+	ssize_t n;
 
-	cmsg = CMSG_FIRSTHDR(&msg);
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
-
-	return sendmsg(sock, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
+	if (nr) {
+		msg.msg_control = control.bytes;
+		msg.msg_controllen = CMSG_SPACE(nr * sizeof(int));
+		cmsg = CMSG_FIRSTHDR(&msg);
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(nr * sizeof(int));
+		memcpy(CMSG_DATA(cmsg), fds, nr * sizeof(int));
+	}
+	n = sendmsg(sock, &msg, MSG_NOSIGNAL);
+	if (n < 0)
+		return -errno;
+	return (size_t)n == len ? 0 : -EMSGSIZE;
 }
 
-int zp_recv_fd(int sock, int *fd)
+/*
+ * One message of at most @len bytes and @nr descriptors, both of which are what it
+ * had afterwards. More of either is -EBADMSG, and none of the descriptors is open.
+ */
+int zp_fds_recv(int sock, void *data, size_t *len, int *fds, unsigned int *nr)
 {
-	char byte;
-	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	struct iovec iov = { .iov_base = data, .iov_len = *len };
 	union control control;
 	struct msghdr msg = {
 		.msg_iov = &iov,
@@ -53,9 +59,9 @@ int zp_recv_fd(int sock, int *fd)
 		.msg_control = control.bytes,
 		.msg_controllen = sizeof(control.bytes),
 	};
+	int got[2 * MAX_FDS];
 	struct cmsghdr *cmsg;
-	unsigned int nr = 0;
-	int found = -1;
+	unsigned int found = 0, i;
 	ssize_t n;
 
 	n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
@@ -63,23 +69,46 @@ int zp_recv_fd(int sock, int *fd)
 		return -errno;
 
 	for (cmsg = CMSG_FIRSTHDR(&msg); cmsg; cmsg = CMSG_NXTHDR(&msg, cmsg)) {
-		size_t i, count;
+		size_t count = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 
 		if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
 			continue;
-		count = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		for (i = 0; i < count; i++) {
-			if (found >= 0)
-				close(found);
-			memcpy(&found, CMSG_DATA(cmsg) + i * sizeof(int), sizeof(int));
-			nr++;
-		}
+		/* as much as the room for them holds, which is less than this */
+		count = ZP_MIN(count, 2 * MAX_FDS - found);
+		memcpy(got + found, CMSG_DATA(cmsg), count * sizeof(int));
+		found += (unsigned int)count;
 	}
-	if (nr == 1 && !(msg.msg_flags & MSG_CTRUNC)) {
+	if (found > *nr || msg.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) {
+		for (i = 0; i < found; i++)
+			close(got[i]);
+		return -EBADMSG;
+	}
+	memcpy(fds, got, found * sizeof(int));
+	*nr = found;
+	*len = (size_t)n;
+	return 0;
+}
+
+int zp_send_fd(int sock, int fd)
+{
+	const char byte = 'z';
+
+	return zp_fds_send(sock, &byte, 1, &fd, 1);
+}
+
+int zp_recv_fd(int sock, int *fd)
+{
+	unsigned int nr = 1;
+	size_t len = 1;
+	char byte;
+	int found, ret;
+
+	ret = zp_fds_recv(sock, &byte, &len, &found, &nr);
+	if (ret)
+		return ret;
+	if (nr == 1) {
 		*fd = found;
 		return 0;
 	}
-	if (found >= 0)
-		close(found);
-	return n == 0 ? -ECONNRESET : -EBADMSG;
+	return len ? -EBADMSG : -ECONNRESET;
 }

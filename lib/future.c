@@ -7,7 +7,6 @@
  * of stream to the kernel. Nobody consumes it, so it can be got again.
  */
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -93,22 +92,6 @@ int zp_future_fail(int writer_fd, int error)
 	return unset_error(ret);
 }
 
-/* Wait until the fd is readable. */
-static int await(int fd, uint64_t deadline)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	int left = -1;
-
-	if (deadline) {
-		uint64_t now = zp_deadline(0);
-
-		if (now >= deadline)
-			return -ETIMEDOUT;
-		left = (int)ZP_MIN((deadline - now + 999999) / 1000000, INT_MAX);
-	}
-	return poll(&p, 1, left) < 0 ? -errno : 0;
-}
-
 /* Where the bytes are that nobody consumes: 0, or why there is no value. */
 static int find(int fd, uint64_t deadline, struct zpipe_span *span)
 {
@@ -135,7 +118,7 @@ static int find(int fd, uint64_t deadline, struct zpipe_span *span)
 		default:
 			return ret;
 		}
-		ret = await(fd, deadline);
+		ret = zp_await(fd, POLLIN, deadline);
 		if (ret)
 			return ret;
 	}

@@ -57,6 +57,24 @@ void zp_reader_forwarded(struct zp_reader *r, uint64_t n);
 /* view.c: what zp_view_copy() has copied in this process */
 uint64_t zp_view_copied(void);
 
+/**
+ * struct zp_place - a byte of a view
+ * @position: its stream position
+ * @offset: in its span
+ * @span: which that is
+ */
+struct zp_place {
+	uint64_t position;
+	size_t offset;
+	uint32_t span;
+};
+
+/* view.c: zp_view_find() that tells where, and a cut there that need not look again */
+int zp_view_locate(const struct zp_view *view, uint64_t from, const void *needle, size_t n,
+		   struct zp_place *place);
+void zp_view_divide(const struct zp_view *view, const struct zp_place *place,
+		    struct zp_view *front, struct zp_view *back);
+
 /* pipe.c: the part of @stats that the kernel has counted, and its way out */
 int zp_stats_finish(int fd, uint32_t role, struct zp_stats *stats, struct zp_stats *to);
 
@@ -76,9 +94,17 @@ struct zp_reserved {
 
 struct zp_map;
 
-/* writer.c: for copy.c and reserve.c */
+/* writer.c: for copy.c, reserve.c and duplex.c */
 const struct zp_map *zp_writer_map(const struct zp_writer *w);
+void zp_writer_own_fd(struct zp_writer *w);
 struct zp_reserved *zp_writer_reserved(struct zp_writer *w);
+
+/* pipe.c: wait for poll(2) events of a descriptor */
+int zp_await(int fd, short events, uint64_t deadline);
+
+/* fdpass.c: bytes and the descriptors that come with them, in one message */
+int zp_fds_send(int sock, const void *data, size_t len, const int *fds, unsigned int nr);
+int zp_fds_recv(int sock, void *data, size_t *len, int *fds, unsigned int *nr);
 
 /* opts.c: structs that begin with their size */
 int zp_opts_get(void *known, size_t known_size, const void *from);

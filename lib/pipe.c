@@ -7,6 +7,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -292,4 +294,22 @@ uint64_t zp_deadline(uint64_t timeout_ns)
 	if (timeout_ns > (uint64_t)INT64_MAX - ns)
 		return INT64_MAX;
 	return ZP_MAX(ns + timeout_ns, 1);
+}
+
+int zp_await(int fd, short events, uint64_t deadline)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+	int left = -1, ret;
+
+	if (deadline) {
+		uint64_t now = zp_deadline(0);
+
+		if (now >= deadline)
+			return -ETIMEDOUT;
+		left = (int)ZP_MIN((deadline - now + 999999) / 1000000, INT_MAX);
+	}
+	ret = poll(&p, 1, left);
+	if (ret < 0)
+		return -errno;
+	return p.revents & POLLNVAL ? -EBADF : 0;
 }

@@ -50,7 +50,7 @@ uint64_t zp_inline_view_take(struct zp_view *view, uint64_t n, struct zp_view *o
 
 /* Where the next delimiter begins; as zp_view_take_until(). */
 static int find_end(const struct zp_view *view, const void *needle, size_t n,
-		    struct zp_search *search, uint64_t *at)
+		    struct zp_search *search, struct zp_place *at)
 {
 	uint64_t max = search && search->max ? search->max : UINT64_MAX;
 	uint64_t len = zp_view_len(view), from = view->start;
@@ -64,7 +64,7 @@ static int find_end(const struct zp_view *view, const void *needle, size_t n,
 	if (!whole)
 		zp_view_slice(view, view->start, view->start + max + n, &part);
 	from = ZP_MIN(from, part.end);
-	ret = zp_view_find(&part, from, needle, n, at);
+	ret = zp_view_locate(&part, from, needle, n, at);
 	if (!ret)
 		return 0;
 	if (search && zp_view_len(&part) >= n)
@@ -75,7 +75,8 @@ static int find_end(const struct zp_view *view, const void *needle, size_t n,
 int zp_view_take_until(struct zp_view *view, const void *needle, size_t n, unsigned int flags,
 		       struct zp_search *search, struct zp_view *out)
 {
-	uint64_t at;
+	struct zp_view front;
+	struct zp_place at;
 	int ret;
 
 	if (flags & ~(unsigned int)ZP_INCLUDE)
@@ -85,9 +86,12 @@ int zp_view_take_until(struct zp_view *view, const void *needle, size_t n, unsig
 	ret = find_end(view, needle, n, search, &at);
 	if (ret)
 		return ret;
-	cut(view, at - view->start + (flags & ZP_INCLUDE ? n : 0), out);
-	if (!(flags & ZP_INCLUDE))
+	if (flags & ZP_INCLUDE) {
+		cut(view, at.position - view->start + n, out);
+	} else {
+		zp_view_divide(view, &at, out ? out : &front, view);
 		cut(view, n, NULL);
+	}
 	/* nothing is known of what is looked for next, nor of where */
 	if (search)
 		search->searched = 0;

@@ -117,7 +117,12 @@ int zp_view_slice(const struct zp_view *view, uint64_t start, uint64_t end, stru
 
 	cursor_init(&first, view, start - view->start);
 	/* of the last byte, so that an end at a border is the span before it */
-	cursor_init(&last, view, end - 1 - view->start);
+	if (end == view->end) {
+		last.span = view->nr_spans - 1;
+		last.left = 1;
+	} else {
+		cursor_init(&last, view, end - 1 - view->start);
+	}
 	slice.nr_spans = last.span - first.span + 1;
 	slice.first.data = (unsigned char *)(uintptr_t)first.data;
 	slice.first.len = first.left;
@@ -188,11 +193,100 @@ uint64_t zp_view_copied(void)
 	return __atomic_load_n(&view_copied, __ATOMIC_RELAXED);
 }
 
-int zp_view_find(const struct zp_view *view, uint64_t from, const void *needle, size_t n,
-		 uint64_t *position)
+/* One byte has no border to lie across. Moves there, or to the end. */
+static bool find_byte(struct cursor *c, unsigned char byte, uint64_t *from)
+{
+	while (c->left) {
+		const unsigned char *hit = memchr(c->data, byte, c->left);
+
+		if (hit) {
+			*from += (uint64_t)(hit - c->data);
+			c->left -= (size_t)(hit - c->data);
+			c->data = hit;
+			return true;
+		}
+		*from += c->left;
+		c->span++;
+		cursor_load(c);
+	}
+	return false;
+}
+
+/* n bytes, more than one. Moves there, or somewhere. */
+static bool find_bytes(struct cursor *c, const unsigned char *bytes, size_t n, uint64_t end,
+		       uint64_t *from)
+{
+	while (c->left && end - *from >= n) {
+		/* inside the span at the speed of libc, then where it may cross its end */
+		if (c->left >= n) {
+			const unsigned char *hit = memmem(c->data, c->left, bytes, n);
+			size_t step = hit ? (size_t)(hit - c->data) : c->left - (n - 1);
+
+			*from += step;
+			cursor_move(c, step);
+			if (hit)
+				return true;
+		}
+		if (find_at_border(c, bytes, n, c->left, from))
+			return true;
+	}
+	return false;
+}
+
+int zp_view_locate(const struct zp_view *view, uint64_t from, const void *needle, size_t n,
+		   struct zp_place *place)
 {
 	const unsigned char *bytes = needle;
 	struct cursor c;
+	bool found;
+	size_t len;
+
+	if (view->end - from < n)
+		return -ENOENT;
+	cursor_init(&c, view, from - view->start);
+	found = n == 1 ? find_byte(&c, *bytes, &from) : find_bytes(&c, bytes, n, view->end, &from);
+	if (!found)
+		return -ENOENT;
+	zp_view_span(view, c.span, &len);
+	place->position = from;
+	place->span = c.span;
+	place->offset = len - c.left;
+	return 0;
+}
+
+/* @place has a byte of the view: @back is never empty. */
+void zp_view_divide(const struct zp_view *view, const struct zp_place *place,
+		    struct zp_view *front, struct zp_view *back)
+{
+	const struct zp_view whole = *view;
+	size_t len, before = place->offset;
+	const unsigned char *data = zp_view_span(&whole, place->span, &len);
+
+	*back = whole;
+	back->start = place->position;
+	back->nr_spans = whole.nr_spans - place->span;
+	back->first.data = (unsigned char *)(uintptr_t)data + place->offset;
+	back->first.len = len - place->offset;
+	if (whole.more)
+		back->more = whole.more + place->span;
+
+	*front = whole;
+	front->end = place->position;
+	front->nr_spans = place->span + (place->offset > 0);
+	/* at a border: the span before it, all of it */
+	if (!before && place->span)
+		zp_view_span(&whole, place->span - 1, &before);
+	if (front->nr_spans > 1)
+		front->last = before;
+	else
+		front->first.len = before;
+}
+
+int zp_view_find(const struct zp_view *view, uint64_t from, const void *needle, size_t n,
+		 uint64_t *position)
+{
+	struct zp_place place;
+	int ret;
 
 	if (from < view->start || from > view->end)
 		return -EINVAL;
@@ -200,32 +294,10 @@ int zp_view_find(const struct zp_view *view, uint64_t from, const void *needle, 
 		*position = from;
 		return 0;
 	}
-	if (view->end - from < n)
-		return -ENOENT;
-
-	cursor_init(&c, view, from - view->start);
-	while (c.left && view->end - from >= n) {
-		/* inside the span at the speed of libc, then where it may cross its end */
-		if (c.left >= n) {
-			const unsigned char *hit = n == 1 ? memchr(c.data, bytes[0], c.left) :
-							    memmem(c.data, c.left, bytes, n);
-			size_t step = hit ? (size_t)(hit - c.data) : c.left - (n - 1);
-
-			from += step;
-			if (hit) {
-				*position = from;
-				return 0;
-			}
-			cursor_move(&c, step);
-			if (n == 1)
-				continue;
-		}
-		if (find_at_border(&c, bytes, n, c.left, &from)) {
-			*position = from;
-			return 0;
-		}
-	}
-	return -ENOENT;
+	ret = zp_view_locate(view, from, needle, n, &place);
+	if (!ret)
+		*position = place.position;
+	return ret;
 }
 
 int zp_view_compare(const struct zp_view *a, const struct zp_view *b)

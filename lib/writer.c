@@ -411,6 +411,11 @@ const struct zp_map *zp_writer_map(const struct zp_writer *w)
 	return &((const struct writer *)(const void *)w)->map;
 }
 
+void zp_writer_own_fd(struct zp_writer *w)
+{
+	writer_of(w)->map.keep_fd = false;
+}
+
 struct zp_reserved *zp_writer_reserved(struct zp_writer *w)
 {
 	return &writer_of(w)->reserved;

@@ -256,6 +256,17 @@ struct file *zpipe_buffer_create(struct zpipe_end *end, const struct zpipe_expor
 }
 
 /**
+ * zpipe_buffer_of - is this a buffer
+ * @file: any
+ *
+ * Return: its range, as long as the file is held, or NULL.
+ */
+struct zpipe_hold *zpipe_buffer_of(struct file *file)
+{
+	return file->f_op == &buffer_fops ? file->private_data : NULL;
+}
+
+/**
  * zpipe_buffer_totals - of all buffers that are open
  * @nr: how many there are
  * @bytes: how many they have

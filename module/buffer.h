@@ -16,6 +16,7 @@ int zpipe_buffer_info(struct zpipe_hold *hold, struct zpipe_info_args *args);
 int zpipe_buffer_stat(struct zpipe_hold *hold, struct zpipe_stat_args *args);
 int zpipe_buffer_read(struct zpipe_hold *hold, struct zpipe_read_args *args,
 		      struct zpipe_span *spans);
+struct zpipe_hold *zpipe_buffer_of(struct file *file);
 void zpipe_buffer_totals(u64 *nr, u64 *bytes);
 
 #endif /* ZPIPE_BUFFER_H */

@@ -310,28 +310,6 @@ bool zpipe_chain_stretch(const struct zpipe_chain *chain, u64 *k, u64 from, u64 
 	return true;
 }
 
-/**
- * zpipe_chain_slots - how many references a range would take in another chain
- * @chain: the pipe's
- * @from: at least consumed
- * @to: at most published
- *
- * Return: as many as its pieces have slots, or what was counted by then when
- * it is more than the pool has.
- */
-u32 zpipe_chain_slots(const struct zpipe_chain *chain, u64 from, u64 to)
-{
-	u64 k = zpipe_chain_index(chain, from);
-	struct zpipe_span piece;
-	u32 nr = 0;
-
-	while (nr <= chain->slots->nr && zpipe_chain_stretch(chain, &k, from, to, &piece)) {
-		nr += slots_for(chain, (piece.offset & (segment_size(chain) - 1)) + piece.length);
-		from += piece.length;
-	}
-	return nr;
-}
-
 /* Does a piece begin where the forwarded bytes before it end, in a slot that is still held? */
 static bool goes_on(const struct zpipe_chain *chain, const struct zpipe_plan *plan,
 		    const struct zpipe_span *piece)
@@ -340,6 +318,9 @@ static bool goes_on(const struct zpipe_chain *chain, const struct zpipe_plan *pl
 	u64 k = plan->keep - 1;
 
 	if (plan->keep <= chain->first || start_of(chain, k) == plan->position)
+		return false;
+	/* The neighbour of a spare slot is another one. */
+	if (is_spare(chain, piece->offset) && !(piece->offset & (segment_size(chain) - 1)))
 		return false;
 	run = run_of(chain, k);
 	return run->forwarded && start_of(chain, k) + run->fixed == plan->position &&

@@ -140,7 +140,6 @@ void zpipe_chain_unreserve(struct zpipe_chain *chain, const struct zpipe_plan *p
 u32 zpipe_chain_commit(struct zpipe_chain *chain, const struct zpipe_plan *plan);
 bool zpipe_chain_stretch(const struct zpipe_chain *chain, u64 *k, u64 from, u64 to,
 			 struct zpipe_span *piece);
-u32 zpipe_chain_slots(const struct zpipe_chain *chain, u64 from, u64 to);
 u32 zpipe_chain_retract(struct zpipe_chain *chain, u64 position);
 void zpipe_chain_take(struct zpipe_chain *chain, u32 index);
 u32 zpipe_chain_append(struct zpipe_chain *chain, const struct zpipe_plan *plan,

@@ -13,11 +13,12 @@
 #include <linux/uio.h>
 
 #include "copy.h"
+#include "flush.h"
 #include "guard.h"
-#include "pipe.h"
 #include "post.h"
 #include "reader.h"
 #include "segment.h"
+#include "stream.h"
 #include "wait.h"
 #include "writer.h"
 #include "zpipe_trace.h"
@@ -42,7 +43,7 @@ static int enter(struct zpipe_end *end, struct mutex *mutex, u32 busy, u32 exclu
 	}
 	zpipe_wait_lock(pipe);
 	/* What a reader has said until here is the last that is heard of it; a writer goes on. */
-	ret = end->reader ? zpipe_pipe_look_locked(pipe, end->reader) : 0;
+	ret = end->reader ? zpipe_stream_look_locked(pipe, end->reader) : 0;
 	if (!ret && (*flags & excludes))
 		ret = -EBUSY;
 	if (!ret)
@@ -66,7 +67,7 @@ static void leave(struct zpipe_end *end, struct mutex *mutex, u32 busy)
 	/* The reader completed while its read(2) was copying. */
 	late = end->reader && end->reader->ended;
 	if (late)
-		zpipe_pipe_settle_locked(pipe);
+		zpipe_stream_settle_locked(pipe);
 	zpipe_wait_unlock(pipe);
 	if (late) {
 		zpipe_segment_trim_after_end(pipe->pool);
@@ -179,7 +180,7 @@ int zpipe_copy_grant(struct zpipe_pipe *pipe, size_t count, bool nowait, bool wh
 	int ret;
 
 	zpipe_wait_lock(pipe);
-	ret = zpipe_writer_unpause_locked(pipe, nowait);
+	ret = zpipe_flush_unpause_locked(pipe, nowait);
 	args.position = pipe->chain.published;
 	before = pipe->chain.granted;
 	if (!ret)
@@ -208,7 +209,7 @@ static void take_back_locked(struct zpipe_pipe *pipe, const struct zpipe_plan *p
 	lockdep_assert_held(&pipe->pool->lock);
 	if (from < to && from >= pipe->chain.published && to == pipe->chain.granted &&
 	    !zpipe_post_is_on(pipe))
-		zpipe_pipe_freed_locked(pipe, zpipe_chain_retract(&pipe->chain, from));
+		zpipe_stream_freed_locked(pipe, zpipe_chain_retract(&pipe->chain, from));
 }
 
 /**
@@ -229,12 +230,12 @@ static int publish_locked(struct zpipe_pipe *pipe, const struct zpipe_plan *plan
 	int ret;
 
 	lockdep_assert_held(&pipe->pool->lock);
-	zpipe_pipe_look_locked(pipe, NULL);
+	zpipe_stream_look_locked(pipe, NULL);
 	/* It may have been completed by another thread while this copied. */
 	ret = zpipe_guard_seal_locked(pipe, plan->position + count) ?:
 	      zpipe_writer_check_locked(pipe);
 	if (!ret) {
-		zpipe_pipe_publish_locked(pipe, plan->position + count);
+		zpipe_stream_publish_locked(pipe, plan->position + count);
 		if (zpipe_post_is_on(pipe))
 			zpipe_post_flushed_locked(pipe, false);
 		pipe->stats.copied_write += count;
@@ -335,7 +336,7 @@ int zpipe_copy_look(struct zpipe_reader *reader, u64 *position, struct zpipe_spa
 
 	span->length = 0;
 	zpipe_wait_lock(pipe);
-	ret = zpipe_pipe_look_locked(pipe, reader);
+	ret = zpipe_stream_look_locked(pipe, reader);
 	if (!ret)
 		ret = zpipe_reader_check_locked(reader);
 	*position = reader->cursor.consumed;
@@ -365,10 +366,10 @@ void zpipe_copy_consume(struct zpipe_reader *reader, u64 position, u64 copied, u
 	}
 	/* What a mapped thread of this end has stored meanwhile counts again. */
 	reader->busy &= ~ZPIPE_BUSY_READ2;
-	zpipe_pipe_look_locked(pipe, reader);
+	zpipe_stream_look_locked(pipe, reader);
 	reader->busy |= ZPIPE_BUSY_READ2;
 	if (reader->cursor.consumed < end)
-		zpipe_pipe_advance_locked(reader, end, end);
+		zpipe_stream_advance_locked(reader, end, end);
 	pipe->stats.copied_read += copied;
 	pipe->stats.spliced_out += spliced;
 	zpipe_wait_unlock(pipe);

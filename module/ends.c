@@ -12,6 +12,7 @@
 #include "post.h"
 #include "preserve.h"
 #include "segment.h"
+#include "stream.h"
 #include "wait.h"
 #include "zpipe_trace.h"
 
@@ -20,12 +21,12 @@ static void look_finally_locked(struct zpipe_end *end)
 {
 	struct zpipe_pipe *pipe = end->pipe;
 
-	if (!zpipe_pipe_look_locked(pipe, end->reader) || pipe->guilty)
+	if (!zpipe_stream_look_locked(pipe, end->reader) || pipe->guilty)
 		return;
 	if (end->reader)
-		zpipe_pipe_accuse_reader_locked(end->reader);
+		zpipe_stream_accuse_reader_locked(end->reader);
 	else
-		zpipe_pipe_accuse_locked(pipe, ZPIPE_ROLE_WRITER);
+		zpipe_stream_accuse_locked(pipe, ZPIPE_ROLE_WRITER);
 }
 
 static void end_writer_locked(struct zpipe_pipe *pipe, int error, bool drain)
@@ -38,9 +39,9 @@ static void end_writer_locked(struct zpipe_pipe *pipe, int error, bool drain)
 	zpipe_post_ended_locked(pipe);
 	WRITE_ONCE(pipe->state->writer_error, error);
 	WRITE_ONCE(pipe->state->writer_ended, 1);
-	zpipe_pipe_pause_locked(pipe, false);
+	zpipe_stream_pause_locked(pipe, false);
 	if (pipe->reader_ended)
-		zpipe_pipe_discard_locked(pipe);
+		zpipe_stream_discard_locked(pipe);
 	zpipe_wait_wake_all_locked(pipe);
 	trace_zpipe_complete(pipe->id, pipe->chain.published, ZPIPE_ROLE_WRITER, error);
 }
@@ -96,8 +97,8 @@ static void end_reader(struct zpipe_end *end, int error)
 		pipe->reader_error = error;
 		zpipe_post_drop_locked(pipe);
 	}
-	zpipe_pipe_settle_locked(pipe);
-	zpipe_pipe_freed_locked(pipe, zpipe_chain_reclaim(&pipe->chain));
+	zpipe_stream_settle_locked(pipe);
+	zpipe_stream_freed_locked(pipe, zpipe_chain_reclaim(&pipe->chain));
 	zpipe_wait_unlock(pipe);
 
 	zpipe_preserve_drop(reader);
@@ -108,7 +109,7 @@ static void end_reader(struct zpipe_end *end, int error)
 		WRITE_ONCE(pipe->state->reader_error, error);
 		WRITE_ONCE(pipe->state->reader_ended, 1);
 	}
-	zpipe_pipe_pause_locked(pipe, false);
+	zpipe_stream_pause_locked(pipe, false);
 	zpipe_wait_wake_all_locked(pipe);
 	trace_zpipe_complete(pipe->id, pipe->chain.published, ZPIPE_ROLE_READER, error);
 	zpipe_wait_unlock(pipe);
@@ -125,7 +126,7 @@ static void end_reader(struct zpipe_end *end, int error)
 void zpipe_ends_hook(struct zpipe_end *end)
 {
 	zpipe_wait_lock(end->pipe);
-	zpipe_pipe_look_locked(end->pipe, end->reader);
+	zpipe_stream_look_locked(end->pipe, end->reader);
 	zpipe_wait_unlock(end->pipe);
 }
 
@@ -176,7 +177,7 @@ static int publish_last_locked(struct zpipe_pipe *pipe, u64 position)
 		if (position > zpipe_chain_limit(&pipe->chain))
 			ret = zpipe_pipe_reject_locked(pipe, ZPIPE_NR_COMPLETE, position, -EINVAL);
 		else
-			zpipe_pipe_publish_locked(pipe, position);
+			zpipe_stream_publish_locked(pipe, position);
 	}
 	zpipe_guard_sealed_locked(pipe);
 	return ret;
@@ -199,7 +200,7 @@ static int complete_end(struct zpipe_end *end, struct zpipe_complete_args *args)
 	zpipe_wait_lock(pipe);
 	if (pipe->writer_ended)
 		goto out_unlock;
-	ret = zpipe_pipe_look_locked(pipe, NULL);
+	ret = zpipe_stream_look_locked(pipe, NULL);
 	if (ret)
 		goto out_unlock;
 	if (!args->error) {
@@ -301,8 +302,8 @@ int zpipe_ends_set(struct zpipe_end *end, struct zpipe_set_args *args)
 		pipe->pause = pause;
 		pipe->resume = resume;
 		WRITE_ONCE(pipe->state->pause, pause);
-		zpipe_pipe_look_locked(pipe, end->reader);
-		zpipe_pipe_pause_locked(pipe, false);
+		zpipe_stream_look_locked(pipe, end->reader);
+		zpipe_stream_pause_locked(pipe, false);
 		/* Whoever was paused judges by the new ones. */
 		zpipe_wait_wake_writer_locked(pipe);
 	}
@@ -340,7 +341,7 @@ static int reset_locked(struct zpipe_pipe *pipe)
 		if (reader->busy)
 			return -EBUSY;
 	}
-	zpipe_pipe_freed_locked(pipe, zpipe_chain_reset(chain));
+	zpipe_stream_freed_locked(pipe, zpipe_chain_reset(chain));
 	WRITE_ONCE(pipe->writer_page->published, chain->published);
 	list_for_each_entry(reader, &pipe->readers, entry)
 		reset_reader_locked(reader);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * forward - append bytes of another pipe by reference
+ * forward - append bytes of another pipe, or of a buffer, by reference
  *
- * Within a pool both pipes have one lock: the range is checked and a reference
+ * Within a pool both ends have one lock: the range is checked and a reference
  * on its segments goes into the target's chain, all at once. References are to
  * segments, never to pipes, so the two may end in any order.
  *
@@ -17,8 +17,9 @@
 #include "forward.h"
 #include "idle.h"
 #include "pipe.h"
-#include "reader.h"
 #include "segment.h"
+#include "source.h"
+#include "stream.h"
 #include "wait.h"
 #include "writer.h"
 #include "zpipe_trace.h"
@@ -46,62 +47,94 @@ struct chunk {
 
 /**
  * struct job - a FORWARD in progress
- * @reader: the source
+ * @source: where the bytes are
  * @args: of the call
  * @error: why the source does not give the bytes
+ * @piece: within a pool: the first piece of the range
  * @chunk: across pools: what goes into a slot each
  * @nr: how many
  */
 struct job {
-	struct zpipe_reader *reader;
+	const struct zpipe_source *source;
 	struct zpipe_forward_args *args;
 	int error;
+	struct zpipe_span piece;
 	struct chunk *chunk;
 	u32 nr;
 };
 
-/* Is all of the range there, and still the reader's? */
+/* Is all of the range there, and still the source's? */
 static int check_source_locked(const struct job *job)
 {
-	struct zpipe_reader *reader = job->reader;
-	const struct zpipe_forward_args *args = job->args;
-	u64 published;
-	int ret;
+	return zpipe_source_check_locked(job->source, job->args->source, job->args->length);
+}
 
-	lockdep_assert_held(&reader->pipe->pool->lock);
-	ret = zpipe_pipe_look_locked(reader->pipe, reader) ?: zpipe_reader_check_locked(reader);
-	if (ret)
-		return ret;
-	published = reader->pipe->chain.published;
-	if (args->source < reader->cursor.consumed || args->source > published ||
-	    args->length > published - args->source)
-		return -EINVAL;
-	return 0;
+static void walk_locked(const struct job *job, struct zpipe_walk *walk)
+{
+	zpipe_source_walk_locked(job->source, job->args->source,
+				 job->args->source + job->args->length, walk);
+}
+
+static u32 slots_of(const struct zpipe_pool *pool, const struct zpipe_span *piece)
+{
+	u64 mask = (1ULL << pool->shift) - 1;
+
+	return (u32)(((piece->offset & mask) + piece->length + mask) >> pool->shift);
+}
+
+/*
+ * How many references the range takes; no more are counted than the pool has
+ * slots. Most ranges are one piece, which is found only once, here.
+ */
+static u32 count_slots_locked(struct job *job)
+{
+	const struct zpipe_pool *pool = zpipe_source_pool(job->source);
+	struct zpipe_span piece;
+	struct zpipe_walk walk;
+	u32 nr;
+
+	walk_locked(job, &walk);
+	zpipe_source_piece_locked(job->source, &walk, &job->piece);
+	nr = slots_of(pool, &job->piece);
+	while (walk.at < walk.end && nr <= pool->slots.nr) {
+		zpipe_source_piece_locked(job->source, &walk, &piece);
+		nr += slots_of(pool, &piece);
+	}
+	return nr;
+}
+
+static void append_piece_locked(struct zpipe_pipe *pipe, const struct zpipe_span *piece,
+				struct zpipe_plan *plan)
+{
+	struct zpipe_pool *pool = pipe->pool;
+
+	lockdep_assert_held(&pool->lock);
+	plan->offset = piece->offset;
+	plan->length = piece->length;
+	plan->fixed = piece->length;
+	plan->first = zpipe_slots_index(&pool->slots, piece->offset, pool->shift);
+	plan->nr = slots_of(pool, piece);
+	zpipe_chain_reserve(&pipe->chain, plan);
+	zpipe_stream_freed_locked(pipe, zpipe_chain_append(&pipe->chain, plan, piece));
+	plan->position += piece->length;
+	plan->keep = pipe->chain.opened;
 }
 
 static void append_locked(struct zpipe_pipe *pipe, const struct job *job, struct zpipe_plan *plan)
 {
-	const struct zpipe_chain *from = &job->reader->pipe->chain;
-	u64 at = job->args->source, end = at + job->args->length;
-	u64 k = zpipe_chain_index(from, at);
-	u32 mask = (1U << pipe->pool->shift) - 1;
 	struct zpipe_span piece;
+	struct zpipe_walk walk;
 
 	lockdep_assert_held(&pipe->pool->lock);
 	plan->forwarded = true;
-	while (zpipe_chain_stretch(from, &k, at, end, &piece)) {
-		plan->offset = piece.offset;
-		plan->length = piece.length;
-		plan->fixed = piece.length;
-		plan->first = piece.offset >> pipe->pool->shift;
-		plan->nr = ((piece.offset & mask) + piece.length + mask) >> pipe->pool->shift;
-		zpipe_chain_reserve(&pipe->chain, plan);
-		zpipe_pipe_freed_locked(pipe, zpipe_chain_append(&pipe->chain, plan, &piece));
-		plan->position += piece.length;
-		plan->keep = pipe->chain.opened;
-		at += piece.length;
+	if (job->piece.length == job->args->length) {
+		append_piece_locked(pipe, &job->piece, plan);
+	} else {
+		walk_locked(job, &walk);
+		while (zpipe_source_piece_locked(job->source, &walk, &piece))
+			append_piece_locked(pipe, &piece, plan);
 	}
-	zpipe_pipe_offer_locked(pipe);
+	zpipe_stream_offer_locked(pipe);
 }
 
 /* One turn of a FORWARD within a pool. */
@@ -110,17 +143,16 @@ static int try_refer_locked(struct zpipe_pipe *pipe, struct zpipe_request *reque
 {
 	struct job *job = request->data;
 	const struct zpipe_forward_args *args = job->args;
-	struct zpipe_pipe *source = job->reader->pipe;
 	int ret;
 
 	lockdep_assert_held(&pipe->pool->lock);
 	/* It may be any errno, EAGAIN as well. */
 	job->error = check_source_locked(job);
-	zpipe_wait_send_locked(source);
+	if (job->source->reader)
+		zpipe_wait_send_locked(job->source->reader->pipe);
 	if (job->error)
 		return ZPIPE_GRANT_REFUSED;
-	request->slots = zpipe_chain_slots(&source->chain, args->source,
-					   args->source + args->length);
+	request->slots = count_slots_locked(job);
 	ret = zpipe_writer_find_room_locked(pipe, args->position, args->length, request->slots,
 					    plan);
 	if (!ret)
@@ -157,17 +189,16 @@ static u64 chunk_length(const struct zpipe_span *piece, u32 per_slot)
 /* How many slots does it take? No more are counted than can ever be had. */
 static int count_chunks(struct zpipe_pipe *pipe, struct job *job)
 {
-	struct zpipe_pipe *source = job->reader->pipe;
 	u32 per_slot = zpipe_segment_pages(pipe->pool), most = pipe->chain.quota + 2;
-	u64 at = job->args->source, end = at + job->args->length, k;
 	struct zpipe_span piece;
+	struct zpipe_walk walk;
 	int ret;
 
-	zpipe_wait_lock(source);
+	zpipe_source_lock(job->source);
 	ret = check_source_locked(job);
-	k = zpipe_chain_index(&source->chain, at);
-	while (!ret && job->nr < most && zpipe_chain_stretch(&source->chain, &k, at, end, &piece)) {
-		at += piece.length;
+	if (!ret)
+		walk_locked(job, &walk);
+	while (!ret && job->nr < most && zpipe_source_piece_locked(job->source, &walk, &piece)) {
 		while (piece.length && job->nr < most) {
 			u64 length = chunk_length(&piece, per_slot);
 
@@ -176,7 +207,7 @@ static int count_chunks(struct zpipe_pipe *pipe, struct job *job)
 			job->nr++;
 		}
 	}
-	zpipe_wait_unlock(source);
+	zpipe_source_unlock(job->source);
 	return ret;
 }
 
@@ -247,20 +278,20 @@ static int fill_chunk_locked(struct zpipe_pool *from, const struct zpipe_span *p
 /* Fill the chunks from number i on, as many as one hold of the lock is good for. */
 static int fill_some_locked(struct zpipe_pipe *pipe, struct job *job, u32 *i, u64 *at)
 {
-	struct zpipe_pipe *source = job->reader->pipe;
+	struct zpipe_pool *from = zpipe_source_pool(job->source);
 	u32 per_slot = zpipe_segment_pages(pipe->pool), pages = 0;
-	u64 end = job->args->source + job->args->length;
-	u64 k = zpipe_chain_index(&source->chain, *at);
 	struct zpipe_span piece = {};
+	struct zpipe_walk walk;
 
+	zpipe_source_walk_locked(job->source, *at, job->args->source + job->args->length, &walk);
 	while (*i < job->nr && pages < BATCH) {
 		u64 length;
 		int ret;
 
-		if (!piece.length && !zpipe_chain_stretch(&source->chain, &k, *at, end, &piece))
+		if (!piece.length && !zpipe_source_piece_locked(job->source, &walk, &piece))
 			return -EINVAL;
 		length = chunk_length(&piece, per_slot);
-		ret = fill_chunk_locked(source->pool, &piece, length, &job->chunk[*i]);
+		ret = fill_chunk_locked(from, &piece, length, &job->chunk[*i]);
 		if (ret)
 			return ret;
 		pages += job->chunk[*i].nr;
@@ -274,15 +305,14 @@ static int fill_some_locked(struct zpipe_pipe *pipe, struct job *job, u32 *i, u6
 
 static int fill_chunks(struct zpipe_pipe *pipe, struct job *job)
 {
-	struct zpipe_pipe *source = job->reader->pipe;
 	u64 at = job->args->source;
 	u32 i = 0;
 	int ret = 0;
 
 	while (!ret && i < job->nr) {
-		zpipe_wait_lock(source);
+		zpipe_source_lock(job->source);
 		ret = check_source_locked(job) ?: fill_some_locked(pipe, job, &i, &at);
-		zpipe_wait_unlock(source);
+		zpipe_source_unlock(job->source);
 		cond_resched();
 	}
 	return ret;
@@ -312,7 +342,7 @@ static int take_slots(struct zpipe_pipe *pipe, struct zpipe_request *request,
 	zpipe_wait_lock(pipe);
 	ret = try_room_locked(pipe, request, plan);
 	if (!ret && zpipe_slots_ring_free(chain->slots) < job->nr)
-		zpipe_pipe_freed_locked(pipe, zpipe_chain_retract(chain, plan->position));
+		zpipe_stream_freed_locked(pipe, zpipe_chain_retract(chain, plan->position));
 	if (!ret && zpipe_slots_ring_free(chain->slots) < job->nr)
 		ret = -ENOBUFS;
 	for (i = 0; !ret && i < job->nr; i++) {
@@ -342,7 +372,7 @@ static void append_chunks_locked(struct zpipe_pipe *pipe, struct job *job, struc
 		plan->offset = piece.offset;
 		plan->length = piece.length;
 		plan->fixed = piece.length;
-		zpipe_pipe_freed_locked(pipe, zpipe_chain_append(&pipe->chain, plan, &piece));
+		zpipe_stream_freed_locked(pipe, zpipe_chain_append(&pipe->chain, plan, &piece));
 		plan->position += piece.length;
 		plan->keep = pipe->chain.opened;
 		pipe->stats.adopted += chunk->nr;
@@ -350,7 +380,7 @@ static void append_chunks_locked(struct zpipe_pipe *pipe, struct job *job, struc
 		trace_zpipe_segment_open(pipe->id, piece_at, chunk->length, 1);
 		trace_zpipe_copy(pipe->id, piece_at, chunk->length, ZPIPE_COPY_ADOPT);
 	}
-	zpipe_pipe_offer_locked(pipe);
+	zpipe_stream_offer_locked(pipe);
 }
 
 /* From the taken slots to the chain; what fails gives the slots up. */
@@ -423,17 +453,28 @@ static int adopt(struct zpipe_pipe *pipe, struct job *job, bool nowait)
 	return ret;
 }
 
-static int forward(struct zpipe_pipe *pipe, struct zpipe_end *source,
+/* May bytes go from the one to the other at all? */
+static bool is_fit(const struct zpipe_pipe *pipe, const struct zpipe_source *source)
+{
+	const struct zpipe_pipe *from = source->reader ? source->reader->pipe : NULL;
+
+	if (pipe->flags & (ZPIPE_F_CONTIG | ZPIPE_F_POSTED | ZPIPE_F_GUARDED))
+		return false;
+	if (from)
+		return from != pipe && !(from->flags & ZPIPE_F_GUARDED);
+	/* What a private pool has preserved came out of this very pipe. */
+	return source->hold->pool != pipe->pool || pipe->pool->slots.shared;
+}
+
+static int forward(struct zpipe_pipe *pipe, const struct zpipe_source *source,
 		   struct zpipe_forward_args *args, bool nowait)
 {
-	struct job job = { .reader = source->reader, .args = args };
+	struct job job = { .source = source, .args = args };
 	int ret;
 
 	if (args->flags & ~FORWARD_FLAGS)
 		return -EOPNOTSUPP;
-	if (!args->length || source->pipe == pipe ||
-	    (pipe->flags & (ZPIPE_F_CONTIG | ZPIPE_F_POSTED | ZPIPE_F_GUARDED)) ||
-	    (source->pipe->flags & ZPIPE_F_GUARDED))
+	if (!args->length || !is_fit(pipe, source))
 		return -EINVAL;
 	nowait = nowait || (args->flags & ZPIPE_FORWARD_F_NOWAIT);
 	zpipe_wait_lock(pipe);
@@ -443,10 +484,10 @@ static int forward(struct zpipe_pipe *pipe, struct zpipe_end *source,
 	}
 	pipe->busy |= ZPIPE_BUSY_ALLOC;
 	pipe->stats.forwards++;
-	if (source->pipe->pool == pipe->pool) {
+	if (zpipe_source_pool(source) == pipe->pool) {
 		ret = refer_locked(pipe, &job, nowait);
 	} else {
-		ret = zpipe_pipe_look_locked(pipe, NULL) ?: zpipe_writer_check_locked(pipe);
+		ret = zpipe_stream_look_locked(pipe, NULL) ?: zpipe_writer_check_locked(pipe);
 		zpipe_wait_unlock(pipe);
 		ret = ret ?: adopt(pipe, &job, nowait);
 		zpipe_wait_lock(pipe);
@@ -473,19 +514,21 @@ static int forward(struct zpipe_pipe *pipe, struct zpipe_end *source,
 /**
  * zpipe_forward - ZPIPE_IOC_FORWARD
  * @end: the writer
- * @source: a reader, whose file is held by the caller; NULL when there is none
+ * @source: where the bytes are; of neither kind when the fd was of another one
  * @args: the call
  * @nowait: the writer's file is O_NONBLOCK
  *
  * Context: may sleep.
  * Return: 0 or an errno, see struct zpipe_forward_args.
  */
-int zpipe_forward(struct zpipe_end *end, struct zpipe_end *source,
+int zpipe_forward(struct zpipe_end *end, const struct zpipe_source *source,
 		  struct zpipe_forward_args *args, bool nowait)
 {
-	int ret = source ? forward(end->pipe, source, args, nowait) : -EBADF;
 	u64 appended = args->length;
+	int ret = -EBADF;
 
+	if (source->reader || source->hold)
+		ret = forward(end->pipe, source, args, nowait);
 	if (!ret && (args->out_flags & ZPIPE_RES_CANCELED))
 		appended = 0;
 	trace_zpipe_forward(end->pipe->id, args->position, appended, ret);

@@ -21,9 +21,9 @@
 #include <linux/sched.h>
 
 #include "guard.h"
-#include "pipe.h"
 #include "pool.h"
 #include "segment.h"
+#include "stream.h"
 #include "wait.h"
 #include "zpipe_trace.h"
 
@@ -193,7 +193,7 @@ static int take_over_part(struct zpipe_pipe *pipe, u64 position, u64 offset, u32
 
 		memzero_page(segment->page[end >> PAGE_SHIFT], offset_in_page(end), rest);
 		zpipe_wait_lock(pipe);
-		zpipe_pipe_zeroed_locked(pipe, position, rest);
+		zpipe_stream_zeroed_locked(pipe, position, rest);
 		zpipe_wait_unlock(pipe);
 	}
 	return 0;

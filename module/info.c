@@ -12,6 +12,7 @@
 #include "info.h"
 #include "pipe.h"
 #include "pool.h"
+#include "stream.h"
 #include "tee.h"
 #include "wait.h"
 
@@ -67,7 +68,7 @@ int zpipe_info_get(struct zpipe_end *end, struct zpipe_info_args *args)
 	args->out_reader_index = end->reader ? end->reader->index : 0;
 
 	zpipe_wait_lock(pipe);
-	zpipe_pipe_look_locked(pipe, end->reader);
+	zpipe_stream_look_locked(pipe, end->reader);
 	args->out_pause = pipe->pause;
 	args->out_resume = pipe->resume;
 	args->out_generation = pipe->generation;
@@ -157,7 +158,7 @@ void zpipe_info_count_locked(struct zpipe_end *end, struct zpipe_stat_args *args
 int zpipe_info_stat(struct zpipe_end *end, struct zpipe_stat_args *args)
 {
 	zpipe_wait_lock(end->pipe);
-	zpipe_pipe_look_locked(end->pipe, end->reader);
+	zpipe_stream_look_locked(end->pipe, end->reader);
 	zpipe_info_count_locked(end, args);
 	zpipe_wait_unlock(end->pipe);
 	return 0;

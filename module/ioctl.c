@@ -14,6 +14,7 @@
 
 #include "ioctl.h"
 #include "pipe.h"
+#include "stream.h"
 #include "types.h"
 #include "verbs.h"
 #include "wait.h"
@@ -237,7 +238,7 @@ static int bytes_held(struct zpipe_end *end, int __user *user)
 	u64 held;
 
 	zpipe_wait_lock(pipe);
-	zpipe_pipe_look_locked(pipe, end->reader);
+	zpipe_stream_look_locked(pipe, end->reader);
 	held = pipe->chain.published -
 	       (end->reader ? end->reader->cursor.consumed : pipe->chain.consumed);
 	zpipe_wait_unlock(pipe);

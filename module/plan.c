@@ -361,7 +361,7 @@ int zpipe_plan_grant(struct zpipe_chain *chain, u64 position, u64 min, u64 want,
 		     struct zpipe_plan *plan)
 {
 	u64 capacity = zpipe_chain_capacity(chain);
-	/* A shared pool has no spare slots, and so its quota is limit enough. */
+	/* In a shared pool the quota counts spare slots too, and so is limit enough. */
 	u64 limit = chain->slots->shared ? ~0ULL : chain->consumed + capacity;
 	u64 keep;
 	bool full;
@@ -403,12 +403,15 @@ static u32 most_forwarded(const struct zpipe_chain *chain)
 }
 
 /*
- * Does the ring have slots for pages that are forwarded? In a shared pool the
- * quotas say so. Spare slots are for bytes that the writer writes.
+ * Does the ring have slots for pages that are forwarded? Spare slots are for
+ * bytes that the writer writes. In a shared pool most need none but those that
+ * the bytes stand in; who adopts looks again.
  */
 static bool fit(const struct zpipe_chain *chain, u32 nr)
 {
-	return !chain->slots->serving || zpipe_slots_usable(chain->slots) >= nr;
+	const struct zpipe_slots *slots = chain->slots;
+
+	return slots->shared || !slots->serving || zpipe_slots_usable(slots) >= nr;
 }
 
 /**

@@ -19,6 +19,7 @@
 #include "post.h"
 #include "reader.h"
 #include "segment.h"
+#include "stream.h"
 #include "wait.h"
 #include "zpipe_trace.h"
 
@@ -169,7 +170,7 @@ static int populate(struct zpipe_pipe *pipe, u64 offset, u64 length)
 		ret = zpipe_segment_populate(pool, slot, 1, &zeroed);
 	}
 	zpipe_wait_lock(pipe);
-	zpipe_pipe_zeroed_locked(pipe, pipe->chain.published, (u64)zeroed << PAGE_SHIFT);
+	zpipe_stream_zeroed_locked(pipe, pipe->chain.published, (u64)zeroed << PAGE_SHIFT);
 	zpipe_slots_put(&pipe->pool->slots, first, nr);
 	zpipe_wait_unlock(pipe);
 	return ret;
@@ -199,7 +200,7 @@ static int add(struct zpipe_end *end, const struct zpipe_post_args *args)
 		goto err_free;
 
 	zpipe_wait_lock(pipe);
-	ret = zpipe_pipe_look_locked(pipe, end->reader);
+	ret = zpipe_stream_look_locked(pipe, end->reader);
 	if (!ret)
 		ret = zpipe_reader_check_locked(end->reader);
 	if (!ret)
@@ -260,14 +261,14 @@ static int collect_locked(struct zpipe_end *end, struct zpipe_post *post,
 	if (reader->open || reader->busy & ZPIPE_BUSY_READ2)
 		return -EBUSY;
 	if (reader->cursor.consumed < post->end)
-		zpipe_pipe_advance_locked(reader, post->end, post->end);
+		zpipe_stream_advance_locked(reader, post->end, post->end);
 	args->out_status = post->canceled && post->start == post->end ?
 			   ZPIPE_POST_CANCELED : ZPIPE_POST_COMPLETED;
 	args->out_cookie = post->cookie;
 	args->out_offset = post->offset;
 	args->out_start = post->start;
 	args->out_count = post->end - post->start;
-	zpipe_pipe_freed_locked(end->pipe, zpipe_chain_reclaim(&end->pipe->chain));
+	zpipe_stream_freed_locked(end->pipe, zpipe_chain_reclaim(&end->pipe->chain));
 	remove_locked(end->pipe, post);
 	return 0;
 }
@@ -316,7 +317,7 @@ static int take(struct zpipe_end *end, struct zpipe_unpost_args *args)
 	if (!zpipe_post_is_on(pipe))
 		return -EINVAL;
 	zpipe_wait_lock(pipe);
-	ret = zpipe_pipe_look_locked(pipe, end->reader);
+	ret = zpipe_stream_look_locked(pipe, end->reader);
 	if (!ret && end->reader->ended)
 		ret = -ESHUTDOWN;
 	if (ret)

@@ -18,6 +18,7 @@
 #include "pool.h"
 #include "preserve.h"
 #include "segment.h"
+#include "stream.h"
 #include "wait.h"
 #include "zpipe_trace.h"
 
@@ -66,11 +67,11 @@ static void hold_free(struct kref *kref)
 	struct zpipe_pool *pool = hold->pool;
 	u32 i, freed = 0;
 
-	spin_lock(&pool->lock);
+	zpipe_wait_lock_pool(pool);
 	for (i = 0; i < hold->nr_spans; i++)
 		freed += zpipe_slots_unhold(&pool->slots, first_slot(pool, &hold->spans[i]),
 					    nr_slots(pool, &hold->spans[i]));
-	spin_unlock(&pool->lock);
+	zpipe_wait_unlock_pool(pool);
 	if (freed && READ_ONCE(pool->trimmed))
 		zpipe_segment_trim_after_end(pool);
 	else if (READ_ONCE(pool->slots.returned))
@@ -148,7 +149,7 @@ static int check_locked(struct zpipe_reader *reader, const struct zpipe_preserve
 	int ret;
 
 	lockdep_assert_held(&pipe->pool->lock);
-	ret = zpipe_pipe_look_locked(pipe, reader);
+	ret = zpipe_stream_look_locked(pipe, reader);
 	if (ret)
 		return ret;
 	if (reader->ended)
@@ -344,9 +345,6 @@ static int take(struct zpipe_reader *reader, struct zpipe_preserve_args *args,
 	/* Views of guarded readers show pages, not slots; what is posted is the reader's own. */
 	if (pipe->flags & (ZPIPE_F_GUARDED | ZPIPE_F_POSTED))
 		return -EINVAL;
-	/* What one pipe's reader keeps would be lost to the others: spare slots know no quota. */
-	if (pipe->pool->slots.shared)
-		return -EINVAL;
 	zpipe_wait_lock(pipe);
 	for (;;) {
 		ret = check_locked(reader, args) ?: lacks_locked(reader, args, &g);
@@ -366,7 +364,7 @@ static int take(struct zpipe_reader *reader, struct zpipe_preserve_args *args,
 		args->out_handle = commit_locked(reader, args, &g);
 		args->out_segments -= g.nr_claimed;
 	}
-	zpipe_pipe_zeroed_locked(pipe, args->position, (u64)g.zeroed << PAGE_SHIFT);
+	zpipe_stream_zeroed_locked(pipe, args->position, (u64)g.zeroed << PAGE_SHIFT);
 	left = unclaim_locked(pipe->pool, &g);
 	zpipe_wait_unlock(pipe);
 	if (left)

@@ -13,6 +13,7 @@
 #include "pipe.h"
 #include "post.h"
 #include "reader.h"
+#include "stream.h"
 #include "wait.h"
 #include "zpipe_trace.h"
 
@@ -116,9 +117,9 @@ static void arm_read_locked(struct zpipe_reader *reader, u64 target, bool sleep)
 
 	lockdep_assert_held(&pipe->pool->lock);
 	zpipe_wait_arm_locked(pipe, &reader->wake, target, sleep);
-	if (paused && !zpipe_pipe_pause_locked(pipe, false))
+	if (paused && !zpipe_stream_pause_locked(pipe, false))
 		zpipe_wait_wake_writer_locked(pipe);
-	zpipe_pipe_look_locked(pipe, reader);
+	zpipe_stream_look_locked(pipe, reader);
 }
 
 /* One look: 1 when a READ can return, 0 when it must wait for *target, or an errno. */
@@ -130,7 +131,7 @@ static int try_read_locked(struct zpipe_reader *reader, struct zpipe_read_args *
 	int ret;
 
 	lockdep_assert_held(&pipe->pool->lock);
-	ret = zpipe_pipe_look_locked(pipe, reader);
+	ret = zpipe_stream_look_locked(pipe, reader);
 	if (ret)
 		return ret;
 	seen = args->flags & ZPIPE_READ_F_REREAD ? cursor->consumed : cursor->examined;
@@ -335,7 +336,7 @@ static int advance_locked(struct zpipe_reader *reader, const struct zpipe_advanc
 	if (ret || reader->ended)
 		return ret ?: -(reader->error ?: ESHUTDOWN);
 	reader->open = false;
-	zpipe_pipe_advance_locked(reader, consumed, examined);
+	zpipe_stream_advance_locked(reader, consumed, examined);
 	return 0;
 }
 
@@ -352,7 +353,7 @@ static int advance(struct zpipe_reader *reader, struct zpipe_advance_args *args)
 	if (!ret && (pipe->flags & ZPIPE_F_GUARDED) && (args->flags & ZPIPE_ADVANCE_F_SHARED))
 		ret = zpipe_pipe_reject_locked(pipe, ZPIPE_NR_ADVANCE, 0, -EINVAL);
 	if (!ret)
-		ret = zpipe_pipe_look_locked(pipe, reader);
+		ret = zpipe_stream_look_locked(pipe, reader);
 	if (!ret && reader->ended)
 		ret = -(reader->error ?: ESHUTDOWN);
 	if (!ret && pipe->guilty == ZPIPE_ROLE_READER)
@@ -413,7 +414,7 @@ __poll_t zpipe_reader_poll(struct zpipe_reader *reader)
 	u32 flags;
 
 	zpipe_wait_lock(pipe);
-	if (zpipe_pipe_look_locked(pipe, reader))
+	if (zpipe_stream_look_locked(pipe, reader))
 		mask |= EPOLLERR;
 	for (turn = 0; turn < 2; turn++) {
 		target = max(reader->want, reader->cursor.examined + 1);

@@ -10,8 +10,8 @@
  */
 #include <linux/sched.h>
 
-#include "pipe.h"
 #include "share.h"
+#include "stream.h"
 #include "wait.h"
 
 /* Pipes that are visited before others may have the lock. */
@@ -20,11 +20,11 @@
 static void visit_locked(struct zpipe_pipe *pipe)
 {
 	lockdep_assert_held(&pipe->pool->lock);
-	zpipe_pipe_look_locked(pipe, NULL);
-	zpipe_pipe_freed_locked(pipe, zpipe_chain_reclaim(&pipe->chain));
-	zpipe_pipe_offer_locked(pipe);
+	zpipe_stream_look_locked(pipe, NULL);
+	zpipe_stream_freed_locked(pipe, zpipe_chain_reclaim(&pipe->chain));
+	zpipe_stream_offer_locked(pipe);
 	/* The second look, after arming. */
-	zpipe_pipe_look_locked(pipe, NULL);
+	zpipe_stream_look_locked(pipe, NULL);
 }
 
 /**

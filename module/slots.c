@@ -410,6 +410,7 @@ void zpipe_slots_park(struct zpipe_slots *slots, u32 index)
 void zpipe_slots_serve(struct zpipe_slots *slots, u32 index)
 {
 	slots->slot[index].refs = 0;
+	slots->released = true;
 	slots->serving++;
 	slots->owed++;
 	make_free(slots, index);

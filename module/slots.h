@@ -8,12 +8,12 @@
  * Runs wrap from the last slot to the first because the data window is mapped
  * twice in a row.
  *
- * Behind these @nr slots, the ring, are as many spare ones, which a shared pool
- * never uses. A slot that is held (preserved) is lost to the stream, so for each
- * held slot one spare slot is in service in its place; the others are parked,
- * which is neither free nor taken. A spare slot is never part of a longer run.
- * When a slot is held no longer, a free spare slot is parked; if none is free,
- * one is owed: the next to come free. Always: in service - owed = held.
+ * Behind these @nr slots, the ring, are as many spare ones. A slot that is held
+ * (preserved) is lost to the stream, so for each held slot one spare slot is in
+ * service in its place; the others are parked, which is neither free nor taken.
+ * A spare slot is never part of a longer run. When a slot is held no longer, a
+ * free spare slot is parked; if none is free, one is owed: the next to come
+ * free. Always: in service - owed = held.
  *
  * Pure code: no locks, no kernel types beyond integers; the host's unit tests
  * and fuzzer compile it.
@@ -82,7 +82,7 @@ struct zpipe_stack {
  * @returned: how many were, since the caller cleared this
  * @given: sum of all give counts, so that the usual what-if costs nothing
  * @shared: several chains use them, so there are quotas and reserves
- * @released: set by every put, for who waits for one
+ * @released: set by all that makes a slot free, for who waits for one
  * @members: chains that do
  * @committed: sum over the chains of what each holds, and at least 1 for each:
  *	its reserve. Shared: at most @nr, so that who holds nothing finds a slot

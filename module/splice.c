@@ -30,9 +30,9 @@
 #include <linux/wait.h>
 
 #include "copy.h"
-#include "pipe.h"
 #include "segment.h"
 #include "splice.h"
+#include "stream.h"
 #include "wait.h"
 #include "zpipe_trace.h"
 
@@ -100,7 +100,7 @@ static int put_part(struct out *out, struct page *page, u64 position, size_t off
 			return -ENOMEM;
 		memcpy_page(buffer.page, offset, page, offset, length);
 		zpipe_wait_lock(out->reader->pipe);
-		zpipe_pipe_zeroed_locked(out->reader->pipe, position, PAGE_SIZE);
+		zpipe_stream_zeroed_locked(out->reader->pipe, position, PAGE_SIZE);
 		zpipe_wait_unlock(out->reader->pipe);
 	}
 	/* Takes over the reference, also when it fails; without readers it raises SIGPIPE. */

@@ -13,6 +13,7 @@
 #include "limits.h"
 #include "pipe.h"
 #include "preserve.h"
+#include "stream.h"
 #include "tee.h"
 #include "wait.h"
 
@@ -82,7 +83,7 @@ static int join_locked(struct zpipe_reader *from, struct zpipe_reader *reader)
 	int ret;
 
 	lockdep_assert_held(&pipe->pool->lock);
-	ret = zpipe_pipe_look_locked(pipe, from);
+	ret = zpipe_stream_look_locked(pipe, from);
 	if (ret)
 		return ret;
 	if (from->ended)
@@ -195,11 +196,11 @@ bool zpipe_tee_outrun_locked(struct zpipe_pipe *pipe, u64 position)
 			break;
 		if (reader->ended || !reader->may_detach || reader->cursor.consumed >= position)
 			continue;
-		zpipe_pipe_detach_locked(reader, ENOBUFS);
+		zpipe_stream_detach_locked(reader, ENOBUFS);
 		live--;
 		any = true;
 	}
 	if (any)
-		zpipe_pipe_settle_locked(pipe);
+		zpipe_stream_settle_locked(pipe);
 	return any;
 }

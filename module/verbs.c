@@ -12,6 +12,7 @@
 #include "buffer.h"
 #include "ends.h"
 #include "file.h"
+#include "flush.h"
 #include "forward.h"
 #include "info.h"
 #include "poolfd.h"
@@ -79,13 +80,13 @@ static void stop_alloc(struct file *file, union zpipe_verb_args *args)
 
 static int do_flush(struct file *file, union zpipe_verb_args *args)
 {
-	return zpipe_writer_flush(file->private_data, &args->flush, is_nowait(file),
+	return zpipe_flush(file->private_data, &args->flush, is_nowait(file),
 				  call_of(args)->park);
 }
 
 static void stop_flush(struct file *file, union zpipe_verb_args *args)
 {
-	zpipe_writer_stop_flush(file->private_data, &args->flush, call_of(args)->park);
+	zpipe_flush_stop(file->private_data, &args->flush, call_of(args)->park);
 }
 
 static void undo_read(struct file *file, union zpipe_verb_args *args)
@@ -228,12 +229,14 @@ static int do_forward(struct file *file, union zpipe_verb_args *args)
 	struct file *from = fget(args->forward.source_fd);
 	/* It cannot be parked: as an io_uring command it does not wait. */
 	bool nowait = is_nowait(file) || call_of(args)->park;
-	struct zpipe_end *source = from ? zpipe_file_end(from) : NULL;
+	struct zpipe_end *end = from ? zpipe_file_end(from) : NULL;
+	struct zpipe_source source = {
+		.reader = end ? end->reader : NULL,
+		.hold = from ? zpipe_buffer_of(from) : NULL,
+	};
 	int ret;
 
-	if (source && !source->reader)
-		source = NULL;
-	ret = zpipe_forward(file->private_data, source, &args->forward, nowait);
+	ret = zpipe_forward(file->private_data, &source, &args->forward, nowait);
 	if (from)
 		fput(from);
 	return ret;

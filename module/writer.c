@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * writer - ALLOC and FLUSH: grants, publishing, backpressure
+ * writer - ALLOC: grants, and waiting for memory
  *
  * A grant is planned under the lock, gets its pages without it, and is then
  * committed, so a slow allocation holds up nobody. Only one ALLOC and one
@@ -16,16 +16,13 @@
 #include "post.h"
 #include "segment.h"
 #include "share.h"
+#include "stream.h"
 #include "tee.h"
 #include "wait.h"
 #include "writer.h"
 #include "zpipe_trace.h"
 
 #define ALLOC_FLAGS	ZPIPE_ALLOC_F_NOWAIT
-#define FLUSH_FLAGS	(ZPIPE_FLUSH_F_NOWAIT | ZPIPE_FLUSH_F_NOWAKE | ZPIPE_FLUSH_F_PUSH | \
-			 ZPIPE_FLUSH_F_WAIT_EXAMINED | ZPIPE_FLUSH_F_WAIT_CONSUMED | \
-			 ZPIPE_FLUSH_F_FINISH)
-#define FLUSH_WAITS	(ZPIPE_FLUSH_F_WAIT_EXAMINED | ZPIPE_FLUSH_F_WAIT_CONSUMED)
 
 /**
  * zpipe_writer_check_locked - may the writer go on
@@ -43,10 +40,15 @@ int zpipe_writer_check_locked(const struct zpipe_pipe *pipe)
 	return -pipe->reader_error;
 }
 
-/* How every verb of the writer begins. */
-static int enter_locked(struct zpipe_pipe *pipe)
+/**
+ * zpipe_writer_enter_locked - how every verb of the writer begins
+ * @pipe: the pipe, looked at
+ *
+ * Return: as zpipe_writer_check_locked().
+ */
+int zpipe_writer_enter_locked(struct zpipe_pipe *pipe)
 {
-	return zpipe_pipe_look_locked(pipe, NULL) ?: zpipe_writer_check_locked(pipe);
+	return zpipe_stream_look_locked(pipe, NULL) ?: zpipe_writer_check_locked(pipe);
 }
 
 /**
@@ -80,7 +82,7 @@ static void wait_for_memory_locked(struct zpipe_pipe *pipe, const struct zpipe_p
 	pipe->post_wanted = zpipe_post_is_on(pipe);
 	if (plan->wait)
 		zpipe_wait_arm_locked(pipe, &pipe->wake_consumed, plan->wait, sleep);
-	zpipe_pipe_look_locked(pipe, NULL);
+	zpipe_stream_look_locked(pipe, NULL);
 	if (plan->pool)
 		zpipe_share_wait_locked(pipe, sleep);
 	list_for_each_entry(reader, &pipe->readers, entry) {
@@ -98,7 +100,7 @@ static int find_memory_locked(struct zpipe_pipe *pipe, u64 position, u64 min, u6
 
 	lockdep_assert_held(&pipe->pool->lock);
 	do {
-		zpipe_pipe_freed_locked(pipe, zpipe_chain_reclaim(&pipe->chain));
+		zpipe_stream_freed_locked(pipe, zpipe_chain_reclaim(&pipe->chain));
 		ret = zpipe_plan_grant(&pipe->chain, position, min, want, plan);
 	} while (ret == -EAGAIN && zpipe_tee_outrun_locked(pipe, plan->wait));
 	return ret;
@@ -121,7 +123,7 @@ int zpipe_writer_find_room_locked(struct zpipe_pipe *pipe, u64 position, u64 len
 
 	lockdep_assert_held(&pipe->pool->lock);
 	do {
-		zpipe_pipe_freed_locked(pipe, zpipe_chain_reclaim(&pipe->chain));
+		zpipe_stream_freed_locked(pipe, zpipe_chain_reclaim(&pipe->chain));
 		ret = zpipe_plan_forward(&pipe->chain, position, length, slots, plan);
 	} while (ret == -EAGAIN && zpipe_tee_outrun_locked(pipe, plan->wait));
 	return ret;
@@ -167,7 +169,7 @@ static void leave_memory_locked(struct zpipe_pipe *pipe)
 static int turn_locked(struct zpipe_pipe *pipe, struct zpipe_request *request,
 		       struct zpipe_plan *plan)
 {
-	return enter_locked(pipe) ?: request->try(pipe, request, plan);
+	return zpipe_writer_enter_locked(pipe) ?: request->try(pipe, request, plan);
 }
 
 static int sleep_for_memory_locked(struct zpipe_pipe *pipe, struct zpipe_request *request,
@@ -276,7 +278,7 @@ static int populate_locked(struct zpipe_pipe *pipe, const struct zpipe_plan *pla
 	ret = zpipe_segment_populate(pipe->pool, first, plan->nr - shared, &zeroed);
 	zpipe_idle_kick();
 	zpipe_wait_lock(pipe);
-	zpipe_pipe_zeroed_locked(pipe, plan->position, (u64)zeroed << PAGE_SHIFT);
+	zpipe_stream_zeroed_locked(pipe, plan->position, (u64)zeroed << PAGE_SHIFT);
 	/* Another thread may have published past the position meanwhile. */
 	if (!ret && (plan->position < zpipe_chain_floor(&pipe->chain) ||
 		     plan->position > pipe->chain.granted))
@@ -305,8 +307,8 @@ static int commit_grant_locked(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
 	}
 	if (zpipe_post_is_on(pipe))
 		zpipe_post_granted_locked(pipe, plan);
-	zpipe_pipe_freed_locked(pipe, zpipe_chain_commit(&pipe->chain, plan));
-	zpipe_pipe_offer_locked(pipe);
+	zpipe_stream_freed_locked(pipe, zpipe_chain_commit(&pipe->chain, plan));
+	zpipe_stream_offer_locked(pipe);
 	pipe->alloc_want = 0;
 	return 0;
 }
@@ -439,274 +441,6 @@ void zpipe_writer_stop_alloc(struct zpipe_end *end, const struct zpipe_alloc_arg
 	trace_zpipe_alloc(pipe->id, args->position, args->min, -ECANCELED);
 }
 
-/* Wake the readers that wait for more than there is, if there is anything new to them. */
-static void push_locked(struct zpipe_pipe *pipe)
-{
-	struct zpipe_reader *reader;
-
-	lockdep_assert_held(&pipe->pool->lock);
-	list_for_each_entry(reader, &pipe->readers, entry) {
-		if (zpipe_wake_at(&reader->wake) != ZPIPE_UNARMED &&
-		    reader->cursor.examined < pipe->chain.published)
-			zpipe_wait_wake_reader_locked(reader);
-	}
-}
-
-/* Publish and wake, the half of FLUSH that does not wait. */
-static int publish_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_args *args)
-{
-	struct zpipe_chain *chain = &pipe->chain;
-	int ret;
-
-	lockdep_assert_held(&pipe->pool->lock);
-	ret = enter_locked(pipe);
-	if (ret)
-		return ret;
-	if (args->position > zpipe_chain_limit(chain))
-		return zpipe_pipe_reject_locked(pipe, ZPIPE_NR_FLUSH, args->position, -EINVAL);
-	zpipe_pipe_publish_locked(pipe, args->position);
-	if (args->flags & ZPIPE_FLUSH_F_NOWAKE)
-		return 0;
-	if (args->flags & (ZPIPE_FLUSH_F_PUSH | ZPIPE_FLUSH_F_WAIT_EXAMINED)) {
-		pipe->push = max(pipe->push, args->position);
-		push_locked(pipe);
-	}
-	zpipe_wait_wake_readers_locked(pipe, chain->published);
-	if (!zpipe_post_is_on(pipe))
-		return 0;
-	ret = zpipe_post_flushed_locked(pipe, args->flags & ZPIPE_FLUSH_F_FINISH);
-	/* There is no buffer to finish: POLLOUT says when there is. */
-	pipe->post_wanted = ret == -EAGAIN;
-	return ret;
-}
-
-/* Must this FLUSH wait, and for what? Arms nothing. */
-static bool must_wait_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_args *args)
-{
-	lockdep_assert_held(&pipe->pool->lock);
-	/* What FINISH has finished it would finish twice when it is repeated. */
-	if (pipe->reader_ended || (args->flags & (ZPIPE_FLUSH_F_NOWAKE | ZPIPE_FLUSH_F_FINISH)))
-		return false;
-	return zpipe_pipe_pause_locked(pipe, true) ||
-	       ((args->flags & ZPIPE_FLUSH_F_WAIT_EXAMINED) &&
-		pipe->chain.examined < args->position) ||
-	       ((args->flags & ZPIPE_FLUSH_F_WAIT_CONSUMED) &&
-		pipe->chain.consumed < args->position);
-}
-
-static void arm_flush_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_args *args,
-			     bool sleep)
-{
-	const struct zpipe_chain *chain = &pipe->chain;
-
-	lockdep_assert_held(&pipe->pool->lock);
-	if (pipe->paused)
-		zpipe_wait_arm_locked(pipe, &pipe->wake_examined,
-				      chain->published - pipe->resume + 1, sleep);
-	if ((args->flags & ZPIPE_FLUSH_F_WAIT_EXAMINED) && chain->examined < args->position)
-		zpipe_wait_arm_locked(pipe, &pipe->wake_examined, args->position, sleep);
-	if ((args->flags & ZPIPE_FLUSH_F_WAIT_CONSUMED) && chain->consumed < args->position)
-		zpipe_wait_arm_locked(pipe, &pipe->wake_consumed, args->position, sleep);
-	/* The second look: what came before the arming wakes us at once. */
-	zpipe_pipe_look_locked(pipe, NULL);
-}
-
-/* A FLUSH does not wait any more. */
-static void leave_flush_locked(struct zpipe_pipe *pipe, const struct zpipe_flush_args *args)
-{
-	lockdep_assert_held(&pipe->pool->lock);
-	zpipe_wait_disarm_locked(pipe, &pipe->wake_examined);
-	if (args->flags & ZPIPE_FLUSH_F_WAIT_CONSUMED)
-		zpipe_wait_disarm_locked(pipe, &pipe->wake_consumed);
-	/* An ALLOC that waits shares that word: it arms again. */
-	if (pipe->busy & ZPIPE_BUSY_ALLOC)
-		zpipe_wait_wake_writer_locked(pipe);
-}
-
-/*
- * The half of FLUSH that waits. Returns 0 when it need not any more, or is
- * canceled; publishing is done whatever comes out.
- */
-static int wait_flush_locked(struct zpipe_pipe *pipe, struct zpipe_flush_args *args, bool nowait,
-			     struct zpipe_park *park)
-{
-	bool expired = park && park->expired;
-	int ret;
-
-	lockdep_assert_held(&pipe->pool->lock);
-	for (;;) {
-		zpipe_pipe_look_locked(pipe, NULL);
-		ret = zpipe_writer_check_locked(pipe);
-		if (ret)
-			break;
-		if (zpipe_writer_cancel_locked(pipe)) {
-			args->out_flags |= ZPIPE_RES_CANCELED;
-			break;
-		}
-		if (!must_wait_locked(pipe, args))
-			break;
-		if (expired) {
-			ret = -ETIMEDOUT;
-			break;
-		}
-		if (park && park->probe && !nowait)
-			return zpipe_wait_park_locked(pipe, park, NULL,
-						      args->position, args->deadline);
-		if (!nowait && !park)
-			zpipe_wait_join_locked(pipe, &pipe->flush_sleeper);
-		arm_flush_locked(pipe, args, !nowait);
-		if (nowait) {
-			ret = must_wait_locked(pipe, args) ? -EAGAIN : 0;
-			break;
-		}
-		if (park)
-			return zpipe_wait_park_locked(pipe, park, NULL,
-						      args->position, args->deadline);
-		ret = zpipe_wait_sleep_locked(pipe, &pipe->flush_sleeper, NULL,
-					      args->position, args->deadline);
-		expired = ret == -ETIMEDOUT;
-		if (ret && !expired)
-			break;
-	}
-	leave_flush_locked(pipe, args);
-	return ret;
-}
-
-static int flush(struct zpipe_pipe *pipe, struct zpipe_flush_args *args, bool nowait,
-		 struct zpipe_park *park)
-{
-	int ret;
-
-	if (args->flags & ~FLUSH_FLAGS)
-		return -EOPNOTSUPP;
-	/* NOWAKE waits for nothing; wait-consumed alone could wait for ever (rule R8). */
-	nowait = nowait || (args->flags & ZPIPE_FLUSH_F_NOWAIT);
-	if ((args->flags & ZPIPE_FLUSH_F_NOWAKE) &&
-	    (args->flags & (FLUSH_WAITS | ZPIPE_FLUSH_F_PUSH | ZPIPE_FLUSH_F_FINISH)))
-		return -EINVAL;
-	if ((args->flags & ZPIPE_FLUSH_F_FINISH) &&
-	    (!zpipe_post_is_on(pipe) || (args->flags & FLUSH_WAITS)))
-		return -EINVAL;
-	if ((args->flags & FLUSH_WAITS) == ZPIPE_FLUSH_F_WAIT_CONSUMED && !args->deadline &&
-	    !nowait && !(args->flags & ZPIPE_FLUSH_F_PUSH))
-		return -EINVAL;
-	args->out_flags = 0;
-
-	zpipe_wait_lock(pipe);
-	if (!zpipe_park_waits(park) && (pipe->busy & (ZPIPE_BUSY_FLUSH | ZPIPE_BUSY_WRITE2 |
-							     ZPIPE_BUSY_SEAL))) {
-		zpipe_wait_unlock(pipe);
-		return -EBUSY;
-	}
-	if (zpipe_park_waits(park)) {
-		zpipe_wait_unpark_locked(pipe, park, NULL);
-		ret = wait_flush_locked(pipe, args, false, park);
-	} else {
-		pipe->stats.flushes++;
-		pipe->busy |= ZPIPE_BUSY_FLUSH;
-		if (park && park->published)
-			ret = enter_locked(pipe);
-		else
-			ret = zpipe_guard_seal_locked(pipe, args->position) ?:
-			      publish_locked(pipe, args);
-		zpipe_guard_sealed_locked(pipe);
-		if (!ret && !(args->flags & ZPIPE_FLUSH_F_NOWAKE) &&
-		    (pipe->cancel_flush || must_wait_locked(pipe, args)))
-			ret = wait_flush_locked(pipe, args, nowait, park);
-	}
-	if (zpipe_park_waits(park)) {
-		if (park->probe) {
-			/* It comes again, and is counted then. */
-			pipe->stats.flushes--;
-			pipe->busy &= ~ZPIPE_BUSY_FLUSH;
-			park->published = true;
-		}
-		zpipe_wait_unlock(pipe);
-		return ret;
-	}
-	pipe->busy &= ~ZPIPE_BUSY_FLUSH;
-	if (pipe->reader_ended)
-		args->out_flags |= ZPIPE_RES_COMPLETED;
-	args->out_examined = pipe->chain.examined;
-	args->out_consumed = pipe->chain.consumed;
-	zpipe_wait_unlock(pipe);
-	return ret;
-}
-
-static void trace_flush(struct zpipe_pipe *pipe, const struct zpipe_flush_args *args, int ret)
-{
-	u64 unexamined;
-
-	if (!trace_zpipe_flush_enabled())
-		return;
-	zpipe_wait_lock(pipe);
-	unexamined = zpipe_chain_unexamined(&pipe->chain);
-	zpipe_wait_unlock(pipe);
-	trace_zpipe_flush(pipe->id, args->position, unexamined, ret);
-}
-
-/**
- * zpipe_writer_flush - ZPIPE_IOC_FLUSH
- * @end: the writer
- * @args: the call
- * @nowait: the file is O_NONBLOCK
- * @park: how to wait without sleeping, or NULL
- *
- * Context: may sleep.
- * Return: 0 or an errno, see struct zpipe_flush_args.
- */
-int zpipe_writer_flush(struct zpipe_end *end, struct zpipe_flush_args *args, bool nowait,
-		       struct zpipe_park *park)
-{
-	int ret = flush(end->pipe, args, nowait, park);
-
-	if (!zpipe_park_waits(park))
-		trace_flush(end->pipe, args, ret);
-	return ret;
-}
-
-/**
- * zpipe_writer_stop_flush - give up a FLUSH that is parked
- * @end: the writer
- * @args: the call
- * @park: the call's
- */
-void zpipe_writer_stop_flush(struct zpipe_end *end, const struct zpipe_flush_args *args,
-			     struct zpipe_park *park)
-{
-	struct zpipe_pipe *pipe = end->pipe;
-
-	zpipe_wait_lock(pipe);
-	zpipe_wait_unpark_locked(pipe, park, NULL);
-	leave_flush_locked(pipe, args);
-	pipe->busy &= ~ZPIPE_BUSY_FLUSH;
-	zpipe_wait_unlock(pipe);
-	trace_flush(pipe, args, -ECANCELED);
-}
-
-/**
- * zpipe_writer_unpause_locked - wait until the writer may go on, for write(2)
- * @pipe: the pipe, unlocked while asleep
- * @nowait: do not
- *
- * Context: may sleep.
- * Return: 0, -EAGAIN, -ERESTARTSYS, -ECANCELED, or why the writer may not.
- */
-int zpipe_writer_unpause_locked(struct zpipe_pipe *pipe, bool nowait)
-{
-	struct zpipe_flush_args args = {};
-	int ret;
-
-	lockdep_assert_held(&pipe->pool->lock);
-	ret = enter_locked(pipe);
-	if (ret || !must_wait_locked(pipe, &args))
-		return ret;
-	ret = wait_flush_locked(pipe, &args, nowait, NULL);
-	if (!ret && (args.out_flags & ZPIPE_RES_CANCELED))
-		ret = -ECANCELED;
-	return ret;
-}
-
 static bool has_room_locked(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
 {
 	struct zpipe_chain *chain = &pipe->chain;
@@ -739,13 +473,12 @@ static bool has_room_locked(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
  */
 __poll_t zpipe_writer_poll(struct zpipe_pipe *pipe)
 {
-	struct zpipe_flush_args args = {};
 	struct zpipe_plan plan = {};
 	__poll_t mask = 0;
 	int turn;
 
 	zpipe_wait_lock(pipe);
-	if (zpipe_pipe_look_locked(pipe, NULL))
+	if (zpipe_stream_look_locked(pipe, NULL))
 		mask |= EPOLLERR;
 	for (turn = 0; turn < 2; turn++) {
 		if (pipe->reader_ended || pipe->guilty) {
@@ -756,8 +489,10 @@ __poll_t zpipe_writer_poll(struct zpipe_pipe *pipe)
 			mask |= EPOLLOUT | EPOLLWRNORM;
 			break;
 		}
-		if (zpipe_pipe_pause_locked(pipe, true)) {
-			arm_flush_locked(pipe, &args, false);
+		if (zpipe_stream_pause_locked(pipe, true)) {
+			zpipe_stream_arm_resume_locked(pipe, false);
+			/* The second look: what came before the arming wakes us at once. */
+			zpipe_stream_look_locked(pipe, NULL);
 		} else if (!has_room_locked(pipe, &plan)) {
 			wait_for_memory_locked(pipe, &plan, false);
 		} else {

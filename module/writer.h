@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * writer - ALLOC and FLUSH: grants, publishing, backpressure
+ * writer - ALLOC: grants, and waiting for memory
  */
 #ifndef ZPIPE_WRITER_H
 #define ZPIPE_WRITER_H
@@ -41,6 +41,7 @@ struct zpipe_request {
 };
 
 int zpipe_writer_check_locked(const struct zpipe_pipe *pipe);
+int zpipe_writer_enter_locked(struct zpipe_pipe *pipe);
 bool zpipe_writer_cancel_locked(struct zpipe_pipe *pipe);
 int zpipe_writer_find_room_locked(struct zpipe_pipe *pipe, u64 position, u64 length, u32 slots,
 				  struct zpipe_plan *plan);
@@ -48,14 +49,9 @@ int zpipe_writer_await_locked(struct zpipe_pipe *pipe, struct zpipe_request *req
 			      bool nowait, struct zpipe_park *park, struct zpipe_plan *plan);
 int zpipe_writer_grant_locked(struct zpipe_pipe *pipe, const struct zpipe_alloc_args *args,
 			      bool nowait, struct zpipe_park *park, struct zpipe_plan *plan);
-int zpipe_writer_unpause_locked(struct zpipe_pipe *pipe, bool nowait);
 int zpipe_writer_alloc(struct zpipe_end *end, struct zpipe_alloc_args *args, bool nowait,
 		       struct zpipe_park *park);
 void zpipe_writer_stop_alloc(struct zpipe_end *end, const struct zpipe_alloc_args *args,
-			     struct zpipe_park *park);
-int zpipe_writer_flush(struct zpipe_end *end, struct zpipe_flush_args *args, bool nowait,
-		       struct zpipe_park *park);
-void zpipe_writer_stop_flush(struct zpipe_end *end, const struct zpipe_flush_args *args,
 			     struct zpipe_park *park);
 __poll_t zpipe_writer_poll(struct zpipe_pipe *pipe);
 

@@ -324,8 +324,25 @@ static void tell_sum(void)
 		       sum->tried, sum->lost, sum->recovered);
 }
 
-__attribute__((constructor)) static void share_sum(void)
+/*
+ * Without restartable sequences: the kernel writes to a task's area when it was preempted, a write
+ * that fails like any other while this is armed, and then the task gets SIGSEGV.
+ */
+static void leave_rseq(char **argv)
 {
+	const char *name = "GLIBC_TUNABLES";
+
+	if (getenv(name))
+		return;
+	setenv(name, "glibc.pthread.rseq=0", 1);
+	execv("/proc/self/exe", argv);
+	zt_die("cannot start again");
+}
+
+__attribute__((constructor)) static void share_sum(int argc, char **argv)
+{
+	(void)argc;
+	leave_rseq(argv);
 	sum = mmap(NULL, sizeof(*sum), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (sum == MAP_FAILED)
 		zt_die("no memory");

@@ -265,8 +265,6 @@ TEST_F(forward, source_in_spare_segments)
 {
 	struct zt_kept kept;
 
-	if (variant->shared)
-		return;
 	ASSERT_EQ(0, put_all(&self->from.w, CAPACITY));
 	ASSERT_EQ(0, zt_preserve(&self->from.r, 0, CAPACITY, &kept));
 	ASSERT_EQ(0, zt_take(&self->from.r, CAPACITY));

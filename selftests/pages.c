@@ -378,4 +378,24 @@ TEST_F(pages, arguments_in_a_page_that_was_never_granted_efault)
 	zt_pipe_close(&fresh);
 }
 
+/*
+ * What the kernel does not own it cannot isolate: the page stays, and the machine reports it again
+ * when it is touched. Nobody else is to notice.
+ */
+TEST_F(pages, memory_failure_of_a_page_is_survived)
+{
+	unsigned char bytes[SIZE];
+	int ret = madvise(self->p.r.data, ZT_PAGE, MADV_HWPOISON);
+
+	if (ret && (errno == EPERM || errno == EINVAL))
+		SKIP(return, "this kernel does not simulate memory failures");
+	if (ret)
+		EXPECT_EQ(EBUSY, errno);
+	/* The other pages are what they were, and so are all of the next lap. */
+	EXPECT_EQ(-1, zt_mismatch(self->p.r.data + ZT_PAGE, ZT_PAGE, SIZE - ZT_PAGE));
+	ASSERT_EQ(SIZE, read(self->p.r.fd, bytes, SIZE));
+	ASSERT_EQ(0, zt_put(&self->p.w, SIZE));
+	EXPECT_EQ(0, zt_take(&self->p.r, SIZE));
+}
+
 TEST_HARNESS_MAIN

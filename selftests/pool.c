@@ -81,16 +81,6 @@ static bool somebody_waits(void *arg)
 	return zt_pool_stat(*(int *)arg).out_waiting > 0;
 }
 
-TEST_F(pool, nothing_is_preserved_einval)
-{
-	struct zt_kept kept;
-
-	ASSERT_EQ(0, zt_put(&self->a.w, 100));
-	EXPECT_EQ(-EINVAL, zt_preserve(&self->a.r, 0, 100, &kept));
-	EXPECT_EQ(0, zt_stat(&self->a.r).out_preserved_handles);
-	EXPECT_EQ(0, zt_take(&self->a.r, 100));
-}
-
 TEST(pool_has_defaults)
 {
 	int pool = zt_pool(0, 0, ZPIPE_POOL_IDLE);

@@ -35,6 +35,9 @@ check "... are drawn" is_svg odd.svg 'a   b   c'
 check "the table of the benchmark" run 0 "$plot" -o bench "$top/bench/results.csv"
 check "... PNG" is_png bench.png 1100 900
 check "... SVG, with each system" is_svg bench.svg 'memfd-ring'
+check "percentiles of the round trips" run 0 "$plot" -o trips "$top/bench/latency.csv"
+check "... PNG" is_png trips.png 1100 900
+check "... SVG, with each system" is_svg trips.svg 'zpipe-rw'
 
 check "no file" run 2 "$plot"
 check "... is a wrong call" says err 'one file is wanted'

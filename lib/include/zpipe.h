@@ -16,6 +16,10 @@
  *	zpipe/take.h	pieces off the front: bytes, lines, up to a delimiter
  *	zpipe/cursor.h	integers, text, pieces: what parsers read
  *	zpipe/copy.h	from and to files, sockets, other pipes
+ *	zpipe/spawn.h	commands that read or write an end
+ *	zpipe/duplex.h	two pipes, for both directions
+ *	zpipe/listen.h	links by name: zp_listen, zp_accept, zp_connect
+ *	zpipe/supervise.h consumers that are started again when they crash
  *	zpipe/stream.h	rendezvous: the reader supplies the buffers
  *	zpipe/future.h	one value, once
  *
@@ -50,6 +54,10 @@
 #include <zpipe/reader.h>
 #include <zpipe/kept.h>
 #include <zpipe/copy.h>
+#include <zpipe/spawn.h>
+#include <zpipe/duplex.h>
+#include <zpipe/listen.h>
+#include <zpipe/supervise.h>
 #include <zpipe/stream.h>
 #include <zpipe/future.h>
 
@@ -220,7 +228,7 @@ ZP_API int zp_send_fd(int sock, int fd);
  *	zp_writer_open()) checks that it is what it should be
  *
  * Return: 0; -ECONNRESET: the peer closed the socket; -EBADMSG: a message
- * without exactly one fd; else the negative errno of recvmsg(2).
+ * without exactly one fd, or of more than one byte; else the negative errno of recvmsg(2).
  */
 ZP_API int zp_recv_fd(int sock, int *fd);
 

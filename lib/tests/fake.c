@@ -307,6 +307,7 @@ int zp_sys_stat(int fd, struct zpipe_stat_args *args)
 {
 	if (fd != fake.writer_fd && fd != fake.reader_fd)
 		return -ENOTTY;
+	args->out_consumed = get(fake_consumed());
 	args->out_allocs = fake.calls.allocs;
 	args->out_published = get(fake_published());
 	args->out_rejects = 7;

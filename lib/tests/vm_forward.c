@@ -179,6 +179,53 @@ static void writes_after_it_get_memory_of_their_own(void)
 	close_link(&l);
 }
 
+/* Bytes 3000 to 8999, each at its own position again, behind 3000 that are put there. */
+static void buffer_goes_on(bool shared)
+{
+	struct link l = open_link(shared);
+	struct zp_kept *kept = NULL;
+	struct zp_buffer *b = NULL;
+	struct zp_view view;
+	size_t done = 99;
+	int fd = -1;
+
+	fill(l.from.w, 10000);
+	ASSERT_EQ(zp_read(l.from.r, &view), 0);
+	ASSERT_EQ(zp_preserve(l.from.r, 2000, 7000, &kept), 0);
+	ASSERT_EQ(zp_export(kept, &fd), 0);
+	ASSERT_EQ(zp_release(kept), 0);
+	ASSERT_EQ(zp_buffer_open(&b, fd, NULL), 0);
+	ends_close(&l.from);
+	l.from.w = NULL;
+	l.from.r = NULL;
+	ASSERT_EQ(put(l.to.w, 3000), 0);
+	EXPECT_EQ(zp_forward_buffer(l.to.w, b, 7001, 1, 0, 0, &done), -EINVAL);
+	EXPECT_EQ(zp_forward_buffer(l.to.w, b, 0, 1, 8, 0, &done), -EOPNOTSUPP);
+	EXPECT_EQ(zp_forward_buffer(l.to.w, b, 7000, 1, 0, 0, &done), 0);
+	EXPECT_EQ(done, 0);
+	ASSERT_EQ(zp_forward_buffer(l.to.w, b, 1000, 1500, 0, 0, &done), 0);
+	EXPECT_EQ(done, 1500);
+	ASSERT_EQ(zp_forward_buffer(l.to.w, b, 2500, SIZE_MAX, ZP_NOWAIT, 0, &done), 0);
+	EXPECT_EQ(done, 4500);
+	zp_buffer_close(b);
+	EXPECT(zp_flush(l.to.w) >= 0);
+	ASSERT_EQ(zp_read(l.to.r, &view), 0);
+	EXPECT_EQ(view.end, 9000);
+	EXPECT(view_good(&view));
+	EXPECT_EQ(stat_of(l.to.wfd).forwarded, 6000);
+	close_link(&l);
+}
+
+static void buffer_goes_on_in_a_pool(void)
+{
+	buffer_goes_on(true);
+}
+
+static void buffer_goes_on_across_pools(void)
+{
+	buffer_goes_on(false);
+}
+
 static const struct tap_test tests[] = {
 	{ "forward.pool_and_its_pipes", pool_and_its_pipes },
 	{ "forward.pool_refused", pool_refused },
@@ -186,6 +233,8 @@ static const struct tap_test tests[] = {
 	{ "forward.moves_across_pools", moves_across_pools },
 	{ "forward.is_cut_to_half_the_capacity_and_waits",
 	  is_cut_to_half_the_capacity_and_waits },
+	{ "forward.buffer_goes_on_in_a_pool", buffer_goes_on_in_a_pool },
+	{ "forward.buffer_goes_on_across_pools", buffer_goes_on_across_pools },
 	{ "forward.writes_after_it_get_memory_of_their_own",
 	  writes_after_it_get_memory_of_their_own },
 };

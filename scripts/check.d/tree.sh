@@ -3,7 +3,8 @@
 #
 # tree.sh - gates about the tree: texts, scripts, licences, version, and that building keeps it clean
 
-# extract_examples: write build/readme/NAME.c for each block of README.md that is marked as an example.
+# extract_examples: write build/readme/NAME.c for each block of README.md and of the manual that is
+# marked as an example.
 extract_examples() {
 	mkdir -p build/readme
 	rm -f build/readme/*
@@ -13,6 +14,62 @@ extract_examples() {
 		/^```$/ && inside { inside = ""; next }
 		inside { print > ("build/readme/" inside ".c"); next }
 		NF { name = "" }' README.md
+	# shellcheck disable=SC2046 # names without blanks
+	awk '
+		/^\.\\" example: [a-z0-9_-]+$/ { name = $3; next }
+		/^\.Bd / && name { inside = name; name = ""; next }
+		/^\.Ed$/ && inside { inside = ""; next }
+		inside { sub(/^\\&/, ""); gsub(/\\e/, "\\"); print > ("build/readme/" inside ".c") }
+	' $(sources 'man/*.[1-8]')
+}
+
+# Blocks of the documentation that say where they are from must stand there, word by word.
+check_quotes() {
+	local doc=$1
+	awk -v doc="$doc" '
+		function text(file,   all, line) {
+			while ((getline line < file) > 0)
+				all = all line "\n"
+			close(file)
+			return all
+		}
+		/^<!-- from: [a-z0-9_\/.-]+ -->$/ { file = $3; next }
+		/^```c$/ && file { inside = file; block = ""; file = ""; next }
+		/^```$/ && inside {
+			quotes++
+			if (!index(text(inside), block)) {
+				print doc ": this is not in " inside ":\n" block
+				bad = 1
+			}
+			inside = ""
+			next
+		}
+		inside { block = block $0 "\n"; next }
+		/^```c$/ { print doc ": a block of C that does not say where it is from"; bad = 1 }
+		NF { file = "" }
+		END { exit bad || !quotes }' "$doc"
+}
+
+# check_names FILE...: each function of the library that they name exists.
+check_names() {
+	local name found=0
+	while read -r name; do
+		[[ ! -e man/$name.3 ]] || continue
+		grep -rqw "$name" lib/include && continue
+		echo "there is no $name: $(grep -lw "$name" "$@" | xargs)"
+		found=1
+	done < <(grep -ohE '\bzp_[a-z_0-9]*[a-z0-9]\b' "$@" | sort -u)
+	((!found))
+}
+
+gate_docs() {
+	local name found=0
+	while read -r name; do
+		grep -qE "^\.Fn $name " man/*.3 || { echo "$name is in no synopsis of the manual"; found=1; }
+	done < <(sed -nE 's/^[[:space:]]+(zp_[a-z0-9_]+);$/\1/p' lib/libzpipe.map | grep -v '^zp_inline_')
+	check_quotes Documentation/tutorial.md || found=1
+	check_names Documentation/tutorial.md Documentation/porting.md README.md man/*.3 || found=1
+	((!found))
 }
 
 gate_readme() {
@@ -146,4 +203,20 @@ gate_tree() {
 	diff <(echo '!! build/') "$scratch/status" || fail "the build leaves more than build/"
 	make -s -C "$scratch/tree" distclean
 	quietly "${git[@]}" status --porcelain --ignored || fail "distclean leaves something"
+}
+
+# A promise may only name a test that there is.
+gate_named_tests() {
+	# shellcheck disable=SC2016 # not to be expanded
+	local pattern='`[a-z_0-9]+\.[a-z_0-9]{12,}`' name program test bad=0 nr=0
+	while IFS= read -r name; do
+		program=${name%%.*} test=${name#*.}
+		nr=$((nr + 1))
+		grep -qE "^TEST(_F|_F_TIMEOUT)?\(([a-z_0-9]+, ?)?${test}[,)]" "selftests/$program.c" 2>/dev/null || {
+			echo "there is no test $name"
+			bad=1
+		}
+	done < <(grep -ohE "$pattern" SECURITY.md Documentation/bug-classes.md | tr -d '\140')
+	((nr > 60)) || fail "only $nr tests are named"
+	((!bad))
 }

@@ -199,24 +199,6 @@ static void a_spare_slot_stands_alone(void)
 	result(ok, "neighbouring spare slots are two stretches");
 }
 
-static void many_pieces_are_counted_no_further_than_needed(void)
-{
-	struct small s;
-	u64 k;
-
-	make(&s, false);
-	for (k = 0; k < 8; k++) {
-		put_entry(&s, k, 4 * k, k % 2 ? 8 : 0, 1);
-		s.run[k].fixed = 4;
-		s.run[k].forwarded = 1;
-	}
-	s.chain.opened = 8;
-	s.chain.granted = 32;
-	s.chain.published = 32;
-	result(zpipe_chain_slots(&s.chain, 0, 12) == 3 && zpipe_chain_slots(&s.chain, 0, 32) == 5,
-	       "counting slots stops when there are more than the pool has");
-}
-
 /* Append @length bytes that lie at @offset; the plan keeps what there is. */
 static u32 append(struct small *s, u64 position, u64 offset, u64 length, u64 keep)
 {
@@ -438,7 +420,6 @@ int main(void)
 		guarded_grant_needs_an_entry,
 		a_view_is_never_longer_than_the_window,
 		a_spare_slot_stands_alone,
-		many_pieces_are_counted_no_further_than_needed,
 		forwarded_pieces_join_only_where_they_touch,
 		forwarded_run_is_at_most_a_window,
 		long_ranges_have_a_length_that_fits,

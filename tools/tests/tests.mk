@@ -11,9 +11,9 @@ vm-tests: all $(HELPERS) $(TEST_DIR)/tap.sh $(VM_TESTS)
 $(TEST_DIR) $(VM_OUT):
 	@mkdir -p $@
 
-$(TEST_DIR)/%: tests/%.c | $(TEST_DIR)
+$(TEST_DIR)/%: tests/%.c $(LIB) | $(TEST_DIR)
 	$(say) CC tools/tests/$(notdir $@)
-	$(Q)$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) -o $@ $<
+	$(Q)$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(LIB)
 
 $(TEST_DIR)/tap.sh: tests/tap.sh | $(TEST_DIR)
 	$(Q)install -m 644 $< $@

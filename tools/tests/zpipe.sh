@@ -99,6 +99,7 @@ print(r["seen-pipes"], r["parameters"]["user_pipes"])')"
 text=$("$zpipe" doctor) && rc=0 || rc=$?
 is "doctor finds nothing bad here" 0 "$rc"
 has "doctor has made a pipe" '^ok +pipe: one was made' "$text"
+has "doctor looks at huge pages" '^(ok|note) +hugepages: ' "$text"
 has "doctor knows the module" '^ok +module: version' "$text"
 is "doctor --json can be read" "kernel ok" "$("$zpipe" doctor --json | python3 -c '
 import json, sys

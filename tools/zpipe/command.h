@@ -19,6 +19,12 @@ struct command {
 	int (*run)(int argc, char **argv);
 };
 
+int cmd_run(int argc, char **argv);
+int cmd_cat(int argc, char **argv);
+int cmd_pv(int argc, char **argv);
+int cmd_send(int argc, char **argv);
+int cmd_recv(int argc, char **argv);
+int cmd_bench(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_stat(int argc, char **argv);
 int cmd_top(int argc, char **argv);

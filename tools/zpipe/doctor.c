@@ -331,6 +331,43 @@ static void check_processors(struct doctor *doctor)
 		       "only one: both ends take turns, and nobody spins before it sleeps");
 }
 
+/* kB of a line of /proc/meminfo, or a number of pages. */
+static unsigned long long memory_of(const char *name)
+{
+	unsigned long long value = 0;
+	char line[128];
+	FILE *f = fopen("/proc/meminfo", "re");
+
+	while (f && fgets(line, sizeof(line), f)) {
+		const size_t length = strlen(name);
+
+		if (!strncmp(line, name, length) && line[length] == ':')
+			value = strtoull(line + length + 1, NULL, 10);
+	}
+	if (f)
+		fclose(f);
+	return value;
+}
+
+/* Pipes live in ordinary pages: what is set aside for huge ones they cannot get. */
+static void check_hugepages(struct doctor *doctor)
+{
+	const unsigned long long size = memory_of("Hugepagesize") >> 10;
+	const unsigned long long total = memory_of("MemTotal") >> 10;
+	const unsigned long long unused = memory_of("HugePages_Free") * size;
+
+	if (!memory_of("HugePages_Total"))
+		report(doctor, VERDICT_OK, "hugepages", NULL, "none are reserved; pipes use none");
+	else if (unused > total / 4)
+		report(doctor, VERDICT_NOTE, "hugepages",
+		       "reserve fewer (sysctl vm.nr_hugepages) if memory is short",
+		       "%llu of %llu MiB wait for users of huge pages, which pipes are not", unused,
+		       total);
+	else
+		report(doctor, VERDICT_OK, "hugepages", NULL,
+		       "%llu MiB are reserved and unused; pipes use none", unused);
+}
+
 static void check_events(struct doctor *doctor)
 {
 	static const char events[] = "/sys/kernel/tracing/events/zpipe/zpipe_flush/format";
@@ -412,7 +449,8 @@ static void check_bpf(struct doctor *doctor)
 
 static void (*const checks[])(struct doctor *doctor) = {
 	check_kernel, check_module,	check_device, check_pipe, check_limits,
-	check_fds,    check_processors, check_events, check_bpf,  check_programs,
+	check_fds,    check_hugepages,	check_processors, check_events, check_bpf,
+	check_programs,
 };
 
 static const struct argp_option options_of[] = {

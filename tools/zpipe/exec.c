@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: MIT
 /*
- * exec - subcommands that are programs of their own: top and plot
+ * exec - subcommands that are programs of their own: top, plot and bench
  *
  * Looked for beside this program first, so that an uninstalled tree runs its own, then in PATH.
  * They get the arguments as they are and this process with its exit status.
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "command.h"
 
 /* Where it may be, from the folder of this program: installed beside, in sbin; in a build tree. */
-static const char *const places[] = { "", "../sbin/", "../bpf/" };
+static const char *const places[] = { "", "../sbin/", "../bpf/", "../bench/" };
 
 static int run(const char *program, const char *package, char **argv)
 {
@@ -34,6 +35,29 @@ static int run(const char *program, const char *package, char **argv)
 	else
 		complain("%s: %s", program, strerror(errno));
 	return STATUS_FAILED;
+}
+
+/* With an argument more, in front of the others. */
+static int run_with(const char *program, const char *package, const char *more, int argc,
+		    char **argv)
+{
+	char **args = calloc((size_t)argc + 2, sizeof(*args));
+	int status = STATUS_FAILED;
+
+	if (args) {
+		args[1] = (char *)more;
+		memcpy(args + 2, argv + 1, (size_t)(argc - 1) * sizeof(*args));
+		status = run(program, package, args);
+	} else {
+		complain("%s", strerror(errno));
+	}
+	free(args);
+	return status;
+}
+
+int cmd_bench(int argc, char **argv)
+{
+	return run_with("zpipe-bench", "make install installs it", "--quick", argc, argv);
 }
 
 int cmd_top(int argc, char **argv)

@@ -14,6 +14,12 @@
 #include "command.h"
 
 static const struct command commands[] = {
+	{ "run", "commands joined by zpipes", cmd_run },
+	{ "cat", "files to standard output, mapped where it can be", cmd_cat },
+	{ "pv", "the same, telling how far it is", cmd_pv },
+	{ "send", "standard input to a zpipe recv of the same name", cmd_send },
+	{ "recv", "to standard output what a zpipe send sends", cmd_recv },
+	{ "bench", "what a zpipe gains over a pipe here (runs zpipe-bench)", cmd_bench },
 	{ "list", "pipes, pools and buffers, and the processes that hold them", cmd_list },
 	{ "stat", "every number of one pipe; without arguments a summary", cmd_stat },
 	{ "top", "live table of pipes (runs zptop)", cmd_top },
@@ -104,7 +110,7 @@ int main(int argc, char **argv)
 	static const struct argp argp = {
 		.parser = parse,
 		.args_doc = "SUBCOMMAND [ARGUMENT...]",
-		.doc = "Look at zpipes.\v",
+		.doc = "Make zpipes, use them and look at them.\v",
 		.help_filter = add_commands,
 	};
 	struct choice choice = { 0 };

@@ -8,18 +8,28 @@ _zpipe() {
 	local words=''
 
 	if ((COMP_CWORD == 1)); then
-		words='list stat top plot doctor --help --version'
+		words='run cat pv send recv bench list stat top plot doctor --help --version'
 	else
 		case $previous in
 		-p | --pid) words=$(cd /proc && printf '%s\n' [0-9]*) ;;
 		-i | --pipe) words=$(_zpipe_pipes) ;;
 		*)
 			case ${COMP_WORDS[1]}:$current in
+			run:-*) words='--capacity --segment-size --guarded --help' ;;
+			cat:-* | pv:-*) words='--progress --interval --size --keep-open --help' ;;
+			send:-* | recv:-*)
+				words='--wait --mode --progress --capacity --segment-size --guarded --help'
+				;;
+			bench:*) words='--size --target --reps --help' ;;
+			run:*)
+				mapfile -t COMPREPLY < <(compgen -c -- "$current")
+				return
+				;;
 			list:*) words='--pid --pipe --look --json --help' ;;
 			stat:-*) words='--watch --count --json --help' ;;
 			stat:*) words=$(_zpipe_pipes) ;;
 			doctor:*) words='--json --help' ;;
-			plot:*)
+			cat:* | pv:* | send:* | recv:* | plot:*)
 				mapfile -t COMPREPLY < <(compgen -f -- "$current")
 				return
 				;;

@@ -757,15 +757,15 @@ struct zpipe_reset_args {
  * memory is taken here and charged to the caller, not to the writer, whose
  * stream does not become shorter; it goes back after RELEASE. ENOMEM, EDQUOT:
  * there is none for it. ENOBUFS: no spare segment is left (there are as many as
- * the pipe has), the module's limit of bytes for one reader, or 65536 handles.
+ * the pipe has, or its shared pool), the module's limit of bytes for one reader,
+ * or 65536 handles. In a shared pool, too, nobody's stream becomes shorter.
  * While something is preserved, a view of a ZPIPE_F_CONTIG pipe may have more
  * than one span, and an ALLOC of several segments may find no run (ENOBUFS).
  *
  * Handles belong to the reader: they are released when it completes or is
  * closed, and so a RESET finds none. A pipe with posted buffers, whose memory
  * is the reader's anyway, has none either, nor has a guarded one, whose readers
- * are shown pages and not segments, nor one of a shared pool, where the other
- * pipes would lose what is kept: EINVAL.
+ * are shown pages and not segments: EINVAL.
  */
 struct zpipe_preserve_args {
 	__u64 position;
@@ -855,11 +855,12 @@ struct zpipe_tee_args {
 #define ZPIPE_FORWARD_F_NOWAIT	(1U << 0)	/* EAGAIN instead of waiting */
 
 /**
- * struct zpipe_forward_args - append bytes of another pipe, without a copy (writer)
- * @source_fd: a reader end of another pipe
+ * struct zpipe_forward_args - append bytes that lie elsewhere, without a copy (writer)
+ * @source_fd: a reader end of another pipe, or a buffer (see EXPORT)
  * @flags: ZPIPE_FORWARD_F_*
  * @source: stream position there: where the bytes begin
- * @length: how many, at least 1; all of them published there and not consumed
+ * @length: how many, at least 1; all of them published there and not consumed, or
+ *	all of them the buffer's
  * @position: the committed position here. Anything from published to granted;
  *	what lies between it and granted is taken back, as by ALLOC
  * @deadline: when to give up waiting
@@ -869,7 +870,8 @@ struct zpipe_tee_args {
  * @out_position: the new committed position: @position + @length
  *
  * The bytes count as granted and filled: a FLUSH publishes them. The source
- * may consume them, complete or close at once.
+ * may consume them, complete or close at once. A buffer can be forwarded any
+ * number of times, when its pipe is gone, too.
  *
  * In the same pool a descriptor is appended that refers to the source's
  * segments, and the cost does not depend on the length. From another pool the
@@ -882,11 +884,11 @@ struct zpipe_tee_args {
  * goes on where the one before it stopped. Waits like ALLOC, when the bytes or
  * their segments are more than the pipe can hold now. EMSGSIZE: more than it
  * can ever hold, or than 4 GiB less one byte: forward less. EINVAL: the range,
- * the source is this very pipe, this pipe is CONTIG or POSTED, or one of the two
- * is GUARDED. ENOBUFS, as by ALLOC: also when what this pipe's readers preserve
- * stands in the way. EBUSY: somebody has pinned a page of it, for a device; only
- * across pools. Errors of the source reader's own calls, such as ESHUTDOWN, are
- * answered as well.
+ * the source is this very pipe, or a buffer of it where it has a pool to itself,
+ * this pipe is CONTIG or POSTED, or one of the two is GUARDED. ENOBUFS, as by
+ * ALLOC: also when what this pipe's readers preserve stands in the way. EBUSY:
+ * somebody has pinned a page of it, for a device; only across pools. Errors of
+ * the source reader's own calls, such as ESHUTDOWN, are answered as well.
  */
 struct zpipe_forward_args {
 	__s32 source_fd;

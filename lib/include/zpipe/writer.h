@@ -351,6 +351,29 @@ struct zp_reader;
 ZP_API int zp_forward(struct zp_writer *w, struct zp_reader *r, size_t n, unsigned int flags,
 		      uint64_t deadline, size_t *done);
 
+struct zp_buffer;
+
+/**
+ * zp_forward_buffer() - append bytes of a buffer without copying them
+ * @w: the writer of the pipe they go to
+ * @b: an exported range; it stays, and can be forwarded any number of times, from
+ *	any thread
+ * @skip: bytes of it to leave out at its beginning
+ * @n: bytes; cut to what follows, and to half of the capacity of @w
+ * @flags: ZP_NOWAIT or 0
+ * @deadline: absolute CLOCK_MONOTONIC nanoseconds; 0 waits for ever
+ * @done: out, if not NULL: how many bytes were appended
+ *
+ * As zp_forward(), but nothing is used up at the source, whose pipe may be gone.
+ * Source: FORWARD of the kernel interface.
+ *
+ * Return: 0 or ZP_COMPLETED. On a negative value nothing changed: -EINVAL: @skip is
+ * beyond the end, or the buffer came out of this very pipe, which is in no pool; and
+ * as zp_forward().
+ */
+ZP_API int zp_forward_buffer(struct zp_writer *w, const struct zp_buffer *b, size_t skip,
+			     size_t n, unsigned int flags, uint64_t deadline, size_t *done);
+
 /**
  * zp_rollback() - take back what was committed and not published
  * @w: the handle
