@@ -220,7 +220,7 @@ TEST_F_TIMEOUT(races, generations_pass_under_stale_users, 100000)
 }
 
 /* Bytes go through until told otherwise; any wrong one is fatal in zt_take(). */
-static void *stream(void *arg)
+static void *run_stream(void *arg)
 {
 	struct share *me = arg;
 	struct zt_pipe *p = &me->self->p;
@@ -241,7 +241,7 @@ TEST_F_TIMEOUT(races, mappings_come_and_go_under_a_stream, 100000)
 	__u64 round, forks = 0;
 
 	ASSERT_EQ(0, zt_pipe_open(&self->p, ZT_ARGS(ZT_PAGE, CAPACITY, .flags = variant->flags)));
-	zt_spawn(&me.thread, stream, &me);
+	zt_spawn(&me.thread, run_stream, &me);
 	for (round = 0; round < 5 * self->rounds; round++) {
 		struct zt_end *e = round % 2 ? &self->p.w : &self->p.r;
 		size_t window = e->info.out_window;

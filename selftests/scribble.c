@@ -113,7 +113,7 @@ static void *scribble_writer(void *arg)
 	while (!atomic_load(&me->self->stop)) {
 		int turn;
 
-		/* As fast as a processor stores: to and fro between two values. */
+		/* As fast as a processor stores: back and forth between two values. */
 		__u64 one = lie(me, zt_granted(w)), other = zt_published(w);
 
 		for (turn = 0; turn < 50; turn++) {

@@ -4,9 +4,9 @@
  *
  * A process makes a call with a buffer whose page fault nobody answers (userfaultfd): it is stuck
  * in the middle of it, inside the kernel. Meanwhile another process makes every call that must not
- * wait, on both ends; each has to return, whatever it says. Both stay killable. With pipe(2) the same
- * experiment leaves the other process asleep beside a lock, deaf to SIGKILL; that is shown, not
- * judged.
+ * wait, on both ends; each has to return, whatever it says. Both stay killable. With pipe(2) the
+ * same experiment leaves the other process asleep beside a lock, deaf to SIGKILL; that is shown,
+ * not judged.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -33,9 +33,8 @@
 #define NR_PROBES	11
 
 struct shared {
-	volatile int stalls;	/* about to fault */
-	volatile int probes;	/* calls that have returned */
-	volatile int last;	/* what the last one said */
+	atomic_int stalls;	/* about to fault */
+	atomic_int probes;	/* calls that have returned */
 };
 
 FIXTURE(stalled)
@@ -150,7 +149,7 @@ static pid_t start_stuck(struct shared *shared, enum stall how, const struct zt_
 
 	if (!page)
 		_exit(4);
-	shared->stalls = 1;
+	atomic_store(&shared->stalls, 1);
 	get_stuck(how, p, pipe_fd, page);
 	_exit(5);
 }
@@ -219,7 +218,7 @@ static pid_t start_prober(struct shared *shared, const struct zt_pipe *p, int pi
 			write(pipe_fd, "x", 1);
 		else
 			probe(p, nr);
-		shared->probes = nr + 1;
+		atomic_store(&shared->probes, nr + 1);
 	}
 	_exit(0);
 }
@@ -242,7 +241,8 @@ static void experiment(struct __test_metadata *_metadata, FIXTURE_DATA(stalled) 
 {
 	int status = 0;
 
-	memset((void *)self->shared, 0, sizeof(*self->shared));
+	atomic_store(&self->shared->stalls, 0);
+	atomic_store(&self->shared->probes, 0);
 	self->stuck = start_stuck(self->shared, how, &self->p, -1);
 	ASSERT_LT(0, self->stuck);
 	zt_await_asleep(self->stuck);
@@ -285,7 +285,8 @@ TEST_F_TIMEOUT(stalled, pipe_keeps_its_peer_waiting_for_comparison, 60)
 		SKIP(return, "there is no userfaultfd for faults of the kernel");
 	ASSERT_EQ(0, pipe2(fds, O_NONBLOCK | O_CLOEXEC));
 	ASSERT_EQ(10, write(fds[1], "0123456789", 10));
-	memset((void *)self->shared, 0, sizeof(*self->shared));
+	atomic_store(&self->shared->stalls, 0);
+	atomic_store(&self->shared->probes, 0);
 	self->stuck = start_stuck(self->shared, PIPE_READ, &self->p, fds[0]);
 	zt_await_asleep(self->stuck);
 	self->prober = start_prober(self->shared, &self->p, fds[1]);

@@ -100,6 +100,28 @@ static void rolled_back(void)
 	ends_close(&e);
 }
 
+/* As if the one before had died between a read and its advance. */
+static void taken_over(void)
+{
+	struct zp_open_opts keep = { .sz = sizeof(keep), .flags = ZP_KEEP_FD };
+	struct ends e = ends_open(guarded);
+	struct zp_reader *second;
+
+	send(&e, 5000);
+	ASSERT_EQ(zp_read(e.r, &view), 0);
+	ASSERT_EQ(zp_reader_open(&second, e.rfd, &keep), 0);
+	ASSERT_EQ(zp_read(second, &view), 0);
+	EXPECT_EQ(view.start, 0);
+	EXPECT_EQ(view.end, 5000);
+	EXPECT(view_good(&view));
+	EXPECT_EQ(zp_read(second, &view), -EBUSY);
+	ASSERT_EQ(zp_consume(second, 100), 0);
+	ASSERT_EQ(zp_read(second, &view), 0);
+	EXPECT_EQ(view.start, 100);
+	zp_reader_close(second);
+	ends_close(&e);
+}
+
 static void canceled(void)
 {
 	struct ends e = ends_open(guarded);
@@ -203,6 +225,7 @@ static const struct tap_test tests[] = {
 	{ "messages of all sizes arrive", stream },
 	{ "a flush takes a page, a view has a span for each", many_spans },
 	{ "what is not flushed can be rolled back and patched", rolled_back },
+	{ "a reader takes over from one that died with a view", taken_over },
 	{ "a cancelled view may be consumed or left", canceled },
 	{ "completing publishes, and ends", ended },
 	{ "a restarted reader sees all that is not consumed", restarted },

@@ -384,31 +384,31 @@ static void sweep(enum way way, const char *name)
 	munmap(p.shared, sizeof(*p.shared));
 }
 
-static void mapped(void)
+static void sweep_mapped(void)
 {
 	sweep(MAPPED, "mapped");
 }
 
-static void calls(void)
+static void sweep_calls(void)
 {
 	sweep(CALLS, "calls alone");
 }
 
-static void guarded(void)
+static void sweep_guarded(void)
 {
 	sweep(GUARDED, "guarded, by the library");
 }
 
-static void guarded_calls(void)
+static void sweep_guarded_calls(void)
 {
 	sweep(GUARDED_CALLS, "guarded, calls alone");
 }
 
 static const struct tap_test tests[] = {
-	{ "kill.mapped_ends_at_any_moment", mapped },
-	{ "kill.ends_that_only_call_at_any_moment", calls },
-	{ "kill.guarded_ends_at_any_moment", guarded },
-	{ "kill.guarded_ends_that_only_call_at_any_moment", guarded_calls },
+	{ "kill.mapped_ends_at_any_moment", sweep_mapped },
+	{ "kill.ends_that_only_call_at_any_moment", sweep_calls },
+	{ "kill.guarded_ends_at_any_moment", sweep_guarded },
+	{ "kill.guarded_ends_that_only_call_at_any_moment", sweep_guarded_calls },
 };
 
 VM_MAIN(tests)

@@ -34,10 +34,10 @@ struct scene {
 	const char *name;
 	uint32_t flags;
 	/* In the process that is stepped: what comes before, and the call. */
-	void (*before)(struct scene *);
-	int (*call)(struct scene *);
+	void (*before)(struct scene *s);
+	int (*call)(struct scene *s);
 	/* A process at the other end that sleeps meanwhile, or NULL. */
-	int (*sleeper)(struct scene *);
+	int (*sleeper)(struct scene *s);
 	bool writes;		/* the call is the writer's */
 	uint64_t grants;	/* bytes that are published before */
 	uint64_t capacity;
@@ -379,10 +379,10 @@ static void walk(struct scene s)
 		tried++;
 	}
 	alarm(0);
-	printf("# step: %s%s: killed after each of %llu instructions: %llu tried, %d lost, stride %llu, first %llu\n",
+	printf("# step: %s%s: %llu instructions, every %llu. from %llu on: %llu tried, %d lost\n",
 	       s.name, s.flags & ZP_GUARDED ? ", guarded" : "", (unsigned long long)steps,
-	       (unsigned long long)tried, tap_failed - failed, (unsigned long long)stride,
-	       (unsigned long long)first);
+	       (unsigned long long)stride, (unsigned long long)first,
+	       (unsigned long long)tried, tap_failed - failed);
 	EXPECT(steps > 3);
 	munmap(s.shared, sizeof(*s.shared));
 }
@@ -396,39 +396,50 @@ static void both_modes(struct scene s)
 
 static void flushes(void)
 {
-	both_modes((struct scene){ "flush", .writes = true, .before = committed, .call = flush });
+	struct scene s = { "flush", .writes = true, .before = committed, .call = flush };
+
+	both_modes(s);
 }
 
 static void flushes_to_a_sleeper(void)
 {
-	both_modes((struct scene){ "flush to a sleeping reader", .writes = true,
-				   .before = committed, .call = flush,
-				   .sleeper = reader_sleeps });
+	struct scene s = { "flush to a reader that sleeps", .writes = true, .before = committed,
+			   .call = flush, .sleeper = reader_sleeps };
+
+	both_modes(s);
 }
 
 static void allocs(void)
 {
-	both_modes((struct scene){ "alloc", .writes = true, .before = at_the_end_of_a_grant,
-				   .call = alloc });
+	struct scene s = { "alloc", .writes = true, .before = at_the_end_of_a_grant,
+			   .call = alloc };
+
+	both_modes(s);
 }
 
 static void advances(void)
 {
-	both_modes((struct scene){ "advance", .before = view_taken, .call = advance });
+	struct scene s = { "advance", .before = view_taken, .call = advance };
+
+	both_modes(s);
 }
 
 static void advances_to_a_sleeper(void)
 {
-	both_modes((struct scene){ "advance for a writer that waits for memory",
-				   .before = view_taken, .call = advance_a_segment,
-				   .sleeper = writer_sleeps, .grants = 2ULL * PAGE,
-				   .capacity = 2ULL * PAGE });
+	struct scene s = { "advance for a writer that sleeps", .before = view_taken,
+			   .call = advance_a_segment, .sleeper = writer_sleeps,
+			   .grants = 2ULL * PAGE, .capacity = 2ULL * PAGE };
+
+	both_modes(s);
 }
 
 static void reads(void)
 {
-	both_modes((struct scene){ "read", .before = nothing, .call = read_all });
-	both_modes((struct scene){ "read of nothing", .before = all_consumed, .call = try_read });
+	struct scene some = { "read", .before = nothing, .call = read_all };
+	struct scene none = { "read of nothing", .before = all_consumed, .call = try_read };
+
+	both_modes(some);
+	both_modes(none);
 }
 
 static const struct tap_test tests[] = {

@@ -56,6 +56,9 @@ lib/internal.h        MACRO_ARG_REUSE                MIN and MAX of one library
 */tests/*             MACRO_WITH_FLOW_CONTROL        an assertion has to end its test
 selftests/*           MACRO_ARG_REUSE                stands in for macros of the kernel
 selftests/host/host.h MEMORY_BARRIER                 stands in for macros of the kernel
+selftests/host/proof.c BLOCK_COMMENT_STYLE           contracts begin with an @
+selftests/host/proof.c CODE_INDENT                   contracts are indented by blanks
+selftests/host/proof.c MACRO_ARG_UNUSED              there is one thread
 '
 
 is_accepted() {

@@ -7,6 +7,9 @@
  * here, so that the module needs no annotations. What is proved says with
  * -wp-rte that nothing is read or written outside of the structs.
  */
+/* There is one thread here. */
+#define __atomic_store_n(to, value, order)	(*(to) = (value))
+
 #include "chain.h"
 
 /*@ predicate ordered(struct zpipe_chain *c) =
@@ -80,10 +83,16 @@ static inline u64 zpipe_chain_held(const struct zpipe_chain *chain);
 */
 static inline u64 zpipe_chain_unexamined(const struct zpipe_chain *chain);
 
+/*@ requires \valid_read(slots);
+    assigns \nothing;
+    ensures \result == (index >= slots->nr ? 1 : 0);
+*/
+static inline bool zpipe_slots_is_spare(const struct zpipe_slots *slots, u32 index);
+
 /*@ requires \valid_read(slots) && sane(slots) && index < slots->nr && by < 0x10000;
     assigns \nothing;
     ensures \result < slots->nr;
-    ensures \result == (index + by) % slots->nr;
+    ensures index + by < slots->nr ==> \result == index + by;
 */
 static inline u32 zpipe_slots_after(const struct zpipe_slots *slots, u32 index, u32 by);
 #include "chain.c"
