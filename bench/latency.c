@@ -12,17 +12,18 @@ static unsigned int bucket_of(uint64_t ns)
 	if (ns < LATENCY_STEPS)
 		return (unsigned int)ns;
 	doubling = 63 - (unsigned int)__builtin_clzll(ns);
-	bucket = (doubling - 3) * LATENCY_STEPS + (unsigned int)(ns >> (doubling - 4)) % LATENCY_STEPS;
+	bucket = (doubling - 3) * LATENCY_STEPS;
+	bucket += (unsigned int)(ns >> (doubling - 4)) % LATENCY_STEPS;
 	return bucket < LATENCY_BUCKETS ? bucket : LATENCY_BUCKETS - 1;
 }
 
 static double upper_edge(unsigned int bucket)
 {
-	unsigned int doubling = bucket / LATENCY_STEPS + 3;
+	uint64_t next = LATENCY_STEPS + bucket % LATENCY_STEPS + 1;
 
 	if (bucket < LATENCY_STEPS)
 		return bucket;
-	return (double)((uint64_t)(LATENCY_STEPS + bucket % LATENCY_STEPS + 1) << (doubling - 4)) - 1;
+	return (double)(next << (bucket / LATENCY_STEPS - 1)) - 1;
 }
 
 void latency_add(struct latency *latency, uint64_t ns)

@@ -19,7 +19,7 @@ struct latency {
 void latency_add(struct latency *latency, uint64_t ns);
 void latency_merge(struct latency *into, const struct latency *from);
 
-/* What so many of a thousand took at most, in nanoseconds: the upper edge of a step. 0 without any. */
+/* What so many of a thousand took at most, in nanoseconds: a step's upper edge. 0 without any. */
 double latency_at(const struct latency *latency, unsigned int of_1000);
 
 #endif

@@ -139,6 +139,7 @@ int zp_map_info(int fd, struct zpipe_info_args *info);
 int zp_map_ask(int fd, struct zpipe_info_args *info);
 int zp_map_open(struct zp_map *map, int fd, uint32_t role, uint32_t flags);
 void zp_map_close(struct zp_map *map);
+int zp_map_again(const struct zp_map *map, unsigned char *at, uint64_t from, size_t size);
 unsigned int zp_map_spin(const struct zp_map *map, int32_t wish);
 
 /* A shared word of a checked geometry. */

@@ -254,3 +254,39 @@ unsigned int zp_map_spin(const struct zp_map *map, int32_t wish)
 		return 0;
 	return sysconf(_SC_NPROCESSORS_ONLN) > 1 ? DEFAULT_SPIN : 0;
 }
+
+/* Pages of one region, at most to its end. */
+static int map_part(const struct zp_map *map, unsigned char *at, uint64_t from, size_t size)
+{
+	uint64_t window = map->info.out_data.size;
+	const struct zpipe_region *region = &map->info.out_data;
+
+	if (from >= 2 * window) {
+		region = &map->info.out_spare;
+		from -= 2 * window;
+	} else if (from >= window) {
+		from -= window;
+	}
+	if (mmap(at, size, PROT_READ, MAP_SHARED | MAP_FIXED, map->fd,
+		 (off_t)(region->offset + from)) == MAP_FAILED)
+		return -errno;
+	return 0;
+}
+
+/*
+ * The pages from @from on, counted as in the mapping of the window, at another address
+ * as well; they may go over the end of the window. Both are multiples of a page.
+ */
+int zp_map_again(const struct zp_map *map, unsigned char *at, uint64_t from, size_t size)
+{
+	uint64_t window = map->info.out_data.size;
+	size_t first = size;
+	int ret;
+
+	if (from < window && from + size > window)
+		first = (size_t)(window - from);
+	ret = map_part(map, at, from, first);
+	if (!ret && first < size)
+		ret = map_part(map, at + first, window, size - first);
+	return ret;
+}

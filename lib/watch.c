@@ -29,39 +29,6 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct zp_kept *lately[LATELY];
 static unsigned int next;
 
-/* Map the pages of the range's bytes at @at, from one region; at most to its end. */
-static int map_part(const struct zp_map *map, unsigned char *at, uint64_t from, size_t size)
-{
-	uint64_t window = map->info.out_data.size;
-	const struct zpipe_region *region = &map->info.out_data;
-
-	if (from >= 2 * window) {
-		region = &map->info.out_spare;
-		from -= 2 * window;
-	} else if (from >= window) {
-		from -= window;
-	}
-	if (mmap(at, size, PROT_READ, MAP_SHARED | MAP_FIXED, map->fd,
-		 (off_t)(region->offset + from)) == MAP_FAILED)
-		return -errno;
-	return 0;
-}
-
-/* The same for one piece, which may go over the end of the window. */
-static int map_piece(const struct zp_map *map, unsigned char *at, uint64_t from, size_t size)
-{
-	uint64_t window = map->info.out_data.size;
-	size_t first = size;
-	int ret;
-
-	if (from < window && from + size > window)
-		first = (size_t)(window - from);
-	ret = map_part(map, at, from, first);
-	if (!ret && first < size)
-		ret = map_part(map, at + first, window, size - first);
-	return ret;
-}
-
 int zp_kept_watch(struct zp_kept *kept, const struct zp_map *map, const struct zpipe_span *pieces,
 		  uint32_t nr)
 {
@@ -88,7 +55,7 @@ int zp_kept_watch(struct zp_kept *kept, const struct zp_map *map, const struct z
 		uint64_t skip = pieces[i].offset & mask;
 		size_t part = (size_t)((skip + pieces[i].length + mask) & ~mask);
 
-		ret = map_piece(map, at, from, part);
+		ret = zp_map_again(map, at, from, part);
 		kept->spans[i].data = at + skip;
 		at += part;
 	}

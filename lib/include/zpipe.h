@@ -16,6 +16,8 @@
  *	zpipe/take.h	pieces off the front: bytes, lines, up to a delimiter
  *	zpipe/cursor.h	integers, text, pieces: what parsers read
  *	zpipe/copy.h	from and to files, sockets, other pipes
+ *	zpipe/file.h	either end as a FILE of stdio
+ *	zpipe/stage.h	transforms between two pipes
  *	zpipe/spawn.h	commands that read or write an end
  *	zpipe/duplex.h	two pipes, for both directions
  *	zpipe/listen.h	links by name: zp_listen, zp_accept, zp_connect
@@ -54,6 +56,8 @@
 #include <zpipe/reader.h>
 #include <zpipe/kept.h>
 #include <zpipe/copy.h>
+#include <zpipe/file.h>
+#include <zpipe/stage.h>
 #include <zpipe/spawn.h>
 #include <zpipe/duplex.h>
 #include <zpipe/listen.h>

@@ -6,8 +6,8 @@
 
 SAN_CC ?= gcc clang
 TEST_DIR := $(OUT)/tests
-TESTS := t_chain t_copy t_cursor t_fdpass t_kept t_listen t_map t_number t_parsers t_put t_random t_reader \
-	 t_reserve t_spawn t_supervise t_take t_threads t_unflushed t_view t_writer
+TESTS := t_chain t_copy t_cursor t_fdpass t_file t_kept t_listen t_map t_number t_parsers t_put t_random t_reader \
+	 t_remap t_reserve t_spawn t_supervise t_take t_threads t_unflushed t_view t_writer
 TEST_SRC := $(filter-out sys.c,$(SRC)) tests/fake.c tests/fake_alloc.c tests/fake_keep.c
 PARSERS := $(wildcard ../examples/parsers/*.c)
 TEST_DEPS := $(SRC) $(DEPS) $(wildcard tests/fake*.c tests/*.h) $(PARSERS)

@@ -94,12 +94,12 @@ static int aware(void)
 	if (zp_reader_open(&r, rfd, NULL) || zp_writer_open(&w, wfd, NULL))
 		return 81;
 	while (!zp_read(r, &view) && zp_view_len(&view)) {
-		size_t len, i;
-		const unsigned char *p = zp_view_data(&view, &len);
+		const unsigned char *p = view.first.data;
+		size_t i;
 
-		for (i = 0; i < len; i++)
+		for (i = 0; i < view.first.len; i++)
 			sum += p[i];
-		zp_consume(r, len);
+		zp_consume(r, view.first.len);
 	}
 	if (!(view.flags & ZP_COMPLETED))
 		return 82;

@@ -291,6 +291,52 @@ static inline int zp_examine_all(struct zp_reader *r)
 }
 
 /**
+ * struct zp_remap - addresses at which pieces of a pipe are mapped next to each other
+ * @memory: private
+ * @size: private: bytes of it
+ * @used: private: of these, bytes that show something
+ * @maps: how often something was mapped into it
+ * @mapped: bytes that it showed, in all
+ *
+ * The caller's; begin with all zeroes, end with zp_remap_free(). Used by one thread
+ * at a time.
+ */
+struct zp_remap {
+	void *memory;
+	size_t size;
+	size_t used;
+	uint64_t maps;
+	uint64_t mapped;
+};
+
+/**
+ * zp_remap() - bring a view into one piece without copying it
+ * @r: the reader whose view it is
+ * @view: the view, or a slice of it. Afterwards it has one span (or none, if it is
+ *	empty), with the same positions
+ * @remap: where to map it
+ *
+ * Its pieces are mapped a second time, one behind the other; so they must meet at
+ * borders of pages, as those of segments do that were filled up. Free when the view
+ * has one span already. It is good until the advance, or the next call with the same
+ * @remap. Each piece costs a call of mmap(2) and the faults of its segments, so for
+ * pieces below some ten KiB zp_view_flatten(), which copies, is faster.
+ * Source: ring buffers mapped twice; contiguous buffers that pipelines were asked for.
+ *
+ * Return: 0; -EINVAL: the pieces do not meet so, or are not this reader's: copy
+ * them; what mmap(2) fails with. @view is as it was then.
+ */
+ZP_API int zp_remap(struct zp_reader *r, struct zp_view *view, struct zp_remap *remap);
+
+/**
+ * zp_remap_free() - unmap what zp_remap() has mapped
+ * @remap: all zeroes afterwards
+ *
+ * A mapping keeps the reader open, so free it before closing the reader.
+ */
+ZP_API void zp_remap_free(struct zp_remap *remap);
+
+/**
  * zp_consumed() - where the reader is
  * @r: the handle
  *
