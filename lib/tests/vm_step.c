@@ -22,7 +22,7 @@
 #define PAGE		4096u
 #define SHOWN		100u	/* published before the call */
 #define MORE		50u	/* and what the call publishes, or gives back */
-#define SHORT_STEPS	25	/* kills of the short form, for each call */
+#define SHORT_STEPS	12	/* kills of the short form, for each call */
 
 /* What stands between here and the other side, in shared memory. */
 struct shared {
@@ -306,14 +306,15 @@ static void check_sleeper(struct scene *s, const struct raw_end *e, uint64_t con
 /* The shared word of the reader, without a call. */
 static uint64_t consumed_word(const struct raw_end *e)
 {
-	const unsigned char *page = mmap(NULL, (size_t)e->info.out_reader.size, PROT_READ, MAP_SHARED,
-					 e->fd, (off_t)e->info.out_reader.offset);
+	size_t size = (size_t)e->info.out_reader.size;
+	const unsigned char *page = mmap(NULL, size, PROT_READ, MAP_SHARED, e->fd,
+					 (off_t)e->info.out_reader.offset);
 	uint64_t consumed;
 
 	if (page == MAP_FAILED)
 		bad("mmap", errno);
 	consumed = *(const uint64_t *)(const void *)(page + e->info.out_consumed_at);
-	munmap((void *)(uintptr_t)page, (size_t)e->info.out_reader.size);
+	munmap((void *)(uintptr_t)page, size);
 	return consumed;
 }
 
