@@ -122,7 +122,8 @@ int main(int argc, char **argv)
 	FILE *file = tmpfile();
 	pid_t producer;
 
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		      -1, 0);
 	if (!file || shared == MAP_FAILED)
 		err(1, "memory");
 	results = fileno(file);

@@ -47,7 +47,8 @@ static void closed(uv_handle_t *handle)
 static int wait_for(struct link *l, int room, int why)
 {
 	uv_poll_stop(room ? &l->readable : &l->writable);
-	uv_poll_start(room ? &l->writable : &l->readable, room ? UV_WRITABLE : UV_READABLE, on_event);
+	uv_poll_start(room ? &l->writable : &l->readable, room ? UV_WRITABLE : UV_READABLE,
+		      on_event);
 	return why == -EAGAIN ? 0 : why;
 }
 

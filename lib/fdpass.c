@@ -13,7 +13,7 @@
 
 #include "internal.h"
 
-/* Room for more than any message of ours has, so that surplus ones can be closed instead of lost. */
+/* Room for more than any message of ours has: surplus ones are closed instead of lost. */
 #define MAX_FDS	4
 
 union control {

@@ -236,7 +236,8 @@ static int wait_for(const struct zp_stage *stages, size_t nr, int more, uint64_t
 	p[2 * nr] = (struct pollfd){ .fd = more, .events = POLLIN };
 	if (deadline) {
 		now = zp_deadline(0);
-		ret = now >= deadline ? 0 : (int)ZP_MIN((deadline - now + 999999) / 1000000, INT_MAX);
+		ret = now >= deadline ? 0 :
+		      (int)ZP_MIN((deadline - now + 999999) / 1000000, INT_MAX);
 	}
 	ret = poll(p, 2 * nr + 1, ret);
 	if (ret < 0)

@@ -132,7 +132,8 @@ static void ends_are_named(void)
 	EXPECT(says(wanted));
 	/* it has them, without close-on-exec, and we have not changed */
 	opts = (struct zp_spawn_opts){ .fds = fds, .nr_fds = 2 };
-	opts.command = "for fd in $(echo $ZPIPE_FD | tr , ' '); do readlink /proc/self/fd/$fd; done | wc -l";
+	opts.command = "for fd in $(echo $ZPIPE_FD | tr , ' '); do "
+		       "readlink /proc/self/fd/$fd; done | wc -l";
 	fcntl(e.rfd, F_SETFD, FD_CLOEXEC);
 	EXPECT_EQ(run(opts, 1), 0);
 	EXPECT(says("2\n"));

@@ -13,7 +13,9 @@ static struct zp_view view;
 /* Pages of a view in another order: pieces that do not lie next to each other. */
 static int shuffled(struct zp_span *spans, struct zp_view *out)
 {
-	static const unsigned int order[][2] = { { 2, 4 }, { 1, 2 }, { 8, 11 }, { 0, 1 }, { 4, 5 } };
+	static const unsigned int order[][2] = {
+		{ 2, 4 }, { 1, 2 }, { 8, 11 }, { 0, 1 }, { 4, 5 },
+	};
 	struct zp_view parts[5];
 	uint64_t first = (view.start + PAGE - 1) & ~(uint64_t)(PAGE - 1);
 	unsigned int i;
@@ -33,8 +35,10 @@ static void every_kind(void)
 	const struct zp_create_opts shapes[] = {
 		{ .segment_size = 4096, .capacity = 16 * PAGE, .pause = ZP_NEVER },
 		{ .segment_size = 16384, .capacity = 16 * PAGE, .pause = ZP_NEVER },
-		{ .segment_size = 4096, .capacity = 16 * PAGE, .pause = ZP_NEVER, .flags = ZP_CONTIG },
-		{ .segment_size = 4096, .capacity = 16 * PAGE, .pause = ZP_NEVER, .flags = ZP_GUARDED },
+		{ .segment_size = 4096, .capacity = 16 * PAGE, .pause = ZP_NEVER,
+		  .flags = ZP_CONTIG },
+		{ .segment_size = 4096, .capacity = 16 * PAGE, .pause = ZP_NEVER,
+		  .flags = ZP_GUARDED },
 	};
 	size_t i;
 
@@ -127,8 +131,9 @@ static void costs(void)
 				sum = (unsigned char)(sum + ((unsigned char *)both.first.data)[i]);
 			took[round & 1] += zp_deadline(0) - begin;
 		}
-		printf("# two pieces of %zu KiB, looked at: mapped %llu us, copied %llu us\n", n >> 10,
-		       (unsigned long long)took[0] / 10000, (unsigned long long)took[1] / 10000);
+		printf("# two pieces of %zu KiB, looked at: mapped %llu us, copied %llu us\n",
+		       n >> 10, (unsigned long long)took[0] / 10000,
+		       (unsigned long long)took[1] / 10000);
 	}
 	zp_scratch_free(&scratch);
 	zp_remap_free(&remap);

@@ -135,7 +135,8 @@ static void chains(void)
 			struct ends c = ends_open(shapes[i]);
 			struct state s = { .most = k % 2 ? 1000 : 0 };
 			struct zp_stage stages[2] = {
-				{ .in = a.r, .out = b.w, .transform = twice, .state = &s, .room = 2 },
+				{ .in = a.r, .out = b.w, .transform = twice, .state = &s,
+				  .room = 2 },
 				{ .in = b.r, .out = c.w, .transform = once, .state = &s },
 			};
 			pid_t pid = feed(&a, TOTAL);
@@ -191,7 +192,8 @@ static void lazily(void)
 {
 	struct ends a = ends_open(shapes[3]), b = ends_open(shapes[0]);
 	struct state s = { .most = 10 };
-	struct zp_stage stage = { .in = a.r, .out = b.w, .transform = twice, .state = &s, .room = 2 };
+	struct zp_stage stage = { .in = a.r, .out = b.w, .transform = twice, .state = &s,
+				  .room = 2 };
 	short in = 0, out = 0;
 
 	EXPECT_EQ(zp_stage_read(&stage, 1, b.r, 2, 0, &view), -EOPNOTSUPP);
@@ -219,7 +221,8 @@ static void lazily(void)
 	/* no input */
 	a = ends_open(shapes[0]);
 	b = ends_open(shapes[0]);
-	stage = (struct zp_stage){ .in = a.r, .out = b.w, .transform = twice, .state = &s, .room = 2 };
+	stage = (struct zp_stage){ .in = a.r, .out = b.w, .transform = twice, .state = &s,
+				   .room = 2 };
 	EXPECT_EQ(zp_stage_read(&stage, 1, b.r, ZP_NOWAIT, 0, &view), -EAGAIN);
 	EXPECT_EQ(zp_stage_read(&stage, 1, b.r, 0, zp_deadline(10 * MS), &view), -ETIMEDOUT);
 	zp_stage_events(&stage, &in, &out);
@@ -316,7 +319,8 @@ static void transform_fails(void)
 
 	for (i = 0; i < 4; i++) {
 		struct ends a = ends_open(shapes[3]), b = ends_open(shapes[3]);
-		struct state s = { .most = 1000, .fail_at = 2500, .error = -EILSEQ, .claims = i & 1 };
+		struct state s = { .most = 1000, .fail_at = 2500, .error = -EILSEQ,
+				   .claims = i & 1 };
 		struct zp_stage stage = {
 			.in = a.r, .out = b.w, .transform = i < 2 ? twice : liar, .state = &s,
 		};

@@ -53,6 +53,12 @@ lib/include/zpipe.h   MACRO_ARG_REUSE                the first one of _Generic i
 */probes.h            MACRO_ARG_UNUSED               nothing is done without sys/sdt.h
 lib/internal.h        MACRO_ARG_REUSE                MIN and MAX of one library
 */tests/*             MACRO_ARG_REUSE                macros of one test
+*/tests/*             PARENTHESIS_ALIGNMENT          fields of a struct in an argument
+*/tests/*             STATIC_CONST_CHAR_ARRAY        changed by the test
+*/tests/*             NAKED_SSCANF                   within an expectation, which checks it
+*/tests/*             VOLATILE                       a sum that must be made
+lib/spawn.c           STATIC_CONST_CHAR_ARRAY        execve(2) takes no constant ones
+examples/*            EMBEDDED_FUNCTION_NAME         a word that is also a function's name
 */tests/*             MACRO_WITH_FLOW_CONTROL        an assertion has to end its test
 selftests/*           MACRO_ARG_REUSE                stands in for macros of the kernel
 selftests/host/host.h MEMORY_BARRIER                 stands in for macros of the kernel
