@@ -58,7 +58,7 @@ lib/internal.h        MACRO_ARG_REUSE                MIN and MAX of one library
 */tests/*             NAKED_SSCANF                   within an expectation, which checks it
 */tests/*             VOLATILE                       a sum that must be made
 lib/spawn.c           STATIC_CONST_CHAR_ARRAY        execve(2) takes no constant ones
-examples/*            EMBEDDED_FUNCTION_NAME         a word that is also a function's name
+examples/*            EMBEDDED_FUNCTION_NAME         a word that is the name of a function too
 */tests/*             MACRO_WITH_FLOW_CONTROL        an assertion has to end its test
 selftests/*           MACRO_ARG_REUSE                stands in for macros of the kernel
 selftests/host/host.h MEMORY_BARRIER                 stands in for macros of the kernel
