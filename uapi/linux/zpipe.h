@@ -659,7 +659,9 @@ struct zpipe_read_args {
  * @out_flags: COMPLETED: the writer has finished
  *
  * Positions lie within what the outstanding READ showed, else EINVAL and it
- * stays outstanding. No READ outstanding: EPROTO.
+ * stays outstanding. No READ outstanding: EPROTO. Who takes over the fd of a
+ * reader that died between READ and ADVANCE gives KEEP twice: that READ is over
+ * then, and has consumed nothing.
  */
 struct zpipe_advance_args {
 	__u64 consumed;
