@@ -88,6 +88,8 @@ pid=$!
 fails "an input that fails" 1 'folder: Is a directory' zpipe recv folder
 both "an input that fails" 1
 mkfifo fifo
+# What is there from before is not what came.
+: >out
 zpipe send killed <fifo &
 pid=$!
 zpipe recv killed >out 2>said &
