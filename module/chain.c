@@ -394,28 +394,18 @@ void zpipe_chain_publish(struct zpipe_chain *chain, u64 position)
 }
 
 /**
- * zpipe_chain_close - take back what was granted behind a position
+ * zpipe_chain_close - retract, so that no grant goes on in what stays
  * @chain: the pipe's
- * @position: from published to granted
+ * @position: as for zpipe_chain_retract()
  */
 void zpipe_chain_close(struct zpipe_chain *chain, u64 position)
 {
-	while (chain->opened > chain->first && start_of(chain, chain->opened - 1) >= position) {
-		u64 k = --chain->opened;
+	u64 k;
 
-		put_slots(chain, k, run_of(chain, k)->given, run_of(chain, k)->nr);
-	}
-	if (chain->opened > chain->first) {
-		u64 k = chain->opened - 1;
-		struct zpipe_run *run = run_of(chain, k);
-		u32 used = max_t(u32, slots_used(chain, k, position), run->given);
-
-		put_slots(chain, k, used, run->nr);
-		run->nr = used;
-		run->fixed = position - start_of(chain, k);
-	}
-	chain->granted = position;
-	share(chain);
+	zpipe_chain_retract(chain, position);
+	k = chain->opened - 1;
+	if (chain->opened > chain->first)
+		run_of(chain, k)->fixed = position - start_of(chain, k);
 }
 
 /**

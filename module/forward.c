@@ -17,6 +17,7 @@
 #include "forward.h"
 #include "idle.h"
 #include "pipe.h"
+#include "pool.h"
 #include "segment.h"
 #include "source.h"
 #include "stream.h"
@@ -75,13 +76,6 @@ static void walk_locked(const struct job *job, struct zpipe_walk *walk)
 				 job->args->source + job->args->length, walk);
 }
 
-static u32 slots_of(const struct zpipe_pool *pool, const struct zpipe_span *piece)
-{
-	u64 mask = (1ULL << pool->shift) - 1;
-
-	return (u32)(((piece->offset & mask) + piece->length + mask) >> pool->shift);
-}
-
 /*
  * How many references the range takes; no more are counted than the pool has
  * slots. Most ranges are one piece, which is found only once, here.
@@ -95,10 +89,10 @@ static u32 count_slots_locked(struct job *job)
 
 	walk_locked(job, &walk);
 	zpipe_source_piece_locked(job->source, &walk, &job->piece);
-	nr = slots_of(pool, &job->piece);
+	nr = zpipe_pool_nr_slots(pool, &job->piece);
 	while (walk.at < walk.end && nr <= pool->slots.nr) {
 		zpipe_source_piece_locked(job->source, &walk, &piece);
-		nr += slots_of(pool, &piece);
+		nr += zpipe_pool_nr_slots(pool, &piece);
 	}
 	return nr;
 }
@@ -112,8 +106,8 @@ static void append_piece_locked(struct zpipe_pipe *pipe, const struct zpipe_span
 	plan->offset = piece->offset;
 	plan->length = piece->length;
 	plan->fixed = piece->length;
-	plan->first = zpipe_slots_index(&pool->slots, piece->offset, pool->shift);
-	plan->nr = slots_of(pool, piece);
+	plan->first = zpipe_pool_first_slot(pool, piece);
+	plan->nr = zpipe_pool_nr_slots(pool, piece);
 	zpipe_chain_reserve(&pipe->chain, plan);
 	zpipe_stream_freed_locked(pipe, zpipe_chain_append(&pipe->chain, plan, piece));
 	plan->position += piece->length;
@@ -487,7 +481,7 @@ static int forward(struct zpipe_pipe *pipe, const struct zpipe_source *source,
 	if (zpipe_source_pool(source) == pipe->pool) {
 		ret = refer_locked(pipe, &job, nowait);
 	} else {
-		ret = zpipe_stream_look_locked(pipe, NULL) ?: zpipe_writer_check_locked(pipe);
+		ret = zpipe_writer_enter_locked(pipe);
 		zpipe_wait_unlock(pipe);
 		ret = ret ?: adopt(pipe, &job, nowait);
 		zpipe_wait_lock(pipe);

@@ -36,4 +36,18 @@ static inline u64 zpipe_pool_window(const struct zpipe_pool *pool)
 	return (u64)pool->slots.nr << pool->shift;
 }
 
+/* The first slot that a piece of the window stands in, and how many it does. */
+static inline u32 zpipe_pool_first_slot(const struct zpipe_pool *pool,
+					const struct zpipe_span *span)
+{
+	return zpipe_slots_index(&pool->slots, span->offset, pool->shift);
+}
+
+static inline u32 zpipe_pool_nr_slots(const struct zpipe_pool *pool, const struct zpipe_span *span)
+{
+	u64 mask = (1ULL << pool->shift) - 1;
+
+	return (u32)(((span->offset & mask) + span->length + mask) >> pool->shift);
+}
+
 #endif /* ZPIPE_POOL_H */

@@ -41,18 +41,6 @@ struct gathered {
 	u32 want_entries;
 };
 
-static u32 first_slot(const struct zpipe_pool *pool, const struct zpipe_span *span)
-{
-	return zpipe_slots_index(&pool->slots, span->offset, pool->shift);
-}
-
-static u32 nr_slots(const struct zpipe_pool *pool, const struct zpipe_span *span)
-{
-	u64 skew = span->offset & ((1ULL << pool->shift) - 1);
-
-	return (u32)((skew + span->length + (1ULL << pool->shift) - 1) >> pool->shift);
-}
-
 /* More memory, or another: an ALLOC that waits may find what it wants. */
 static void tell_writer_locked(struct zpipe_pipe *pipe)
 {
@@ -69,8 +57,9 @@ static void hold_free(struct kref *kref)
 
 	zpipe_wait_lock_pool(pool);
 	for (i = 0; i < hold->nr_spans; i++)
-		freed += zpipe_slots_unhold(&pool->slots, first_slot(pool, &hold->spans[i]),
-					    nr_slots(pool, &hold->spans[i]));
+		freed += zpipe_slots_unhold(&pool->slots,
+					    zpipe_pool_first_slot(pool, &hold->spans[i]),
+					    zpipe_pool_nr_slots(pool, &hold->spans[i]));
 	zpipe_wait_unlock_pool(pool);
 	if (freed && READ_ONCE(pool->trimmed))
 		zpipe_segment_trim_after_end(pool);
@@ -194,8 +183,11 @@ static int lacks_locked(struct zpipe_reader *reader, const struct zpipe_preserve
 	}
 	g->hold->nr_spans = i;
 	while (i--)
-		unheld += zpipe_slots_unheld(slots, first_slot(pipe->pool, &g->hold->spans[i]),
-					     nr_slots(pipe->pool, &g->hold->spans[i]));
+		unheld += zpipe_slots_unheld(slots,
+					     zpipe_pool_first_slot(pipe->pool,
+								   &g->hold->spans[i]),
+					     zpipe_pool_nr_slots(pipe->pool,
+								 &g->hold->spans[i]));
 	while (unheld > slots->owed + g->nr_claimed) {
 		u32 index = slots->parked.top;
 
@@ -279,8 +271,8 @@ static void hold_span_locked(struct zpipe_pool *pool, const struct zpipe_span *s
 	u32 i;
 
 	lockdep_assert_held(&pool->lock);
-	for (i = 0; i < nr_slots(pool, span); i++) {
-		u32 index = zpipe_slots_after(slots, first_slot(pool, span), i);
+	for (i = 0; i < zpipe_pool_nr_slots(pool, span); i++) {
+		u32 index = zpipe_slots_after(slots, zpipe_pool_first_slot(pool, span), i);
 
 		if (zpipe_slots_unheld(slots, index, 1) && !slots->owed) {
 			u32 spare = g->claimed;
