@@ -119,20 +119,11 @@ static int check(FIXTURE_DATA(forward) *self, __u64 position, __u64 len)
 	return zt_advance(&self->to.r, i, i);
 }
 
-static int put_all(struct zt_end *w, __u64 len)
-{
-	int ret = 0;
-
-	for (; len && !ret; len -= len < ZT_PAGE ? len : ZT_PAGE)
-		ret = zt_put(w, len < ZT_PAGE ? len : ZT_PAGE);
-	return ret;
-}
-
 TEST_F(forward, bytes_arrive_and_none_is_copied)
 {
 	struct zpipe_stat_args s;
 
-	ASSERT_EQ(0, put_all(&self->from.w, 3 * ZT_PAGE + 100));
+	ASSERT_EQ(0, zt_put_pages(&self->from.w, 3 * ZT_PAGE + 100));
 	ASSERT_EQ(0, forward(self, 0, 3 * ZT_PAGE + 100, 0));
 	EXPECT_EQ(0, self->args.out_flags);
 	EXPECT_EQ(0, zt_published(&self->to.w));
@@ -156,7 +147,7 @@ TEST_F(forward, bytes_published_without_a_call_are_there)
 
 TEST_F(forward, any_part_of_the_view)
 {
-	ASSERT_EQ(0, put_all(&self->from.w, 3 * ZT_PAGE));
+	ASSERT_EQ(0, zt_put_pages(&self->from.w, 3 * ZT_PAGE));
 	ASSERT_EQ(0, forward(self, ZT_PAGE - 3, 7, 0));
 	ASSERT_EQ(0, forward(self, 10, 2 * ZT_PAGE, 7));
 	ASSERT_EQ(0, forward(self, 3 * ZT_PAGE - 1, 1, 2 * ZT_PAGE + 7));
@@ -167,11 +158,11 @@ TEST_F(forward, source_may_advance_and_reuse_its_memory_at_once)
 {
 	int i;
 
-	ASSERT_EQ(0, put_all(&self->from.w, CAPACITY / 2));
+	ASSERT_EQ(0, zt_put_pages(&self->from.w, CAPACITY / 2));
 	ASSERT_EQ(0, forward(self, 0, CAPACITY / 2, 0));
 	ASSERT_EQ(0, zt_take(&self->from.r, CAPACITY / 2));
 	for (i = 0; i < 5; i++) {
-		ASSERT_EQ(0, put_all(&self->from.w, CAPACITY / 2));
+		ASSERT_EQ(0, zt_put_pages(&self->from.w, CAPACITY / 2));
 		ASSERT_EQ(0, zt_take(&self->from.r, CAPACITY / 2));
 	}
 	EXPECT_EQ(0, check(self, CAPACITY / 2, CAPACITY / 2));
@@ -180,20 +171,20 @@ TEST_F(forward, source_may_advance_and_reuse_its_memory_at_once)
 /* The same with what was forwarded seen by both mappings first: counts of mappings add up. */
 TEST_F(forward, source_may_reuse_what_the_target_has_mapped)
 {
-	ASSERT_EQ(0, put_all(&self->from.w, CAPACITY / 2));
+	ASSERT_EQ(0, zt_put_pages(&self->from.w, CAPACITY / 2));
 	ASSERT_EQ(0, forward(self, 0, CAPACITY / 2, 0));
 	ASSERT_EQ(0, zt_flush(&self->to.w, CAPACITY / 2, 0, NULL));
 	ASSERT_EQ(0, zt_read(&self->to.r, 1, 0, &self->view));
 	zt_check_view(&self->to.r, &self->view);
 	ASSERT_EQ(0, zt_take(&self->from.r, CAPACITY / 2));
-	ASSERT_EQ(0, put_all(&self->from.w, CAPACITY));
+	ASSERT_EQ(0, zt_put_pages(&self->from.w, CAPACITY));
 	zt_check_view(&self->to.r, &self->view);
 	ASSERT_EQ(0, zt_take(&self->from.r, CAPACITY));
 }
 
 TEST_F(forward, source_may_close_at_once)
 {
-	ASSERT_EQ(0, put_all(&self->from.w, 2 * ZT_PAGE + 5));
+	ASSERT_EQ(0, zt_put_pages(&self->from.w, 2 * ZT_PAGE + 5));
 	ASSERT_EQ(0, forward(self, 0, 2 * ZT_PAGE + 5, 0));
 	zt_pipe_close(&self->from);
 	EXPECT_EQ(0, check(self, 2 * ZT_PAGE + 5, 2 * ZT_PAGE + 5));
@@ -204,7 +195,7 @@ TEST_F(forward, source_may_be_killed_at_once)
 {
 	pid_t child;
 
-	ASSERT_EQ(0, put_all(&self->from.w, 2 * ZT_PAGE + 5));
+	ASSERT_EQ(0, zt_put_pages(&self->from.w, 2 * ZT_PAGE + 5));
 	child = fork();
 	ASSERT_LE(0, child);
 	if (!child) {
@@ -224,7 +215,7 @@ TEST_F(forward, source_may_be_killed_at_once)
 
 TEST_F(forward, target_reader_that_goes_gives_everything_back)
 {
-	ASSERT_EQ(0, put_all(&self->from.w, CAPACITY));
+	ASSERT_EQ(0, zt_put_pages(&self->from.w, CAPACITY));
 	ASSERT_EQ(0, forward(self, 0, CAPACITY / 2, 0));
 	ASSERT_EQ(0, zt_flush(&self->to.w, CAPACITY / 2, 0, NULL));
 	ASSERT_EQ(0, zt_complete(&self->to.r, 0, 0, 0));
@@ -232,7 +223,7 @@ TEST_F(forward, target_reader_that_goes_gives_everything_back)
 	EXPECT_EQ(ZPIPE_RES_COMPLETED, self->args.out_flags);
 	ASSERT_EQ(0, zt_complete(&self->to.w, 0, 0, 0));
 	ASSERT_EQ(0, zt_take(&self->from.r, CAPACITY));
-	ASSERT_EQ(0, put_all(&self->from.w, CAPACITY));
+	ASSERT_EQ(0, zt_put_pages(&self->from.w, CAPACITY));
 	if (!variant->shared)
 		EXPECT_EQ(0, zt_stat(&self->to.w).out_data_pages);
 }
@@ -242,7 +233,7 @@ TEST_F(forward, wrong_source_is_refused)
 	struct zpipe_stat_args before, after;
 	struct zt_pipe contig, guarded;
 
-	ASSERT_EQ(0, put_all(&self->from.w, 100));
+	ASSERT_EQ(0, zt_put_pages(&self->from.w, 100));
 	before = zt_stat(&self->to.w);
 	EXPECT_EQ(-EBADF, zt_forward(&self->to.w, &self->from.w, 0, 1, 0, NULL));
 	EXPECT_EQ(-EBADF, zt_forward(&self->to.w, &(struct zt_end){ .fd = 0 }, 0, 1, 0, NULL));
@@ -265,10 +256,10 @@ TEST_F(forward, source_in_spare_segments)
 {
 	struct zt_kept kept;
 
-	ASSERT_EQ(0, put_all(&self->from.w, CAPACITY));
+	ASSERT_EQ(0, zt_put_pages(&self->from.w, CAPACITY));
 	ASSERT_EQ(0, zt_preserve(&self->from.r, 0, CAPACITY, &kept));
 	ASSERT_EQ(0, zt_take(&self->from.r, CAPACITY));
-	ASSERT_EQ(0, put_all(&self->from.w, 2 * ZT_PAGE));
+	ASSERT_EQ(0, zt_put_pages(&self->from.w, 2 * ZT_PAGE));
 	ASSERT_EQ(0, forward(self, CAPACITY, 2 * ZT_PAGE, 0));
 	ASSERT_EQ(0, zt_take(&self->from.r, 2 * ZT_PAGE));
 	ASSERT_EQ(0, zt_release(&self->from.r, kept.handle));
@@ -281,10 +272,10 @@ TEST_F(forward, target_with_nothing_but_spare_segments_enobufs)
 
 	if (variant->shared)
 		return;
-	ASSERT_EQ(0, put_all(&self->to.w, CAPACITY));
+	ASSERT_EQ(0, zt_put_pages(&self->to.w, CAPACITY));
 	ASSERT_EQ(0, zt_preserve(&self->to.r, 0, CAPACITY, &kept));
 	ASSERT_EQ(0, zt_take(&self->to.r, CAPACITY));
-	ASSERT_EQ(0, put_all(&self->from.w, 2 * ZT_PAGE));
+	ASSERT_EQ(0, zt_put_pages(&self->from.w, 2 * ZT_PAGE));
 	EXPECT_EQ(-ENOBUFS, zt_forward(&self->to.w, &self->from.r, 0, 2 * ZT_PAGE, CAPACITY, NULL));
 	EXPECT_EQ(CAPACITY, zt_granted(&self->to.w));
 	EXPECT_EQ(-1, zt_kept_mismatch(&self->to.r, &kept));
@@ -295,7 +286,7 @@ TEST_F(forward, target_with_nothing_but_spare_segments_enobufs)
 
 TEST_F(forward, range_outside_of_what_the_source_has_einval)
 {
-	ASSERT_EQ(0, put_all(&self->from.w, 100));
+	ASSERT_EQ(0, zt_put_pages(&self->from.w, 100));
 	ASSERT_EQ(0, zt_take(&self->from.r, 10));
 	EXPECT_EQ(-EINVAL, forward(self, 9, 1, 0));
 	EXPECT_EQ(-EINVAL, forward(self, 10, 91, 0));
@@ -310,7 +301,7 @@ TEST_F(forward, range_outside_of_what_the_source_has_einval)
 
 TEST_F(forward, position_outside_of_the_grant_einval)
 {
-	ASSERT_EQ(0, put_all(&self->from.w, 100));
+	ASSERT_EQ(0, zt_put_pages(&self->from.w, 100));
 	ASSERT_EQ(0, zt_put(&self->to.w, 50));
 	EXPECT_EQ(-EINVAL, forward(self, 0, 10, 49));
 	EXPECT_EQ(-EINVAL, forward(self, 0, 10, zt_granted(&self->to.w) + 1));
@@ -320,14 +311,14 @@ TEST_F(forward, position_outside_of_the_grant_einval)
 
 TEST_F(forward, ended_source_says_so)
 {
-	ASSERT_EQ(0, put_all(&self->from.w, 100));
+	ASSERT_EQ(0, zt_put_pages(&self->from.w, 100));
 	ASSERT_EQ(0, zt_complete(&self->from.r, 0, 0, 0));
 	EXPECT_EQ(-ESHUTDOWN, forward(self, 0, 10, 0));
 }
 
 TEST_F(forward, aborted_source_gives_its_errno_and_the_target_its_own)
 {
-	ASSERT_EQ(0, put_all(&self->from.w, 100));
+	ASSERT_EQ(0, zt_put_pages(&self->from.w, 100));
 	ASSERT_EQ(0, zt_complete(&self->from.w, EAGAIN, 0, 0));
 	EXPECT_EQ(-EAGAIN, forward(self, 0, 10, 0));
 	ASSERT_EQ(0, zt_complete(&self->to.w, 0, 0, 0));
@@ -340,7 +331,7 @@ TEST_F(forward, more_than_the_capacity_emsgsize)
 
 	ASSERT_EQ(0, zt_pipe_open(&big, ZT_ARGS(ZT_PAGE, 2 * CAPACITY)));
 	if (!variant->shared) {
-		ASSERT_EQ(0, put_all(&big.w, CAPACITY + 1));
+		ASSERT_EQ(0, zt_put_pages(&big.w, CAPACITY + 1));
 		EXPECT_EQ(-EMSGSIZE, zt_forward(&self->to.w, &big.r, 0, CAPACITY + 1, 0, NULL));
 		EXPECT_EQ(0, zt_forward(&self->to.w, &big.r, 0, CAPACITY, 0, NULL));
 	}
@@ -349,7 +340,7 @@ TEST_F(forward, more_than_the_capacity_emsgsize)
 
 TEST_F(forward, full_target_eagain_then_room)
 {
-	ASSERT_EQ(0, put_all(&self->from.w, CAPACITY));
+	ASSERT_EQ(0, zt_put_pages(&self->from.w, CAPACITY));
 	ASSERT_EQ(0, forward(self, 0, CAPACITY, 0));
 	EXPECT_EQ(-ENOBUFS, forward(self, 0, 1, CAPACITY));
 	ASSERT_EQ(0, zt_flush(&self->to.w, CAPACITY, 0, NULL));
@@ -362,7 +353,7 @@ TEST_F(forward, full_target_eagain_then_room)
 
 TEST_F(forward, waits_for_the_reader_of_the_target)
 {
-	ASSERT_EQ(0, put_all(&self->from.w, CAPACITY));
+	ASSERT_EQ(0, zt_put_pages(&self->from.w, CAPACITY));
 	ASSERT_EQ(0, forward(self, 0, CAPACITY, 0));
 	ASSERT_EQ(0, zt_flush(&self->to.w, CAPACITY, 0, NULL));
 	self->args = (struct zpipe_forward_args){ .source_fd = self->from.r.fd,
@@ -381,7 +372,7 @@ TEST_F(forward, waits_for_the_reader_of_the_target)
 
 TEST_F(forward, wait_ends_with_the_deadline_or_a_cancel)
 {
-	ASSERT_EQ(0, put_all(&self->from.w, CAPACITY));
+	ASSERT_EQ(0, zt_put_pages(&self->from.w, CAPACITY));
 	ASSERT_EQ(0, forward(self, 0, CAPACITY, 0));
 	ASSERT_EQ(0, zt_flush(&self->to.w, CAPACITY, 0, NULL));
 	self->args = (struct zpipe_forward_args){ .source_fd = self->from.r.fd, .length = 1,
@@ -399,7 +390,7 @@ TEST_F(forward, wait_ends_with_the_deadline_or_a_cancel)
 /* The source's bytes went while this waited for the target. */
 TEST_F(forward, source_consumed_while_waiting_einval)
 {
-	ASSERT_EQ(0, put_all(&self->from.w, CAPACITY));
+	ASSERT_EQ(0, zt_put_pages(&self->from.w, CAPACITY));
 	ASSERT_EQ(0, forward(self, 0, CAPACITY, 0));
 	ASSERT_EQ(0, zt_flush(&self->to.w, CAPACITY, 0, NULL));
 	self->args = (struct zpipe_forward_args){ .source_fd = self->from.r.fd, .length = 1,
@@ -418,7 +409,7 @@ TEST_F(forward, thresholds_count_forwarded_bytes)
 	zt_pipe_close(&self->from);
 	zt_pipe_close(&self->to);
 	ASSERT_EQ(0, open_both(self, variant, 2 * ZT_PAGE));
-	ASSERT_EQ(0, put_all(&self->from.w, 4 * ZT_PAGE));
+	ASSERT_EQ(0, zt_put_pages(&self->from.w, 4 * ZT_PAGE));
 	ASSERT_EQ(0, forward(self, 0, ZT_PAGE, 0));
 	EXPECT_EQ(0, zt_flush(&self->to.w, ZT_PAGE, 0, &f));
 	ASSERT_EQ(0, forward(self, ZT_PAGE, ZT_PAGE, ZT_PAGE));
@@ -429,7 +420,7 @@ TEST_F(forward, grants_and_forwards_interleave)
 {
 	__u64 at = 0;
 
-	ASSERT_EQ(0, put_all(&self->from.w, 4 * ZT_PAGE));
+	ASSERT_EQ(0, zt_put_pages(&self->from.w, 4 * ZT_PAGE));
 	ASSERT_EQ(0, zt_alloc(&self->to.w, 0, 100, ZT_PAGE, &self->grant));
 	zt_fill_grant(&self->to.w, &self->grant, 100);
 	expect_bytes(self, 0, 0, 100);
@@ -444,7 +435,7 @@ TEST_F(forward, grants_and_forwards_interleave)
 
 TEST_F(forward, rollback_takes_forwarded_bytes_back)
 {
-	ASSERT_EQ(0, put_all(&self->from.w, 4 * ZT_PAGE));
+	ASSERT_EQ(0, zt_put_pages(&self->from.w, 4 * ZT_PAGE));
 	ASSERT_EQ(0, forward(self, 0, 3 * ZT_PAGE, 0));
 	ASSERT_EQ(0, forward(self, 0, ZT_PAGE, ZT_PAGE + 10));
 	ASSERT_EQ(0, zt_alloc(&self->to.w, ZT_PAGE + 20, 30, 0, &self->grant));
@@ -458,7 +449,7 @@ TEST_F(forward, rollback_takes_forwarded_bytes_back)
 /* Nobody can be granted what was forwarded: it is the source's. */
 TEST_F(forward, alloc_after_forward_gets_memory_of_its_own)
 {
-	ASSERT_EQ(0, put_all(&self->from.w, 100));
+	ASSERT_EQ(0, zt_put_pages(&self->from.w, 100));
 	ASSERT_EQ(0, forward(self, 0, 50, 0));
 	ASSERT_EQ(0, zt_alloc(&self->to.w, 20, 1, 1, &self->grant));
 	memset(self->to.w.data + self->grant.out_offset, 0xee, self->grant.out_length);
@@ -467,7 +458,7 @@ TEST_F(forward, alloc_after_forward_gets_memory_of_its_own)
 
 TEST_F(forward, unpublished_forward_dies_with_the_writer)
 {
-	ASSERT_EQ(0, put_all(&self->from.w, 100));
+	ASSERT_EQ(0, zt_put_pages(&self->from.w, 100));
 	ASSERT_EQ(0, forward(self, 0, 50, 0));
 	ASSERT_EQ(0, check(self, 20, 20));
 	zt_end_close(&self->to.w);
@@ -481,7 +472,7 @@ TEST_F(forward, small_ones_that_go_on_take_no_new_segments)
 
 	if (!variant->shared)
 		return;
-	ASSERT_EQ(0, put_all(&self->from.w, CAPACITY));
+	ASSERT_EQ(0, zt_put_pages(&self->from.w, CAPACITY));
 	for (at = 0; at < CAPACITY; at += 64)
 		ASSERT_EQ(0, forward(self, at, 64, at));
 	EXPECT_EQ(1, zt_opened(&self->to.w));
@@ -494,7 +485,7 @@ TEST_F(forward, small_ones_from_everywhere_wait_when_they_are_too_many)
 	__u64 at = 0, seen = 0;
 	int ret = 0, turn;
 
-	ASSERT_EQ(0, put_all(&self->from.w, 3000));
+	ASSERT_EQ(0, zt_put_pages(&self->from.w, 3000));
 	for (turn = 0; turn < 4; turn++) {
 		while (!(ret = forward(self, 2900 - at % 2800, 3, at)))
 			at += 3;
@@ -512,14 +503,14 @@ TEST_F(forward, two_hops)
 	struct zt_pipe last;
 
 	ASSERT_EQ(0, zt_pipe_open(&last, ZT_ARGS(ZT_PAGE, CAPACITY)));
-	ASSERT_EQ(0, put_all(&self->from.w, 3 * ZT_PAGE));
+	ASSERT_EQ(0, zt_put_pages(&self->from.w, 3 * ZT_PAGE));
 	ASSERT_EQ(0, forward(self, 0, 3 * ZT_PAGE, 0));
 	ASSERT_EQ(0, zt_flush(&self->to.w, 3 * ZT_PAGE, 0, NULL));
 	ASSERT_EQ(0, zt_forward(&last.w, &self->to.r, 0, 3 * ZT_PAGE, 0, NULL));
 	ASSERT_EQ(0, zt_flush(&last.w, 3 * ZT_PAGE, 0, NULL));
 	ASSERT_EQ(0, check(self, 3 * ZT_PAGE, 3 * ZT_PAGE));
 	ASSERT_EQ(0, zt_take(&self->from.r, 3 * ZT_PAGE));
-	ASSERT_EQ(0, put_all(&self->from.w, CAPACITY / 2));
+	ASSERT_EQ(0, zt_put_pages(&self->from.w, CAPACITY / 2));
 	EXPECT_EQ(0, zt_take(&last.r, 3 * ZT_PAGE));
 	zt_pipe_close(&last);
 }
@@ -528,7 +519,7 @@ TEST_F(forward, read_copies_forwarded_bytes)
 {
 	unsigned char bytes[3000];
 
-	ASSERT_EQ(0, put_all(&self->from.w, 2 * ZT_PAGE));
+	ASSERT_EQ(0, zt_put_pages(&self->from.w, 2 * ZT_PAGE));
 	ASSERT_EQ(0, forward(self, 2000, 3000, 0));
 	ASSERT_EQ(0, zt_flush(&self->to.w, 3000, 0, NULL));
 	EXPECT_EQ(3000, read(self->to.r.fd, bytes, 3000));
@@ -539,7 +530,7 @@ TEST_F(forward, reset_of_the_target_lets_go)
 {
 	struct zpipe_reset_args reset;
 
-	ASSERT_EQ(0, put_all(&self->from.w, 2 * ZT_PAGE));
+	ASSERT_EQ(0, zt_put_pages(&self->from.w, 2 * ZT_PAGE));
 	ASSERT_EQ(0, forward(self, 0, 2 * ZT_PAGE, 0));
 	ASSERT_EQ(0, zt_flush(&self->to.w, ZT_PAGE, 0, NULL));
 	ASSERT_EQ(0, zt_complete(&self->to.w, 0, 0, 0));

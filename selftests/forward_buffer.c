@@ -45,7 +45,6 @@ FIXTURE_VARIANT_ADD(forward_buffer, from_smaller) { .segment = 2 * ZT_PAGE,
 FIXTURE_SETUP(forward_buffer)
 {
 	struct zpipe_create_args args = { .capacity = CAPACITY, .pool_fd = -1 };
-	__u64 left;
 
 	if (variant->shared)
 		args.pool_fd = zt_pool(ZT_PAGE, 32, 0);
@@ -55,8 +54,7 @@ FIXTURE_SETUP(forward_buffer)
 	ASSERT_EQ(0, zt_pipe_open(&self->to, &args));
 	if (variant->shared)
 		close(args.pool_fd);
-	for (left = PUT; left; left -= left < ZT_PAGE ? left : ZT_PAGE)
-		ASSERT_EQ(0, zt_put(&self->from.w, left < ZT_PAGE ? left : ZT_PAGE));
+	ASSERT_EQ(0, zt_put_pages(&self->from.w, PUT));
 	ASSERT_EQ(0, zt_preserve(&self->from.r, START, LENGTH, &self->kept));
 	self->buffer.fd = zt_export(&self->from.r, self->kept.handle);
 	ASSERT_LE(0, self->buffer.fd);

@@ -59,16 +59,6 @@ static void take_as_told(struct zt_end *r, __u64 position)
 		zt_ioctl(r->fd, ZPIPE_IOC_ADVANCE, &args);
 }
 
-/* Publish len bytes in grants of a page. */
-static int put_pages(struct zt_end *w, __u64 len)
-{
-	int ret = 0;
-
-	for (; len && !ret; len -= ZT_PAGE)
-		ret = zt_put(w, ZT_PAGE);
-	return ret;
-}
-
 static void alloc_in_background(FIXTURE_DATA(pool) *self, struct zt_end *w, __u64 position,
 				__u64 min)
 {
@@ -190,7 +180,7 @@ TEST_F(pool, want_is_cut_to_what_the_others_leave)
 /* Capacity is what one pipe can take, although the pool has more. */
 TEST_F(pool, pipe_at_its_capacity_waits_for_its_own_reader)
 {
-	ASSERT_EQ(0, put_pages(&self->a.w, 6 * ZT_PAGE));
+	ASSERT_EQ(0, zt_put_pages(&self->a.w, 6 * ZT_PAGE));
 	EXPECT_EQ(2, zt_pool_stat(self->fd).out_free);
 	EXPECT_EQ(-EAGAIN, zt_alloc(&self->a.w, 6 * ZT_PAGE, 1, 1, &self->grant));
 	EXPECT_EQ(ZT_PAGE, zt_wake_consumed(&self->a.r));
@@ -214,8 +204,8 @@ TEST_F(pool, greedy_pipes_leave_the_others_their_reserve)
 	int i;
 
 	ASSERT_EQ(0, zt_pipe_open(&c, IN_POOL(self->fd, 0)));
-	ASSERT_EQ(0, put_pages(&self->a.w, 6 * ZT_PAGE));
-	ASSERT_EQ(0, put_pages(&self->b.w, ZT_PAGE));
+	ASSERT_EQ(0, zt_put_pages(&self->a.w, 6 * ZT_PAGE));
+	ASSERT_EQ(0, zt_put_pages(&self->b.w, ZT_PAGE));
 	EXPECT_EQ(-EAGAIN, zt_alloc(&self->b.w, ZT_PAGE, 1, 1, &self->grant));
 	EXPECT_EQ(1, zt_pool_stat(self->fd).out_free);
 	EXPECT_EQ(8, zt_pool_stat(self->fd).out_committed);
@@ -277,7 +267,7 @@ TEST_F(pool, two_streams_do_not_mix)
 /* R10: memory that an idle pipe's reader gave back long ago, and nobody reclaimed. */
 TEST_F(pool, memory_consumed_in_an_idle_pipe_is_found)
 {
-	ASSERT_EQ(0, put_pages(&self->a.w, 6 * ZT_PAGE));
+	ASSERT_EQ(0, zt_put_pages(&self->a.w, 6 * ZT_PAGE));
 	ASSERT_EQ(0, zt_put(&self->b.w, ZT_PAGE));
 	take_silently(&self->a.r, 6 * ZT_PAGE);
 	EXPECT_EQ(1, zt_pool_stat(self->fd).out_free);
@@ -288,8 +278,8 @@ TEST_F(pool, memory_consumed_in_an_idle_pipe_is_found)
 /* R10: the reader of another pipe is told to call, although its own writer does not wait. */
 TEST_F(pool, writer_wakes_when_another_pipes_reader_advances)
 {
-	ASSERT_EQ(0, put_pages(&self->a.w, 6 * ZT_PAGE));
-	ASSERT_EQ(0, put_pages(&self->b.w, 2 * ZT_PAGE));
+	ASSERT_EQ(0, zt_put_pages(&self->a.w, 6 * ZT_PAGE));
+	ASSERT_EQ(0, zt_put_pages(&self->b.w, 2 * ZT_PAGE));
 	alloc_in_background(self, &self->b.w, 2 * ZT_PAGE, 1);
 	ASSERT_TRUE(zt_eventually(somebody_waits, &self->fd));
 	EXPECT_TRUE(zt_bg_sleeps(&self->writer));
@@ -303,8 +293,8 @@ TEST_F(pool, writer_wakes_when_another_pipes_reader_advances)
 
 TEST_F(pool, writer_wakes_when_its_own_reader_advances)
 {
-	ASSERT_EQ(0, put_pages(&self->a.w, 6 * ZT_PAGE));
-	ASSERT_EQ(0, put_pages(&self->b.w, 2 * ZT_PAGE));
+	ASSERT_EQ(0, zt_put_pages(&self->a.w, 6 * ZT_PAGE));
+	ASSERT_EQ(0, zt_put_pages(&self->b.w, 2 * ZT_PAGE));
 	alloc_in_background(self, &self->b.w, 2 * ZT_PAGE, 1);
 	ASSERT_TRUE(zt_eventually(somebody_waits, &self->fd));
 	take_as_told(&self->b.r, ZT_PAGE);
@@ -317,7 +307,7 @@ TEST_F(pool, writer_wakes_when_another_pipe_opens_a_descriptor_early)
 {
 	struct zpipe_alloc_args grant;
 
-	ASSERT_EQ(0, put_pages(&self->a.w, 4 * ZT_PAGE));
+	ASSERT_EQ(0, zt_put_pages(&self->a.w, 4 * ZT_PAGE));
 	ASSERT_EQ(0, zt_alloc(&self->b.w, 0, 3 * ZT_PAGE, 0, &grant));
 	ASSERT_EQ(0, zt_fill_grant(&self->b.w, &grant, 10));
 	ASSERT_EQ(0, zt_flush(&self->b.w, 10, 0, NULL));
@@ -337,8 +327,8 @@ TEST_F(pool, writer_wakes_when_another_pipe_opens_a_descriptor_early)
 
 TEST_F(pool, writer_wakes_when_another_pipe_is_closed)
 {
-	ASSERT_EQ(0, put_pages(&self->a.w, 6 * ZT_PAGE));
-	ASSERT_EQ(0, put_pages(&self->b.w, 2 * ZT_PAGE));
+	ASSERT_EQ(0, zt_put_pages(&self->a.w, 6 * ZT_PAGE));
+	ASSERT_EQ(0, zt_put_pages(&self->b.w, 2 * ZT_PAGE));
 	alloc_in_background(self, &self->b.w, 2 * ZT_PAGE, 1);
 	ASSERT_TRUE(zt_eventually(somebody_waits, &self->fd));
 	zt_pipe_close(&self->a);
@@ -351,7 +341,7 @@ TEST_F(pool, writer_wakes_when_another_pipe_is_over)
 	struct zpipe_alloc_args grant;
 
 	ASSERT_EQ(0, zt_alloc(&self->a.w, 0, 6 * ZT_PAGE, 0, &grant));
-	ASSERT_EQ(0, put_pages(&self->b.w, 2 * ZT_PAGE));
+	ASSERT_EQ(0, zt_put_pages(&self->b.w, 2 * ZT_PAGE));
 	alloc_in_background(self, &self->b.w, 2 * ZT_PAGE, 1);
 	ASSERT_TRUE(zt_eventually(somebody_waits, &self->fd));
 	ASSERT_EQ(0, zt_alloc(&self->a.w, 0, 0, 0, &grant));
@@ -363,8 +353,8 @@ TEST_F(pool, writer_wakes_when_another_pipe_is_over)
 
 TEST_F(pool, waiting_alloc_can_be_canceled_and_forgotten)
 {
-	ASSERT_EQ(0, put_pages(&self->a.w, 6 * ZT_PAGE));
-	ASSERT_EQ(0, put_pages(&self->b.w, 2 * ZT_PAGE));
+	ASSERT_EQ(0, zt_put_pages(&self->a.w, 6 * ZT_PAGE));
+	ASSERT_EQ(0, zt_put_pages(&self->b.w, 2 * ZT_PAGE));
 	alloc_in_background(self, &self->b.w, 2 * ZT_PAGE, 1);
 	ASSERT_TRUE(zt_eventually(somebody_waits, &self->fd));
 	ASSERT_EQ(0, zt_cancel(&self->b.w, ZPIPE_CANCEL_FLUSH));
@@ -383,7 +373,7 @@ TEST_F(pool, stage_between_two_pipes_does_not_lock_up)
 	__u64 at = 0;
 	int i;
 
-	ASSERT_EQ(0, put_pages(&self->a.w, 6 * ZT_PAGE));
+	ASSERT_EQ(0, zt_put_pages(&self->a.w, 6 * ZT_PAGE));
 	for (i = 0; i < 100; i++) {
 		ASSERT_EQ(0, zt_alloc(&self->b.w, at, ZT_PAGE, 0, &self->grant));
 		ASSERT_EQ(0, zt_fill_grant(&self->b.w, &self->grant, ZT_PAGE));
@@ -401,8 +391,8 @@ TEST_F(pool, polled_writer_gets_an_edge_when_another_pipe_gives_back)
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
 
 	ASSERT_LE(0, epoll);
-	ASSERT_EQ(0, put_pages(&self->a.w, 6 * ZT_PAGE));
-	ASSERT_EQ(0, put_pages(&self->b.w, 2 * ZT_PAGE));
+	ASSERT_EQ(0, zt_put_pages(&self->a.w, 6 * ZT_PAGE));
+	ASSERT_EQ(0, zt_put_pages(&self->b.w, 2 * ZT_PAGE));
 	ASSERT_EQ(0, epoll_ctl(epoll, EPOLL_CTL_ADD, self->b.w.fd, &event));
 	EXPECT_EQ(-EAGAIN, zt_alloc(&self->b.w, 2 * ZT_PAGE, 1, 1, &self->grant));
 	while (epoll_wait(epoll, &event, 1, 0) > 0)
@@ -418,8 +408,8 @@ TEST_F(pool, starving_reader_is_told_full)
 {
 	struct zt_view view;
 
-	ASSERT_EQ(0, put_pages(&self->a.w, 6 * ZT_PAGE));
-	ASSERT_EQ(0, put_pages(&self->b.w, 2 * ZT_PAGE));
+	ASSERT_EQ(0, zt_put_pages(&self->a.w, 6 * ZT_PAGE));
+	ASSERT_EQ(0, zt_put_pages(&self->b.w, 2 * ZT_PAGE));
 	alloc_in_background(self, &self->b.w, 2 * ZT_PAGE, 1);
 	ASSERT_TRUE(zt_eventually(somebody_waits, &self->fd));
 	ASSERT_EQ(0, zt_read(&self->b.r, 3 * ZT_PAGE, 0, &view));
@@ -442,7 +432,7 @@ TEST_F(pool, pipes_go_on_without_the_pools_fd)
 
 TEST_F(pool, end_gives_back_all_but_the_idle_pages)
 {
-	ASSERT_EQ(0, put_pages(&self->a.w, 6 * ZT_PAGE));
+	ASSERT_EQ(0, zt_put_pages(&self->a.w, 6 * ZT_PAGE));
 	EXPECT_EQ(6, zt_pool_stat(self->fd).out_pages);
 	ASSERT_EQ(0, zt_complete(&self->a.r, 0, 0, 0));
 	EXPECT_EQ(2, zt_pool_stat(self->fd).out_pages);
@@ -458,11 +448,11 @@ static bool only_idle_pages_left(void *arg)
 /* No call by anybody: the readers have consumed, and that is all. */
 TEST_F(pool, drained_pool_keeps_the_idle_pages_only)
 {
-	ASSERT_EQ(0, put_pages(&self->a.w, 6 * ZT_PAGE));
+	ASSERT_EQ(0, zt_put_pages(&self->a.w, 6 * ZT_PAGE));
 	take_silently(&self->a.r, 6 * ZT_PAGE);
 	EXPECT_TRUE(zt_eventually(only_idle_pages_left, &self->fd));
 	EXPECT_EQ(2, zt_pool_stat(self->fd).out_pages);
-	ASSERT_EQ(0, put_pages(&self->a.w, 6 * ZT_PAGE));
+	ASSERT_EQ(0, zt_put_pages(&self->a.w, 6 * ZT_PAGE));
 	ASSERT_EQ(0, zt_take(&self->a.r, 6 * ZT_PAGE));
 }
 
@@ -476,7 +466,7 @@ TEST(drained_private_pipe_keeps_two_segments)
 	struct zt_pipe p;
 
 	ASSERT_EQ(0, zt_pipe_open(&p, ZT_ARGS(ZT_PAGE, 16 * ZT_PAGE)));
-	ASSERT_EQ(0, put_pages(&p.w, 16 * ZT_PAGE));
+	ASSERT_EQ(0, zt_put_pages(&p.w, 16 * ZT_PAGE));
 	EXPECT_EQ(16, zt_stat(&p.w).out_data_pages);
 	ASSERT_EQ(0, zt_take(&p.r, 15 * ZT_PAGE + 10));
 	take_silently(&p.r, 16 * ZT_PAGE);
@@ -494,7 +484,7 @@ TEST(memory_pressure_takes_pages_of_free_segments)
 
 	ASSERT_LE(0, pool);
 	ASSERT_EQ(0, zt_pipe_open(&p, IN_POOL(pool, 0)));
-	ASSERT_EQ(0, put_pages(&p.w, 6 * ZT_PAGE));
+	ASSERT_EQ(0, zt_put_pages(&p.w, 6 * ZT_PAGE));
 	ASSERT_EQ(0, zt_take(&p.r, 4 * ZT_PAGE));
 	ASSERT_EQ(0, zt_alloc(&p.w, 6 * ZT_PAGE, 1, 1, &grant));
 	ASSERT_EQ(0, zt_fill_grant(&p.w, &grant, 100));
@@ -507,7 +497,7 @@ TEST(memory_pressure_takes_pages_of_free_segments)
 	EXPECT_EQ(3, s.out_shrunk_pages);
 	ASSERT_EQ(0, zt_flush(&p.w, 6 * ZT_PAGE + 100, 0, NULL));
 	ASSERT_EQ(0, zt_take(&p.r, 2 * ZT_PAGE + 100));
-	ASSERT_EQ(0, put_pages(&p.w, 5 * ZT_PAGE));
+	ASSERT_EQ(0, zt_put_pages(&p.w, 5 * ZT_PAGE));
 	EXPECT_EQ(0, zt_take(&p.r, 5 * ZT_PAGE));
 	zt_pipe_close(&p);
 	close(pool);

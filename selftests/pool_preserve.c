@@ -41,22 +41,13 @@ FIXTURE_TEARDOWN(pool_preserve)
 		close(self->pool);
 }
 
-static int put_all(struct zt_end *w, __u64 len)
-{
-	int ret = 0;
-
-	for (; len && !ret; len -= len < ZT_PAGE ? len : ZT_PAGE)
-		ret = zt_put(w, len < ZT_PAGE ? len : ZT_PAGE);
-	return ret;
-}
-
 /* Some capacities full, whatever position they begin at. */
 static int push(struct zt_pipe *p, int times)
 {
 	int ret = 0;
 
 	while (times-- && !ret)
-		ret = put_all(&p->w, CAPACITY - ZT_PAGE) ?: zt_take(&p->r, CAPACITY - ZT_PAGE);
+		ret = zt_put_pages(&p->w, CAPACITY - ZT_PAGE) ?: zt_take(&p->r, CAPACITY - ZT_PAGE);
 	return ret;
 }
 
@@ -91,8 +82,8 @@ TEST_F(pool_preserve, hoarder_takes_nothing_from_anybody)
 	}
 	EXPECT_EQ(-ENOBUFS, ret);
 	EXPECT_EQ(SEGMENTS, nr);
-	ASSERT_EQ(0, put_all(&self->b.w, CAPACITY));
-	ASSERT_EQ(0, put_all(&self->a.w, CAPACITY));
+	ASSERT_EQ(0, zt_put_pages(&self->b.w, CAPACITY));
+	ASSERT_EQ(0, zt_put_pages(&self->a.w, CAPACITY));
 	/* And no more than that. */
 	EXPECT_EQ(-EAGAIN, zt_put(&self->a.w, 1));
 	ASSERT_EQ(0, zt_take(&self->b.r, CAPACITY));

@@ -556,6 +556,15 @@ int zt_put(struct zt_end *w, __u64 len)
 	return 0;
 }
 
+int zt_put_pages(struct zt_end *w, __u64 len)
+{
+	int ret = 0;
+
+	for (; len && !ret; len -= len < ZT_PAGE ? len : ZT_PAGE)
+		ret = zt_put(w, len < ZT_PAGE ? len : ZT_PAGE);
+	return ret;
+}
+
 int zt_take(struct zt_end *r, __u64 len)
 {
 	struct zt_view view;

@@ -210,6 +210,7 @@ int zt_fill_grant(struct zt_end *w, const struct zpipe_alloc_args *grant, __u64 
 
 /* Whole steps of a stream, without waiting: 0 or -errno. */
 int zt_put(struct zt_end *w, __u64 len);
+int zt_put_pages(struct zt_end *w, __u64 len);	/* in grants of a page at most */
 int zt_take(struct zt_end *r, __u64 len);
 
 /* Time and waiting. */

@@ -159,6 +159,14 @@ static void put_entry(struct small *s, u64 k, u64 start, u64 offset, u16 nr)
 	s->run[k] = (struct zpipe_run){ .nr = nr };
 }
 
+/* As if @nr of them were all of a stream that ends at @end. */
+static void publish_entries(struct small *s, u64 nr, u64 end)
+{
+	s->chain.opened = nr;
+	s->chain.granted = end;
+	s->chain.published = end;
+}
+
 static void a_view_is_never_longer_than_the_window(void)
 {
 	struct zpipe_span spans[3], piece;
@@ -169,9 +177,7 @@ static void a_view_is_never_longer_than_the_window(void)
 	make(&s, false);
 	put_entry(&s, 0, 0, 0, 4);
 	put_entry(&s, 1, 64, 0, 4);
-	s.chain.opened = 2;
-	s.chain.granted = 128;
-	s.chain.published = 128;
+	publish_entries(&s, 2, 128);
 	ok = zpipe_chain_spans(&s.chain, 0, 128, spans, 3) == 2 && spans[0].length == 64;
 	ok = ok && zpipe_chain_spans(&s.chain, 0, 128, spans, 1) == 2;
 	ok = ok && zpipe_chain_stretch(&s.chain, &k, 0, 128, &piece) && piece.length == 64;
@@ -191,9 +197,7 @@ static void a_spare_slot_stands_alone(void)
 	/* behind the two turns: slots 4 and 5 */
 	put_entry(&s, 0, 0, 128, 1);
 	put_entry(&s, 1, 16, 144, 1);
-	s.chain.opened = 2;
-	s.chain.granted = 32;
-	s.chain.published = 32;
+	publish_entries(&s, 2, 32);
 	ok = zpipe_chain_stretch(&s.chain, &k, 0, 32, &piece) && piece.length == 16;
 	ok = ok && piece.offset == 128 && k == 1;
 	result(ok, "neighbouring spare slots are two stretches");
