@@ -10,9 +10,10 @@ TESTS := t_chain t_copy t_cursor t_fdpass t_file t_kept t_listen t_map t_number 
 	 t_remap t_reserve t_spawn t_supervise t_take t_threads t_unflushed t_view t_writer
 TEST_SRC := $(filter-out sys.c,$(SRC)) tests/fake.c tests/fake_alloc.c tests/fake_keep.c
 PARSERS := $(wildcard ../examples/parsers/*.c)
-TEST_DEPS := $(SRC) $(DEPS) $(wildcard tests/fake*.c tests/*.h) $(PARSERS)
+TEST_DEPS := $(DEPS) $(wildcard tests/fake*.h tests/*.h) $(PARSERS)
 TEST_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -g -O1 $(ZP_CPPFLAGS) -I. -Itests
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+TSAN := -fsanitize=thread -Wno-missing-prototypes
 
 # of the library built for debugging
 DEBUG_TESTS := t_kept
@@ -20,19 +21,35 @@ SAN_BIN := $(foreach cc,$(SAN_CC),$(TESTS:%=$(TEST_DIR)/%.$(cc)) \
 	$(DEBUG_TESTS:%=$(TEST_DIR)/%.debug.$(cc)))
 TSAN_BIN := $(SAN_CC:%=$(TEST_DIR)/t_threads.tsan.%)
 
+# $(1).a, $(2): the compiler and its options, $(3): sources. The library as some programs want it.
+define archive_rule
+$(1)/%.o: %.c $(DEPS) $(wildcard tests/*.h)
+	@mkdir -p $$(dir $$@)
+	$$(Q)$(2) -c -o $$@ $$<
+
+$(1).a: $(patsubst %.c,$(1)/%.o,$(3))
+	$$(say) AR $$(notdir $$@)
+	$$(Q)rm -f $$@
+	$$(Q)$$(AR) rcs $$@ $$^
+endef
+
 define san_rule
-$(TEST_DIR)/%.$(1): tests/%.c $(TEST_DEPS) | $(OUT)/tests
-	$$(say) CC tests/$$(notdir $$@)
-	$$(Q)$(1) $(TEST_CFLAGS) $(ASAN) -o $$@ $$< $$(EXTRA) $(TEST_SRC) -lpthread -lm
+$(call archive_rule,$(TEST_DIR)/asan.$(1),$(1) $(TEST_CFLAGS) $(ASAN),$(TEST_SRC))
+$(call archive_rule,$(TEST_DIR)/debug.$(1),$(1) $(TEST_CFLAGS) -DZP_DEBUG $(ASAN),$(TEST_SRC))
+$(call archive_rule,$(TEST_DIR)/tsan.$(1),$(1) $(TEST_CFLAGS) $(TSAN),$(TEST_SRC) tests/fake_mmap.c)
 
-$(TEST_DIR)/%.debug.$(1): tests/%.c $(TEST_DEPS) | $(OUT)/tests
+$(TEST_DIR)/%.$(1): tests/%.c $(TEST_DEPS) $(TEST_DIR)/asan.$(1).a
 	$$(say) CC tests/$$(notdir $$@)
-	$$(Q)$(1) $(TEST_CFLAGS) -DZP_DEBUG $(ASAN) -o $$@ $$< $(TEST_SRC) -lpthread -lm
+	$$(Q)$(1) $(TEST_CFLAGS) $(ASAN) -o $$@ $$< $$(EXTRA) $(TEST_DIR)/asan.$(1).a -lpthread -lm
 
-$(TEST_DIR)/t_threads.tsan.$(1): tests/t_threads.c tests/fake_mmap.c $(TEST_DEPS) | $(OUT)/tests
+$(TEST_DIR)/%.debug.$(1): tests/%.c $(TEST_DEPS) $(TEST_DIR)/debug.$(1).a
 	$$(say) CC tests/$$(notdir $$@)
-	$$(Q)$(1) $(TEST_CFLAGS) -Wno-missing-prototypes -fsanitize=thread -o $$@ $$< \
-		tests/fake_mmap.c $(TEST_SRC) -Wl,--wrap=mmap,--wrap=munmap -lpthread
+	$$(Q)$(1) $(TEST_CFLAGS) -DZP_DEBUG $(ASAN) -o $$@ $$< $(TEST_DIR)/debug.$(1).a -lpthread -lm
+
+$(TEST_DIR)/t_threads.tsan.$(1): tests/t_threads.c $(TEST_DEPS) $(TEST_DIR)/tsan.$(1).a
+	$$(say) CC tests/$$(notdir $$@)
+	$$(Q)$(1) $(TEST_CFLAGS) $(TSAN) -o $$@ $$< $(TEST_DIR)/tsan.$(1).a \
+		-Wl,--wrap=mmap,--wrap=munmap -lpthread
 endef
 $(foreach cc,$(SAN_CC),$(eval $(call san_rule,$(cc))))
 
@@ -40,7 +57,7 @@ $(TEST_DIR)/t_parsers.%: EXTRA = $(PARSERS)
 
 # the parsers of the examples, on bytes that the fuzzer makes up
 FUZZ_SECONDS ?= 20
-$(TEST_DIR)/parse_fuzz: tests/parse_fuzz.c $(TEST_DEPS) | $(OUT)/tests
+$(TEST_DIR)/parse_fuzz: tests/parse_fuzz.c $(SRC) $(wildcard tests/fake*.c) $(TEST_DEPS) | $(OUT)/tests
 	$(say) CC tests/$(notdir $@)
 	$(Q)clang $(TEST_CFLAGS) -fsanitize=fuzzer $(ASAN) -o $@ $< $(PARSERS) $(TEST_SRC) -lpthread -lm
 
@@ -73,14 +90,17 @@ $(VM_OUT)/lib_%: tests/vm_%.c $(VM_DEPS) $(OUT)/libzpipe.a | $(VM_OUT)
 	$(say) CC selftests/$(notdir $@)
 	$(Q)$(CC) $(VM_CFLAGS) -o $@ $< $(OUT)/libzpipe.a -lpthread
 
-$(VM_OUT)/lib_%_32: tests/vm_%.c $(VM_DEPS) $(SRC) $(DEPS) | $(VM_OUT)
+$(eval $(call archive_rule,$(TEST_DIR)/m32,$(CC) $(VM_CFLAGS) $(CFLAGS_32),$(SRC)))
+$(eval $(call archive_rule,$(TEST_DIR)/debug,$(CC) $(VM_CFLAGS) -DZP_DEBUG,$(SRC)))
+
+$(VM_OUT)/lib_%_32: tests/vm_%.c $(VM_DEPS) $(TEST_DIR)/m32.a | $(VM_OUT)
 	$(say) CC selftests/$(notdir $@)
-	$(Q)$(CC) $(VM_CFLAGS) $(CFLAGS_32) -o $@ $< $(SRC) -lpthread
+	$(Q)$(CC) $(VM_CFLAGS) $(CFLAGS_32) -o $@ $< $(TEST_DIR)/m32.a -lpthread
 
 # the library built for debugging, where ranges have mappings of their own
-$(VM_OUT)/lib_kept_debug: tests/vm_kept.c $(VM_DEPS) $(SRC) $(DEPS) | $(VM_OUT)
+$(VM_OUT)/lib_kept_debug: tests/vm_kept.c $(VM_DEPS) $(TEST_DIR)/debug.a | $(VM_OUT)
 	$(say) CC selftests/$(notdir $@)
-	$(Q)$(CC) $(VM_CFLAGS) -DZP_DEBUG -o $@ $< $(SRC) -lpthread
+	$(Q)$(CC) $(VM_CFLAGS) -DZP_DEBUG -o $@ $< $(TEST_DIR)/debug.a -lpthread
 
 .PHONY: vm-tests vm-tests-32 vm-tests-64
 vm-tests-64: $(filter-out %_debug,$(VM_TESTS))
