@@ -194,7 +194,8 @@ gate_tree() {
 		make -s modules modules_install KDIR="$KDIR" INSTALL_MOD_PATH="$scratch/root" \
 			>"$scratch/log" 2>&1 || { cat "$scratch/log"; exit 1; }
 		make -s modules-6.12 lib bpf tools examples selftests
-		for part in demo bench; do
+		scripts/deps demo
+		for part in demo bench selftests/host; do
 			[[ ! -f lib/Makefile || ! -f $part/Makefile ]] || make -s -C "$part" BUILD="$PWD/build"
 		done
 	)
