@@ -33,7 +33,7 @@ for sub in $subs; do
 	mine=$(sed -n "s/^$sub //p" <<<"$options")
 	if [[ ! $mine ]]; then
 		[[ $sub == top || $sub == bench ]] && rc=0 || rc=1
-		ok $rc "$sub is a program that was not built"
+		ok "$rc" "$sub is a program that was not built"
 		continue
 	fi
 	is "the options of $sub are completed" "$mine" "$(completed "$sub" -)"
