@@ -367,6 +367,9 @@ FIXTURE_TEARDOWN(compare)
 {
 }
 
+#define KILLS	"%llu tried, %llu lost, %llu doubled, %llu hung, %llu wrong"
+#define LIES	"%llu tried, %llu told, %llu unharmed, %llu misled, %llu wrong"
+
 static int open_link(FIXTURE_DATA(compare) *self, const struct system *s, struct link *l)
 {
 	*l = (struct link){ .fd = { -1, -1 }, .notes = self->notes };
@@ -501,8 +504,8 @@ TEST_F_TIMEOUT(compare, kills_with_successors, 100000)
 		struct verdict v = { 0 };
 
 		kill_again_and_again(_metadata, self, &systems[k], &v);
-		TH_LOG("compare: kills: %s: %llu tried, %llu lost, %llu doubled, %llu hung, %llu wrong",
-		       systems[k].name, (unsigned long long)self->runs,
+		TH_LOG("compare: kills: %s: " KILLS, systems[k].name,
+		       (unsigned long long)self->runs,
 		       (unsigned long long)v.lost, (unsigned long long)v.doubled,
 		       (unsigned long long)v.hung, (unsigned long long)v.wrong);
 		if (k == 0)
@@ -594,8 +597,8 @@ TEST_F_TIMEOUT(compare, lies_of_the_writer, 100000)
 			put_down(liar);
 			close_link(&l);
 		}
-		TH_LOG("compare: lies: %s: %llu tried, %llu told, %llu unharmed, %llu misled, %llu wrong",
-		       s->name, (unsigned long long)run, (unsigned long long)told,
+		TH_LOG("compare: lies: %s: " LIES, s->name, (unsigned long long)run,
+		       (unsigned long long)told,
 		       (unsigned long long)fine, (unsigned long long)v.lost,
 		       (unsigned long long)v.wrong);
 		if (k == 0)

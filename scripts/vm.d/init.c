@@ -115,7 +115,7 @@ static void pump_log(void)
 			continue;
 		text = strchr(rec, ';');
 		end = text ? strchr(text, '\n') : NULL;
-		/* Of what programs have written there only which test runs, see selftests/run.sh. */
+		/* Of what programs have written only which test runs, see selftests/run.sh. */
 		if (!end || (pri >> 3 && strncmp(text, ";selftests: ", 12)))
 			continue;
 		*end = 0;
