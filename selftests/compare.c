@@ -524,7 +524,7 @@ TEST_F_TIMEOUT(compare, ends_without_successors, 100000)
 		int hung = 0;
 
 		/* Each takes a while, and a few tell enough. */
-		for (run = 0; run < self->runs && hung < 3; run++) {
+		for (run = 0; run < self->runs && hung < 2; run++) {
 			bool writer = run % 2;
 			int status = 0;
 			pid_t pid[2];
