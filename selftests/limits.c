@@ -7,10 +7,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 
 #include <kselftest_harness.h>
 
@@ -33,14 +31,6 @@ FIXTURE(limits)
 	bool writable;
 };
 
-static int set_parameter(int which, long long value)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%lld", value);
-	return zt_write_text(names[which], text);
-}
-
 /* Small limits where they can be set: 2048 and 4096 pages, 100 pipes. */
 FIXTURE_SETUP(limits)
 {
@@ -51,8 +41,9 @@ FIXTURE_SETUP(limits)
 		ASSERT_LT(0, self->saved[k])
 			TH_LOG("%s", names[k]);
 	}
-	self->writable = !set_parameter(SOFT, 2048) && !set_parameter(HARD, 4096) &&
-			 !set_parameter(PIPES, 100);
+	self->writable = !zt_write_number(names[SOFT], 2048) &&
+			 !zt_write_number(names[HARD], 4096) &&
+			 !zt_write_number(names[PIPES], 100);
 	for (k = 0; k < NR_PARAMETERS; k++)
 		self->value[k] = zt_read_number(names[k]);
 }
@@ -63,36 +54,18 @@ FIXTURE_TEARDOWN_PARENT(limits)
 
 	if (self->writable)
 		for (k = 0; k < NR_PARAMETERS; k++)
-			set_parameter(k, self->saved[k]);
-}
-
-/* A user nobody else is: the limits of this process start at nothing. */
-static void become(uid_t uid)
-{
-	struct rlimit files = { .rlim_cur = 65536, .rlim_max = 65536 };
-
-	setrlimit(RLIMIT_NOFILE, &files);
-	if (setgroups(0, NULL) || setresgid(uid, uid, uid) || setresuid(uid, uid, uid))
-		zt_die("setresuid %u", uid);
-}
-
-static uid_t fresh_uid(void)
-{
-	static uid_t next;
-
-	if (!next)
-		next = 200000 + getpid() % 100000 * 16;
-	return next++;
+			zt_write_number(names[k], self->saved[k]);
 }
 
 /* Runs @fn as a fresh user; its result. */
 static int as_user(FIXTURE_DATA(limits) *self, int (*fn)(FIXTURE_DATA(limits) *))
 {
-	uid_t uid = fresh_uid();
+	uid_t uid = zt_fresh_uid();
 	pid_t child = fork();
 
 	if (!child) {
-		become(uid);
+		zt_allow_files(65536);
+		zt_become(uid);
 		_exit(fn(self));
 	}
 	return zt_wait_child(child);
@@ -288,11 +261,9 @@ static int user_exempt(FIXTURE_DATA(limits) *self)
 
 TEST_F(limits, cap_sys_resource_is_exempt)
 {
-	struct rlimit files = { .rlim_cur = 65536, .rlim_max = 65536 };
-
 	if (!self->writable)
 		SKIP(return, "the parameters cannot be written");
-	setrlimit(RLIMIT_NOFILE, &files);
+	zt_allow_files(65536);
 	EXPECT_EQ(0, user_exempt(self));
 }
 
@@ -335,6 +306,222 @@ static int user_charged_after_passing(FIXTURE_DATA(limits) *self)
 TEST_F(limits, forking_is_no_way_round)
 {
 	EXPECT_EQ(0, as_user(self, user_charged_after_passing));
+}
+
+/* A pool is one more pipe; what is given back can be had again, once. */
+static int user_at_the_edge_of_pipes(FIXTURE_DATA(limits) *self)
+{
+	long long most = self->value[PIPES];
+	struct zpipe_create_args args = *ZT_ARGS(ZT_PAGE, ZT_PAGE);
+	int device = open(ZT_DEVICE, O_RDWR | O_CLOEXEC), pool, k;
+
+	if (fill_pipes(-EDQUOT, ZT_PAGE, most - 2) != most - 2 || zt_create(&args))
+		return 1;
+	pool = zt_pool(ZT_PAGE, 4, ZPIPE_POOL_IDLE);
+	if (pool < 0 || zt_total(device, "user-pipes") != most)
+		return 2;
+	if (zt_create(ZT_ARGS(ZT_PAGE, ZT_PAGE)) != -EDQUOT)
+		return 3;
+	if (zt_pool(ZT_PAGE, 4, ZPIPE_POOL_IDLE) != -EDQUOT)
+		return 4;
+	/* One end alone is still a pipe. */
+	close(args.out_writer_fd);
+	if (zt_create(ZT_ARGS(ZT_PAGE, ZT_PAGE)) != -EDQUOT)
+		return 5;
+	for (k = 0; k < 2; k++) {
+		close(k ? pool : args.out_reader_fd);
+		if (!zt_total_becomes(device, "user-pipes", most - 1))
+			return 6;
+		if (zt_create(ZT_ARGS(ZT_PAGE, ZT_PAGE)))
+			return 7;
+		if (zt_create(ZT_ARGS(ZT_PAGE, ZT_PAGE)) != -EDQUOT)
+			return 8;
+	}
+	return zt_total(device, "user-refused") == 5 ? 0 : 9;
+}
+
+TEST_F(limits, pipes_exactly_at_one_above_and_given_back)
+{
+	if (!self->writable)
+		SKIP(return, "the parameters cannot be written");
+	EXPECT_EQ(0, as_user(self, user_at_the_edge_of_pipes));
+}
+
+/* A pipe of segments of a page, and a grant of so many: 0 or -errno. */
+static int take_pages(struct zt_pipe *p, __u64 pages)
+{
+	struct zpipe_alloc_args grant;
+
+	return zt_alloc(&p->w, zt_granted(&p->w), pages * ZT_PAGE, 0, &grant);
+}
+
+static int open_pages(struct zt_pipe *p, __u64 pages)
+{
+	return zt_pipe_open(p, ZT_ARGS(ZT_PAGE, pages * ZT_PAGE));
+}
+
+#define HOGS		3
+#define HOG_PAGES	1500
+
+/* Made before anything is charged that counts: none of them is beyond the soft limit. */
+static int open_hogs(struct zt_pipe *hogs)
+{
+	int k;
+
+	for (k = 0; k < HOGS; k++)
+		if (open_pages(&hogs[k], HOG_PAGES))
+			return -1;
+	return 0;
+}
+
+static void close_hogs(struct zt_pipe *hogs)
+{
+	int k;
+
+	for (k = 0; k < HOGS; k++)
+		zt_pipe_close(&hogs[k]);
+}
+
+/* Takes pages until @left of a limit are left. */
+static int leave_pages(int device, struct zt_pipe *hogs, long long limit, long long left)
+{
+	int k;
+
+	for (k = 0; k < HOGS; k++) {
+		long long pages = limit - left - zt_total(device, "user-pages");
+
+		if (pages > HOG_PAGES)
+			pages = HOG_PAGES;
+		if (pages && take_pages(&hogs[k], pages))
+			return -1;
+	}
+	return zt_total(device, "user-pages") == limit - left ? 0 : -2;
+}
+
+static int user_at_the_hard_edge(FIXTURE_DATA(limits) *self)
+{
+	int device = open(ZT_DEVICE, O_RDWR | O_CLOEXEC);
+	long long hard = self->value[HARD], used;
+	struct zt_pipe a, b, hogs[HOGS];
+
+	/* Made before: control pages count as well. */
+	if (open_pages(&a, 64) || open_pages(&b, 64) || open_hogs(hogs) ||
+	    leave_pages(device, hogs, hard, 10))
+		return 1;
+	/* What it got before it was refused stays ready, for a pipe that can do with less. */
+	if (take_pages(&a, 11) != -EDQUOT || zt_total(device, "user-pages") > hard)
+		return 2;
+	if (take_pages(&a, 10) || zt_total(device, "user-pages") != hard)
+		return 3;
+	if (take_pages(&b, 1) != -EDQUOT || zt_create(ZT_ARGS(0, 0)) != -EDQUOT)
+		return 4;
+	if (zt_total(device, "user-pages") != hard)
+		return 5;
+	/* What is there can still be used. */
+	if (zt_put(&a.w, 10 * ZT_PAGE) || zt_take(&a.r, 10 * ZT_PAGE))
+		return 6;
+	zt_pipe_close(&a);
+	used = hard - 10;
+	while (zt_total(device, "user-pages") > used)
+		zt_sleep_ms(1);
+	used = zt_total(device, "user-pages");
+	if (take_pages(&b, hard - used + 1) != -EDQUOT)
+		return 7;
+	if (take_pages(&b, hard - used) || zt_total(device, "user-pages") != hard)
+		return 8;
+	close_hogs(hogs);
+	zt_pipe_close(&b);
+	return zt_total_becomes(device, "user-pages", 0) ? 0 : 9;
+}
+
+TEST_F(limits, hard_pages_exactly_at_one_above_and_given_back)
+{
+	if (!self->writable)
+		SKIP(return, "the parameters cannot be written");
+	EXPECT_EQ(0, as_user(self, user_at_the_hard_edge));
+}
+
+static int user_at_the_soft_edge(FIXTURE_DATA(limits) *self)
+{
+	int device = open(ZT_DEVICE, O_RDWR | O_CLOEXEC);
+	long long soft = self->value[SOFT], full = (1 << 20) / ZT_PAGE;
+	struct zt_pipe hogs[HOGS], p;
+
+	if (open_hogs(hogs) || leave_pages(device, hogs, soft, full))
+		return 1;
+	/* It counts what a pipe may come to hold. */
+	if (zt_pipe_open(&p, ZT_ARGS(0, 0)) || p.w.info.out_capacity != 1 << 20)
+		return 2;
+	zt_pipe_close(&p);
+	if (!zt_total_becomes(device, "user-pages", soft - full) || take_pages(&hogs[2], 1))
+		return 3;
+	if (zt_create(ZT_ARGS(0, 1 << 20)) != -EDQUOT)
+		return 4;
+	if (open_pages(&p, full - 1))
+		return 5;
+	zt_pipe_close(&p);
+	if (!zt_total_becomes(device, "user-pages", soft - full + 1))
+		return 6;
+	if (zt_pipe_open(&p, ZT_ARGS(0, 0)) || p.w.info.out_capacity != 2 * ZT_PAGE)
+		return 7;
+	zt_pipe_close(&p);
+	close_hogs(hogs);
+	if (!zt_total_becomes(device, "user-pages", 0))
+		return 8;
+	return zt_pipe_open(&p, ZT_ARGS(0, 0)) || p.w.info.out_capacity != 1 << 20 ? 9 : 0;
+}
+
+TEST_F(limits, soft_pages_exactly_at_one_above_and_given_back)
+{
+	if (!self->writable)
+		SKIP(return, "the parameters cannot be written");
+	EXPECT_EQ(0, as_user(self, user_at_the_soft_edge));
+}
+
+/* Pipes that are there outlive a limit that comes down below them. */
+static int user_lives_with_a_lower_limit(int ready, int lowered)
+{
+	struct zt_pipe p[3];
+	char byte = 0;
+	int k;
+
+	for (k = 0; k < 3; k++)
+		if (zt_pipe_open(&p[k], ZT_ARGS(ZT_PAGE, 8 * ZT_PAGE)))
+			return 1;
+	if (write(ready, &byte, 1) != 1 || read(lowered, &byte, 1) != 1)
+		return 2;
+	if (zt_create(ZT_ARGS(ZT_PAGE, ZT_PAGE)) != -EDQUOT)
+		return 3;
+	zt_pipe_close(&p[2]);
+	if (zt_create(ZT_ARGS(ZT_PAGE, ZT_PAGE)) != -EDQUOT)
+		return 4;
+	for (k = 0; k < 2; k++)
+		if (zt_put(&p[k].w, 8 * ZT_PAGE) || zt_take(&p[k].r, 8 * ZT_PAGE))
+			return 5;
+	return 0;
+}
+
+TEST_F(limits, lowered_below_what_is_used_refuses_only_new_pipes)
+{
+	int ready[2], lowered[2];
+	uid_t uid = zt_fresh_uid();
+	char byte = 0;
+	pid_t child;
+
+	if (!self->writable)
+		SKIP(return, "the parameters cannot be written");
+	ASSERT_EQ(0, pipe(ready));
+	ASSERT_EQ(0, pipe(lowered));
+	child = fork();
+	if (!child) {
+		zt_become(uid);
+		_exit(user_lives_with_a_lower_limit(ready[1], lowered[0]));
+	}
+	EXPECT_EQ(1, read(ready[0], &byte, 1));
+	EXPECT_EQ(0, zt_write_number(names[PIPES], 2));
+	EXPECT_EQ(1, write(lowered[1], &byte, 1));
+	EXPECT_EQ(0, zt_wait_child(child));
+	EXPECT_EQ(0, zt_write_number(names[PIPES], self->value[PIPES]));
 }
 
 TEST_HARNESS_MAIN

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -17,7 +18,7 @@
 
 #include <kselftest_harness.h>
 
-#include "zpipe_test.h"
+#include "zpipe_uring.h"
 
 #define REFCNT	"/sys/module/zpipe/refcnt"
 
@@ -168,9 +169,14 @@ TEST_F(module, pages_lent_to_a_pipe_do_not_hold_the_module_nor_dangle)
 }
 
 /* What may be left of a pipe, one by one: each holds the module, and the last one lets it go. */
-enum leftover { PRESERVED, BUFFER, BUFFER_MAPPED, IN_FLIGHT, POLLED, CHILD, LEFTOVERS };
+enum leftover {
+	PRESERVED, BUFFER, BUFFER_MAPPED, IN_FLIGHT, POLLED, CHILD, URING_FILE, URING_POLL,
+	URING_COMMAND, LEFTOVERS
+};
 
 struct rest {
+	struct io_uring ring;
+	bool has_ring;
 	void *mapped;
 	int fds[2];
 	pid_t child;
@@ -189,6 +195,35 @@ static int keep_range(enum leftover what, struct zt_pipe *p, struct rest *rest)
 	close(rest->fds[0]);
 	rest->fds[0] = -1;
 	return rest->mapped == MAP_FAILED ? -1 : 0;
+}
+
+/* A ring that has the reader registered, polls it, or waits in a command of it. */
+static int leave_in_ring(enum leftover what, struct zt_pipe *p, struct rest *rest)
+{
+	static struct zpipe_read_args read;
+	struct io_uring_sqe *sqe;
+
+	if (zu_open(&rest->ring, 0))
+		return -1;
+	rest->has_ring = true;
+	/* The end of the writer would complete the others. */
+	if (what != URING_FILE)
+		rest->fds[0] = dup(p->w.fd);
+	switch (what) {
+	case URING_FILE:
+		return io_uring_register_files(&rest->ring, &p->r.fd, 1);
+	case URING_POLL:
+		sqe = io_uring_get_sqe(&rest->ring);
+		io_uring_prep_poll_add(sqe, p->r.fd, POLLPRI);
+		zu_go(&rest->ring);
+		break;
+	default:
+		/* More than there is. */
+		read = (struct zpipe_read_args){ .min = 2 * ZT_PAGE + 1 };
+		zu_submit(&rest->ring, p->r.fd, ZPIPE_IOC_READ, &read);
+		zt_await_reader(&p->w);
+	}
+	return zu_waits(&rest->ring) ? 0 : -1;
 }
 
 static int leave(enum leftover what, struct zt_pipe *p, struct rest *rest)
@@ -217,17 +252,23 @@ static int leave(enum leftover what, struct zt_pipe *p, struct rest *rest)
 			_exit(0);
 		}
 		return rest->child;
+	case URING_FILE:
+	case URING_POLL:
+	case URING_COMMAND:
+		return leave_in_ring(what, p, rest);
 	default:
 		return keep_range(what, p, rest);
 	}
 }
 
-static void clean_up(const struct rest *rest)
+static void clean_up(struct rest *rest)
 {
 	int k;
 
 	if (rest->mapped)
 		munmap(rest->mapped, ZT_PAGE);
+	if (rest->has_ring)
+		io_uring_queue_exit(&rest->ring);
 	for (k = 0; k < 2; k++)
 		if (rest->fds[k] >= 0)
 			close(rest->fds[k]);
@@ -240,7 +281,9 @@ static void clean_up(const struct rest *rest)
 TEST_F_TIMEOUT(module, every_leftover_of_a_pipe_holds_the_module, 90)
 {
 	static const char * const names[] = { "preserved range", "buffer", "mapping of a buffer",
-					      "end in flight", "armed poll", "child" };
+					      "end in flight", "armed poll", "child",
+					      "file of a ring", "poll of a ring",
+					      "command of a ring" };
 	long long zero = 0;
 	int what;
 
@@ -249,14 +292,19 @@ TEST_F_TIMEOUT(module, every_leftover_of_a_pipe_holds_the_module, 90)
 	for (what = PRESERVED; what < LEFTOVERS; what++) {
 		struct rest rest;
 		struct zt_pipe p;
+		long long both;
 
 		ASSERT_EQ(0, zt_pipe_open(&p, ZT_ARGS(ZT_PAGE, 4 * ZT_PAGE)));
+		both = zt_read_number(REFCNT);
 		ASSERT_EQ(0, zt_put(&p.w, 2 * ZT_PAGE));
 		ASSERT_LE(0, leave(what, &p, &rest));
 		zt_pipe_close(&p);
 		EXPECT_EQ(-EWOULDBLOCK, unload()) {
 			TH_LOG("%s does not hold the module", names[what]);
 		}
+		/* The ring has the reader, besides the writer here. */
+		if (what == URING_POLL || what == URING_COMMAND)
+			EXPECT_EQ(both, zt_read_number(REFCNT));
 		clean_up(&rest);
 		ASSERT_TRUE(zt_eventually(unused, &zero)) {
 			TH_LOG("%s is not let go", names[what]);
@@ -297,6 +345,52 @@ TEST_F(module, pages_spliced_to_a_pipe_do_not_hold_the_module_nor_dangle)
 	close(copy[1]);
 	close(null);
 	ASSERT_EQ(0, load(self->path));
+}
+
+/*
+ * A process whose ring alone still refers to the pipe: as long as it lives the
+ * module stays, whatever is tried, and when it is killed nothing is left.
+ */
+TEST_F_TIMEOUT(module, armed_uring_requests_of_a_process_that_dies_let_go, 90)
+{
+	long long zero = 0;
+	int what, tries;
+
+	if (!self->path[0])
+		SKIP(return, "no module file: set ZPIPE_MODULE");
+	for (what = URING_FILE; what < LEFTOVERS; what++) {
+		int ready[2];
+		char byte;
+		pid_t child;
+
+		ASSERT_EQ(0, pipe(ready));
+		child = fork();
+		if (!child) {
+			struct rest rest = { .fds = { -1, -1 } };
+			struct zt_pipe p;
+
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			if (zt_pipe_open(&p, ZT_ARGS(ZT_PAGE, 4 * ZT_PAGE)) ||
+			    zt_put(&p.w, 2 * ZT_PAGE) || leave_in_ring(what, &p, &rest))
+				_exit(1);
+			zt_pipe_close(&p);
+			if (write(ready[1], "", 1) != 1)
+				_exit(2);
+			pause();
+		}
+		close(ready[1]);
+		ASSERT_EQ(1, read(ready[0], &byte, 1));
+		for (tries = 0; tries < 100; tries++)
+			ASSERT_EQ(-EWOULDBLOCK, unload());
+		kill(child, SIGKILL);
+		EXPECT_EQ(128 + SIGKILL, zt_wait_child(child));
+		ASSERT_TRUE(zt_eventually(unused, &zero)) {
+			TH_LOG("request %d is not let go", what);
+		}
+		ASSERT_EQ(0, unload());
+		ASSERT_EQ(0, load(self->path));
+		close(ready[0]);
+	}
 }
 
 TEST_F_TIMEOUT(module, unloads_and_loads_again, 90)

@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 
@@ -32,53 +31,12 @@ FIXTURE(summary)
 	int device;
 };
 
-/* The number behind zpipe-@key, or -1. */
-static long long number(int device, const char *key)
-{
-	char path[64], word[64], line[256];
-	long long value = -1;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", device);
-	snprintf(word, sizeof(word), "zpipe-%s:\t", key);
-	f = fopen(path, "r");
-	if (!f)
-		return -1;
-	while (fgets(line, sizeof(line), f)) {
-		if (!strncmp(line, word, strlen(word)))
-			value = strtoll(line + strlen(word), NULL, 10);
-	}
-	fclose(f);
-	return value;
-}
-
-struct wanted {
-	int device;
-	const char *key;
-	long long value;
-};
-
-static bool is_reached(void *arg)
-{
-	struct wanted *w = arg;
-
-	return number(w->device, w->key) == w->value;
-}
-
-/* Files are released, and memory is freed, a little after close(2). */
-static bool becomes(int device, const char *key, long long value)
-{
-	struct wanted w = { .device = device, .key = key, .value = value };
-
-	return zt_eventually(is_reached, &w);
-}
-
 FIXTURE_SETUP(summary)
 {
 	self->device = open("/dev/zpipe", O_RDWR | O_CLOEXEC);
 	ASSERT_LE(0, self->device);
-	ASSERT_TRUE(becomes(self->device, "pipes", 0));
-	ASSERT_TRUE(becomes(self->device, "users", 0));
+	ASSERT_TRUE(zt_total_becomes(self->device, "pipes", 0));
+	ASSERT_TRUE(zt_total_becomes(self->device, "users", 0));
 }
 
 FIXTURE_TEARDOWN(summary)
@@ -91,7 +49,7 @@ TEST_F(summary, every_key_is_there_and_nothing_is_held)
 	size_t k;
 
 	for (k = 0; k < NR_KEYS; k++) {
-		long long value = number(self->device, keys[k]);
+		long long value = zt_total(self->device, keys[k]);
 
 		EXPECT_LE(0, value)
 			TH_LOG("%s", keys[k]);
@@ -112,19 +70,19 @@ TEST_F(summary, pipes_and_their_memory_come_and_go)
 		ASSERT_EQ(0, zt_put(&p[i].w, 1000 + i));
 		pages += zt_stat(&p[i].w).out_data_pages;
 	}
-	EXPECT_EQ(7, number(self->device, "pipes"));
-	EXPECT_EQ(7, number(self->device, "readers"));
-	EXPECT_EQ(7, number(self->device, "user-pipes"));
-	EXPECT_EQ(1, number(self->device, "users"));
-	EXPECT_EQ(pages, number(self->device, "data-pages"));
-	EXPECT_LT(pages, number(self->device, "user-pages"));
-	EXPECT_EQ(7 * 1000 + 21, number(self->device, "held"));
+	EXPECT_EQ(7, zt_total(self->device, "pipes"));
+	EXPECT_EQ(7, zt_total(self->device, "readers"));
+	EXPECT_EQ(7, zt_total(self->device, "user-pipes"));
+	EXPECT_EQ(1, zt_total(self->device, "users"));
+	EXPECT_EQ(pages, zt_total(self->device, "data-pages"));
+	EXPECT_LT(pages, zt_total(self->device, "user-pages"));
+	EXPECT_EQ(7 * 1000 + 21, zt_total(self->device, "held"));
 	for (i = 0; i < 7; i++)
 		zt_pipe_close(&p[i]);
-	EXPECT_TRUE(becomes(self->device, "pipes", 0));
-	EXPECT_TRUE(becomes(self->device, "data-pages", 0));
-	EXPECT_TRUE(becomes(self->device, "user-pages", 0));
-	EXPECT_EQ(0, number(self->device, "held"));
+	EXPECT_TRUE(zt_total_becomes(self->device, "pipes", 0));
+	EXPECT_TRUE(zt_total_becomes(self->device, "data-pages", 0));
+	EXPECT_TRUE(zt_total_becomes(self->device, "user-pages", 0));
+	EXPECT_EQ(0, zt_total(self->device, "held"));
 }
 
 TEST_F(summary, preserved_and_exported_bytes)
@@ -137,27 +95,27 @@ TEST_F(summary, preserved_and_exported_bytes)
 	ASSERT_EQ(0, zt_put(&p.w, 3 * ZT_PAGE));
 	for (i = 0; i < 3; i++)
 		ASSERT_EQ(0, zt_preserve(&p.r, i * ZT_PAGE, 101 + 2 * i, &kept[i]));
-	EXPECT_EQ(3, number(self->device, "handles"));
-	EXPECT_EQ(101 + 103 + 105, number(self->device, "preserved"));
-	EXPECT_EQ(3, number(self->device, "spare-pages"));
+	EXPECT_EQ(3, zt_total(self->device, "handles"));
+	EXPECT_EQ(101 + 103 + 105, zt_total(self->device, "preserved"));
+	EXPECT_EQ(3, zt_total(self->device, "spare-pages"));
 	for (i = 0; i < 2; i++) {
 		fd[i] = zt_export(&p.r, kept[i].handle);
 		ASSERT_LE(0, fd[i]);
 	}
-	EXPECT_EQ(2, number(self->device, "buffers"));
-	EXPECT_EQ(101 + 103, number(self->device, "exported"));
+	EXPECT_EQ(2, zt_total(self->device, "buffers"));
+	EXPECT_EQ(101 + 103, zt_total(self->device, "exported"));
 	ASSERT_EQ(0, zt_release(&p.r, kept[0].handle));
-	EXPECT_EQ(2, number(self->device, "handles"));
-	EXPECT_EQ(2, number(self->device, "buffers"));
+	EXPECT_EQ(2, zt_total(self->device, "handles"));
+	EXPECT_EQ(2, zt_total(self->device, "buffers"));
 	/* A buffer outlives its pipe. */
 	zt_pipe_close(&p);
-	EXPECT_TRUE(becomes(self->device, "pipes", 0));
-	EXPECT_EQ(0, number(self->device, "handles"));
-	EXPECT_EQ(2, number(self->device, "buffers"));
+	EXPECT_TRUE(zt_total_becomes(self->device, "pipes", 0));
+	EXPECT_EQ(0, zt_total(self->device, "handles"));
+	EXPECT_EQ(2, zt_total(self->device, "buffers"));
 	close(fd[0]);
-	EXPECT_TRUE(becomes(self->device, "exported", 103));
+	EXPECT_TRUE(zt_total_becomes(self->device, "exported", 103));
 	close(fd[1]);
-	EXPECT_TRUE(becomes(self->device, "buffers", 0));
+	EXPECT_TRUE(zt_total_becomes(self->device, "buffers", 0));
 }
 
 TEST_F(summary, pools_and_readers)
@@ -168,17 +126,17 @@ TEST_F(summary, pools_and_readers)
 	struct zt_pipe p;
 
 	ASSERT_EQ(0, ioctl(self->device, ZPIPE_IOC_POOL_CREATE, &pool));
-	EXPECT_EQ(1, number(self->device, "pools"));
-	EXPECT_EQ(0, number(self->device, "pipes"));
+	EXPECT_EQ(1, zt_total(self->device, "pools"));
+	EXPECT_EQ(0, zt_total(self->device, "pipes"));
 	ASSERT_EQ(0, zt_pipe_open(&p, ZT_ARGS(ZT_PAGE, 8 * ZT_PAGE)));
 	ASSERT_EQ(0, zt_tee(p.r.fd, 0, &tee));
-	EXPECT_EQ(1, number(self->device, "pipes"));
-	EXPECT_EQ(2, number(self->device, "readers"));
+	EXPECT_EQ(1, zt_total(self->device, "pipes"));
+	EXPECT_EQ(2, zt_total(self->device, "readers"));
 	close(tee.out_fd);
-	EXPECT_TRUE(becomes(self->device, "readers", 1));
+	EXPECT_TRUE(zt_total_becomes(self->device, "readers", 1));
 	zt_pipe_close(&p);
 	close(pool.out_fd);
-	EXPECT_TRUE(becomes(self->device, "pools", 0));
+	EXPECT_TRUE(zt_total_becomes(self->device, "pools", 0));
 }
 
 TEST_F(summary, sleepers_and_paused_writers)
@@ -189,14 +147,14 @@ TEST_F(summary, sleepers_and_paused_writers)
 
 	ASSERT_EQ(0, zt_pipe_open(&p, ZT_ARGS(ZT_PAGE, 8 * ZT_PAGE)));
 	zt_bg_start(&bg, p.r.fd, ZPIPE_IOC_READ, &read);
-	EXPECT_TRUE(becomes(self->device, "readers-asleep", 1));
+	EXPECT_TRUE(zt_total_becomes(self->device, "readers-asleep", 1));
 	ASSERT_EQ(0, zt_put(&p.w, 10));
 	EXPECT_EQ(0, zt_bg_join(&bg));
-	EXPECT_TRUE(becomes(self->device, "readers-asleep", 0));
+	EXPECT_TRUE(zt_total_becomes(self->device, "readers-asleep", 0));
 	ASSERT_EQ(0, zt_advance(&p.r, ZPIPE_KEEP, ZPIPE_KEEP));
 	ASSERT_EQ(0, zt_set(&p.w, 5, 1));
 	EXPECT_EQ(-EAGAIN, zt_flush(&p.w, 10, 0, NULL));
-	EXPECT_EQ(1, number(self->device, "paused"));
+	EXPECT_EQ(1, zt_total(self->device, "paused"));
 	zt_pipe_close(&p);
 }
 
@@ -206,9 +164,7 @@ static int make_four(void)
 	struct zt_pipe p[4];
 	int i, device;
 
-	if (setgroups(0, NULL) || setresgid(SOMEBODY, SOMEBODY, SOMEBODY) ||
-	    setresuid(SOMEBODY, SOMEBODY, SOMEBODY))
-		return 10;
+	zt_become(SOMEBODY);
 	device = open("/dev/zpipe", O_RDWR | O_CLOEXEC);
 	if (device < 0)
 		return 11;
@@ -218,21 +174,21 @@ static int make_four(void)
 	}
 	if (zt_create(ZT_ARGS(ZT_PAGE, 4 * ZT_PAGE)) != -EDQUOT)
 		return 13;
-	if (number(device, "user-pipes") != 3 || number(device, "user-refused") != 1)
+	if (zt_total(device, "user-pipes") != 3 || zt_total(device, "user-refused") != 1)
 		return 14;
 	/* The maker of the others is told apart. */
-	return number(device, "users") == 2 ? 0 : 15;
+	return zt_total(device, "users") == 2 ? 0 : 15;
 }
 
 TEST_F(summary, limit_hits_are_counted_for_all_and_for_the_caller)
 {
-	long long before = number(self->device, "refused-pipes");
+	long long before = zt_total(self->device, "refused-pipes");
 	long long saved = zt_read_number(USER_PIPES);
 	struct zt_pipe p;
 	int status = -1;
 	pid_t child;
 
-	if (getuid() || zt_write_text(USER_PIPES, "3"))
+	if (getuid() || zt_write_number(USER_PIPES, 3))
 		SKIP(return, "needs root and a module parameter that can be written");
 	ASSERT_EQ(0, zt_pipe_open(&p, ZT_ARGS(ZT_PAGE, 4 * ZT_PAGE)));
 	child = fork();
@@ -241,16 +197,11 @@ TEST_F(summary, limit_hits_are_counted_for_all_and_for_the_caller)
 	waitpid(child, &status, 0);
 	EXPECT_EQ(0, status)
 		TH_LOG("status %d", WEXITSTATUS(status));
-	EXPECT_EQ(before + 1, number(self->device, "refused-pipes"));
-	EXPECT_EQ(1, number(self->device, "user-pipes"));
-	EXPECT_EQ(0, number(self->device, "user-refused"));
+	EXPECT_EQ(before + 1, zt_total(self->device, "refused-pipes"));
+	EXPECT_EQ(1, zt_total(self->device, "user-pipes"));
+	EXPECT_EQ(0, zt_total(self->device, "user-refused"));
 	zt_pipe_close(&p);
-	{
-		char text[32];
-
-		snprintf(text, sizeof(text), "%lld", saved);
-		ASSERT_EQ(0, zt_write_text(USER_PIPES, text));
-	}
+	ASSERT_EQ(0, zt_write_number(USER_PIPES, saved));
 }
 
 TEST_HARNESS_MAIN

@@ -253,5 +253,15 @@ int zt_log_mark(void);
 bool zt_log_is_clean(int mark);
 long long zt_read_number(const char *path);
 int zt_write_text(const char *path, const char *text);
+int zt_write_number(const char *path, long long value);
+
+/* What the whole module holds: a number of the fdinfo of an fd of the device. */
+long long zt_total(int device, const char *key);
+bool zt_total_becomes(int device, const char *key, long long value);
+
+/* Another user than anybody, without privileges; and how many files this one may open. */
+uid_t zt_fresh_uid(void);
+void zt_become(uid_t uid);
+void zt_allow_files(unsigned long most);
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * zpipe_wait - time, threads, children and files for the zpipe selftests
+ * zpipe_wait - time, threads, children, users and files for the zpipe selftests
  *
  * Every wait here has an end: what takes longer than ZT_PATIENCE_MS dies with a line that says
  * what was waited for.
@@ -8,11 +8,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -387,4 +389,77 @@ int zt_write_text(const char *path, const char *text)
 		ret = -errno;
 	close(fd);
 	return ret;
+}
+
+int zt_write_number(const char *path, long long value)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%lld", value);
+	return zt_write_text(path, text);
+}
+
+/* The number behind zpipe-@key, or -1. */
+long long zt_total(int device, const char *key)
+{
+	char path[64], word[64], line[256];
+	long long value = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", device);
+	snprintf(word, sizeof(word), "zpipe-%s:\t", key);
+	f = fopen(path, "r");
+	if (!f)
+		return -1;
+	while (fgets(line, sizeof(line), f)) {
+		if (!strncmp(line, word, strlen(word)))
+			value = strtoll(line + strlen(word), NULL, 10);
+	}
+	fclose(f);
+	return value;
+}
+
+struct wanted {
+	int device;
+	const char *key;
+	long long value;
+};
+
+static bool is_reached(void *arg)
+{
+	struct wanted *w = arg;
+
+	return zt_total(w->device, w->key) == w->value;
+}
+
+/* Files are released, and memory is freed, a little after close(2). */
+bool zt_total_becomes(int device, const char *key, long long value)
+{
+	struct wanted w = { .device = device, .key = key, .value = value };
+
+	return zt_eventually(is_reached, &w);
+}
+
+/* A user nobody else is: the limits of such a process start at nothing. */
+uid_t zt_fresh_uid(void)
+{
+	static uid_t next;
+
+	if (!next)
+		next = 200000 + getpid() % 100000 * 16;
+	return next++;
+}
+
+void zt_become(uid_t uid)
+{
+	if (setgroups(0, NULL) || setresgid(uid, uid, uid) || setresuid(uid, uid, uid))
+		zt_die("setresuid %u: %s", uid, strerror(errno));
+}
+
+void zt_allow_files(unsigned long most)
+{
+	struct rlimit files = { .rlim_cur = most, .rlim_max = most };
+
+	if (setrlimit(RLIMIT_NOFILE, &files))
+		zt_die("RLIMIT_NOFILE %lu: %s", most, strerror(errno));
 }
