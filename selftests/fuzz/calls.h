@@ -212,13 +212,13 @@ static long call_raw(const uint64_t *a)
 
 static long call_via(const uint64_t *a)
 {
-	via = a[0];
+	via[this_thread] = a[0];
 	return 0;
 }
 
 static long call_fail(const uint64_t *a)
 {
-	fail_nth = a[0];
+	fail_nth[this_thread] = a[0];
 	return 0;
 }
 
@@ -248,11 +248,7 @@ static long call_uring(const uint64_t *a)
 static long call_ring_close(const uint64_t *a)
 {
 	(void)a;
-	pthread_mutex_lock(&ring.lock);
-	if (ring.fd >= 0)
-		close(ring.fd);
-	ring.fd = -1;
-	pthread_mutex_unlock(&ring.lock);
+	ring_close();
 	return 0;
 }
 

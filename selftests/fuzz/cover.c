@@ -15,7 +15,7 @@
 
 #include "cover.h"
 
-#define AREA		(256 << 10)	/* program counters that one thread can note */
+#define AREA		(64 << 10)	/* program counters that one thread can note */
 #define MOST_SECTIONS	8
 
 /* Sections with code that has blocks, and where they were loaded. */

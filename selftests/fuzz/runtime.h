@@ -59,8 +59,9 @@ static unsigned char *edge;	/* one page, and nothing behind it */
 static unsigned char *fixed;	/* one page, read-only */
 
 /* How the next verb of a thread goes, see call_via() and call_fail(). */
-static __thread unsigned int via;
-static __thread unsigned int fail_nth;
+static unsigned int via[NR_THREADS];
+static unsigned int fail_nth[NR_THREADS];
+static __thread unsigned int this_thread;
 static __thread sigjmp_buf *landing;
 
 /* The fuzzer is told of each thread: 0 to 2, and 3 for a child. */
@@ -163,6 +164,7 @@ static struct {
 	pthread_mutex_t lock;
 	unsigned int *sq_tail, *sq_mask, *sq_array, *cq_head, *cq_tail;
 	unsigned char *sqes;
+	unsigned char *sq_ring, *cq_ring;
 	unsigned int turn;
 	unsigned char args[32][512];	/* they stay while a command is under way */
 } ring = { .fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -179,27 +181,37 @@ static int ring_open(void)
 	unsigned char params[PARAMS] = { 0 };
 	unsigned int *sq = (unsigned int *)(params + SQ_OFFSETS);
 	unsigned int *cq = (unsigned int *)(params + CQ_OFFSETS);
-	unsigned char *sq_ring, *cq_ring;
 
 	if (ring.fd >= 0)
 		return 0;
 	ring.fd = syscall(SYS_io_uring_setup, 32, params);
 	if (ring.fd < 0)
 		return -errno;
-	sq_ring = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, ring.fd, 0);
-	cq_ring = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, ring.fd, 0x8000000);
+	ring.sq_ring = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, ring.fd, 0);
+	ring.cq_ring = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, ring.fd,
+			    0x8000000);
 	ring.sqes = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, ring.fd, 0x10000000);
-	if (sq_ring == MAP_FAILED || cq_ring == MAP_FAILED || ring.sqes == MAP_FAILED) {
-		close(ring.fd);
-		ring.fd = -1;
-		return -ENOMEM;
-	}
-	ring.sq_tail = (unsigned int *)(sq_ring + sq[1]);
-	ring.sq_mask = (unsigned int *)(sq_ring + sq[2]);
-	ring.sq_array = (unsigned int *)(sq_ring + sq[6]);
-	ring.cq_head = (unsigned int *)(cq_ring + cq[0]);
-	ring.cq_tail = (unsigned int *)(cq_ring + cq[1]);
+	if (ring.sq_ring == MAP_FAILED || ring.cq_ring == MAP_FAILED || ring.sqes == MAP_FAILED)
+		_exit(102);
+	ring.sq_tail = (unsigned int *)(ring.sq_ring + sq[1]);
+	ring.sq_mask = (unsigned int *)(ring.sq_ring + sq[2]);
+	ring.sq_array = (unsigned int *)(ring.sq_ring + sq[6]);
+	ring.cq_head = (unsigned int *)(ring.cq_ring + cq[0]);
+	ring.cq_tail = (unsigned int *)(ring.cq_ring + cq[1]);
 	return 0;
+}
+
+static void ring_close(void)
+{
+	pthread_mutex_lock(&ring.lock);
+	if (ring.fd >= 0) {
+		munmap(ring.sq_ring, 2 * PAGE);
+		munmap(ring.cq_ring, 2 * PAGE);
+		munmap(ring.sqes, PAGE);
+		close(ring.fd);
+	}
+	ring.fd = -1;
+	pthread_mutex_unlock(&ring.lock);
 }
 
 static long ring_submit_locked(unsigned int op, unsigned int flags, int fd, uint64_t off,
@@ -238,15 +250,19 @@ static long ring_submit(unsigned int op, unsigned int flags, int fd, uint64_t of
 static long ring_reap(int ms)
 {
 	struct pollfd pfd = { .fd = ring.fd, .events = POLLIN };
-	long nr;
+	long nr = 0;
 
 	if (ring.fd < 0)
 		return 0;
 	/* Runs what waits for this task. */
 	syscall(SYS_io_uring_enter, ring.fd, 0, 0, 1, NULL, 0);
 	poll(&pfd, 1, ms);
-	nr = *ring.cq_tail - *ring.cq_head;
-	__atomic_store_n(ring.cq_head, *ring.cq_tail, __ATOMIC_RELEASE);
+	pthread_mutex_lock(&ring.lock);
+	if (ring.fd >= 0) {
+		nr = *ring.cq_tail - *ring.cq_head;
+		__atomic_store_n(ring.cq_head, *ring.cq_tail, __ATOMIC_RELEASE);
+	}
+	pthread_mutex_unlock(&ring.lock);
 	return nr;
 }
 
@@ -268,11 +284,11 @@ static unsigned char *keep_args(const void *args, size_t size)
 /* One ioctl of zpipe, in the way that this thread was told to. */
 static long verb(int fd, unsigned int nr, void *args, size_t size)
 {
-	unsigned int how = via;
+	unsigned int how = via[this_thread];
 	unsigned char *kept;
 	long ret;
 
-	via = 0;
+	via[this_thread] = 0;
 	switch (how) {
 	case 1:	/* a command of io_uring */
 	case 2:	/* one for a worker of it */
@@ -395,14 +411,14 @@ static struct worker {
 
 static long run_job(const struct job *job)
 {
-	unsigned int nth = fail_nth;
+	unsigned int nth = fail_nth[this_thread];
 	volatile int armed = -1;
 	sigjmp_buf here;
 	long ret;
 
 	/* What `via' and `fail' say is for the call after both. */
 	if (!job->keeps)
-		fail_nth = 0;
+		fail_nth[this_thread] = 0;
 	else
 		nth = 0;
 	landing = &here;
@@ -422,8 +438,9 @@ static void *work(void *arg)
 {
 	struct worker *me = arg;
 
+	this_thread = me - workers;
 	if (thread_began)
-		thread_began(me - workers);
+		thread_began(this_thread);
 	for (;;) {
 		while (sem_wait(&me->go))
 			;
@@ -552,16 +569,21 @@ static void clean_up(void)
 	for (i = 0; i < NR_SLOTS; i++) {
 		if (maps[i].at)
 			munmap(maps[i].at, maps[i].length);
+		maps[i].at = NULL;
+		maps[i].length = 0;
+		handles[i] = 0;
 		if (fds[i] >= 0)
 			close(fds[i]);
+		fds[i] = -1;
 	}
 	if (is_child)
 		_exit(0);
 	ring_reap(0);
-	if (ring.fd >= 0)
-		close(ring.fd);
+	ring_close();
 	while (nr_children) {
 		kill(children[--nr_children], SIGKILL);
 		waitpid(children[nr_children], NULL, 0);
 	}
+	memset(via, 0, sizeof(via));
+	memset(fail_nth, 0, sizeof(fail_nth));
 }

@@ -2,8 +2,8 @@
 /*
  * zpipe_fuzz - programs of calls against /dev/zpipe, changed at random, guided by coverage
  *
- * Each program is run by a child of its own, which is killed when it takes too long; all that it had
- * is gone then. Where the kernel has kcov and the module is instrumented, a program that reaches a
+ * Programs are run by a child, which closes all that a program had; where that cannot be (somebody
+ * still sleeps, or is nobody special any more), and when one takes too long, another child goes on. Where the kernel has kcov and the module is instrumented, a program that reaches a
  * block of the module that none has reached is cut down to what it needs for that, and joins the
  * corpus; elsewhere the corpus is run and changed blindly. After each program the kernel's log is
  * read: a report ends the run, with the program as text and as C.
@@ -142,15 +142,71 @@ static void remember_current(const struct program *p)
 	free(text);
 }
 
-static void in_child(const struct program *p)
+/* What the fuzzer and the process that runs its programs share. */
+static struct {
+	sem_t go;
+	sem_t done;
+	bool stays;		/* it can run another program */
+	struct program p;
+} *box;
+static pid_t executor;
+
+/* Whether nobody sleeps any more, also after a signal. */
+static bool threads_are_idle(void)
+{
+	int i, tries;
+
+	for (i = 1; i < NR_THREADS; i++) {
+		for (tries = 0; tries < 3; tries++) {
+			if (!__atomic_load_n(&workers[i].busy, __ATOMIC_ACQUIRE))
+				break;
+			pthread_kill(workers[i].thread, SIGUSR1);
+			watch(&workers[i]);
+		}
+		if (__atomic_load_n(&workers[i].busy, __ATOMIC_ACQUIRE))
+			return false;
+	}
+	return true;
+}
+
+/* Runs one program after the other, for as long as nothing is left of any. */
+static void execute(void)
 {
 	setpgid(0, 0);
 	thread_began = cover_begin;
 	set_up();
 	cover_begin(0);
-	run_calls(p, 0, p->nr);
-	clean_up();
+	do {
+		while (sem_wait(&box->go))
+			;
+		run_calls(&box->p, 0, box->p.nr);
+		clean_up();
+		box->stays = !program_has(&box->p, "user") && !program_has(&box->p, "fd_limit") &&
+			     threads_are_idle();
+		/* Threads may have opened something meanwhile. */
+		clean_up();
+		sem_post(&box->done);
+	} while (box->stays);
 	_exit(0);
+}
+
+static void start_executor(void)
+{
+	if (!box) {
+		box = mmap(NULL, sizeof(*box), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			   -1, 0);
+		if (box == MAP_FAILED)
+			err(1, "memory");
+	}
+	sem_init(&box->go, 1, 0);
+	sem_init(&box->done, 1, 0);
+	box->stays = true;
+	fflush(stdout);
+	executor = fork();
+	if (executor < 0)
+		err(1, "fork");
+	if (!executor)
+		execute();
 }
 
 static void print_as_text_and_c(const struct program *p)
@@ -163,31 +219,50 @@ static void print_as_text_and_c(const struct program *p)
 	fflush(stdout);
 }
 
-/* Until it ends by itself, or is killed; false when it does not even end then. */
-static bool wait_for(pid_t pid)
+/* With all that it has left; false when it does not end. */
+static bool end_executor(void)
 {
 	uint64_t begin = now_ns();
-	bool killed = false;
-	int status;
 
-	for (;;) {
-		uint64_t ms = (now_ns() - begin) / 1000000;
-
-		if (waitpid(pid, &status, WNOHANG) == pid)
-			break;
-		if (ms > (uint64_t)limit_ms && !killed) {
-			killed = true;
-			nr_killed++;
-			kill(-pid, SIGKILL);
-			kill(pid, SIGKILL);
-		}
-		if (ms > (uint64_t)limit_ms + PATIENCE_MS)
+	if (!executor)
+		return true;
+	kill(-executor, SIGKILL);
+	kill(executor, SIGKILL);
+	while (waitpid(executor, NULL, WNOHANG) != executor) {
+		if ((now_ns() - begin) / 1000000 > PATIENCE_MS)
 			return false;
-		sleep_us(ms < 5 ? 100 : 1000);
+		sleep_us(1000);
 	}
-	/* Children that it has left. */
-	kill(-pid, SIGKILL);
+	/* Children of its, which may have come meanwhile. */
+	kill(-executor, SIGKILL);
+	executor = 0;
 	return true;
+}
+
+/* Until it has run the program, has died of it, or time is up. */
+static bool wait_for_executor(void)
+{
+	uint64_t begin = now_ns();
+	struct timespec until;
+
+	do {
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += 20000000;
+		if (until.tv_nsec >= 1000000000) {
+			until.tv_nsec -= 1000000000;
+			until.tv_sec++;
+		}
+		if (!sem_timedwait(&box->done, &until))
+			return box->stays || end_executor();
+		if (waitpid(executor, NULL, WNOHANG) == executor) {
+			kill(-executor, SIGKILL);
+			executor = 0;
+			nr_killed++;
+			return true;
+		}
+	} while ((now_ns() - begin) / 1000000 < (uint64_t)limit_ms);
+	nr_killed++;
+	return end_executor();
 }
 
 static const char *const bad_words[] = {
@@ -229,6 +304,7 @@ static void summary(unsigned int reports)
 
 static void defect(const struct program *p, const char *why)
 {
+	end_executor();
 	put_parameters_back();
 	printf("not ok - %s\n", why);
 	print_as_text_and_c(p);
@@ -239,17 +315,13 @@ static void defect(const struct program *p, const char *why)
 /* Runs it and says what it has reached; a report ends the fuzzer. */
 static void run(const struct program *p, struct cover *cover)
 {
-	pid_t pid;
-
 	remember_current(p);
+	if (!executor)
+		start_executor();
 	cover_clear();
-	fflush(stdout);
-	pid = fork();
-	if (pid < 0)
-		err(1, "fork");
-	if (!pid)
-		in_child(p);
-	if (!wait_for(pid))
+	box->p = *p;
+	sem_post(&box->go);
+	if (!wait_for_executor())
 		defect(p, "a killed program does not end");
 	nr_run++;
 	cover_collect(cover);
@@ -572,6 +644,7 @@ int main(int argc, char **argv)
 			load_corpus(value[CORPUS]);
 		run_all(until);
 	}
+	end_executor();
 	put_parameters_back();
 	if (value[DISTILL])
 		distill(value[DISTILL]);
