@@ -30,6 +30,7 @@ static int nr_sections;
 static struct {
 	const struct section *section;
 	uint64_t offset;
+	bool apart;		/* no call gets there without a report */
 } blocks[COVER_MOST];
 static int nr_blocks;
 
@@ -71,6 +72,7 @@ static void read_relocations(const unsigned char *elf, const Elf64_Shdr *rela)
 	const char *names = (const char *)elf + header(elf, e->e_shstrndx)->sh_offset;
 	const Elf64_Rela *r = (const void *)(elf + rela->sh_offset);
 	struct section *section = NULL;
+	int last = -1;
 	uint64_t i;
 
 	if (!(target->sh_flags & SHF_EXECINSTR))
@@ -79,6 +81,11 @@ static void read_relocations(const unsigned char *elf, const Elf64_Shdr *rela)
 		const Elf64_Sym *symbol = &symbols[ELF64_R_SYM(r[i].r_info)];
 		uint64_t offset = r[i].r_offset + 4;	/* where the call returns to */
 
+		/* A block that only says what a sanitizer has found. */
+		if (last >= 0 && !strncmp(strings + symbol->st_name, "__ubsan_", 8))
+			blocks[last].apart = true;
+		if (ELF64_R_TYPE(r[i].r_info) == R_X86_64_PLT32)
+			last = -1;
 		if (strcmp(strings + symbol->st_name, "__sanitizer_cov_trace_pc"))
 			continue;
 		if (!section) {
@@ -97,6 +104,10 @@ static void read_relocations(const unsigned char *elf, const Elf64_Shdr *rela)
 		if (nr_blocks == COVER_MOST || offset >= section->size)
 			errx(1, "more blocks than were expected");
 		section->block[offset] = nr_blocks;
+		last = nr_blocks;
+		/* Run before there is a device, or when there is none any more. */
+		blocks[nr_blocks].apart = strcmp(section->name, ".text") &&
+					  strcmp(section->name, ".text.unlikely");
 		blocks[nr_blocks].section = section;
 		blocks[nr_blocks++].offset = offset;
 	}
@@ -194,6 +205,18 @@ int cover_count(const struct cover *c)
 	return n;
 }
 
+int cover_within_reach(const struct cover *c, int *all)
+{
+	int i, n = 0;
+
+	*all = 0;
+	for (i = 0; i < nr_blocks; i++) {
+		*all += !blocks[i].apart;
+		n += !blocks[i].apart && c->bits[i / 64] >> i % 64 & 1;
+	}
+	return n;
+}
+
 int cover_new(const struct cover *a, const struct cover *b, struct cover *fresh)
 {
 	int i;
@@ -234,7 +257,7 @@ void cover_print_missing(const struct cover *c, FILE *to)
 	int i;
 
 	for (i = 0; i < nr_blocks; i++)
-		if (!(c->bits[i / 64] >> i % 64 & 1))
+		if (!blocks[i].apart && !(c->bits[i / 64] >> i % 64 & 1))
 			fprintf(to, "%s %#llx\n", blocks[i].section->name,
 				(unsigned long long)blocks[i].offset);
 }

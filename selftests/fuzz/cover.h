@@ -28,12 +28,14 @@ void cover_begin(int area);
 void cover_collect(struct cover *to);
 
 int cover_count(const struct cover *c);
+/* Without those that run with the module's loading, or that report undefined behaviour. */
+int cover_within_reach(const struct cover *c, int *all);
 /* How many of a are not in b, and drop those that are. */
 int cover_new(const struct cover *a, const struct cover *b, struct cover *fresh);
 bool cover_holds(const struct cover *all, const struct cover *part);
 void cover_and(struct cover *to, const struct cover *with);
 void cover_or(struct cover *to, const struct cover *with);
-/* The blocks that are not there: section and offset. */
+/* The blocks within reach that are not there: section and offset. */
 void cover_print_missing(const struct cover *c, FILE *to);
 
 #endif
