@@ -2,8 +2,8 @@
 /*
  * calls - the calls that a program of the fuzzer consists of
  *
- * One function for each: slots and values in, an answer that nobody relies on out. FUZZ_CALLS at the
- * end is the table of them, with what kind of argument each takes; program.c reads and changes
+ * One function for each: slots and values in, an answer that nobody relies on out. FUZZ_CALLS at
+ * the end is the table of them, with what kind of argument each takes; program.c reads and changes
  * programs by it.
  */
 
@@ -689,9 +689,9 @@ static long call_shrink(const uint64_t *a)
 }
 
 /*
- * Kinds of arguments: F, M, H are slots of fds, mappings, handles; V is a value, also a position of
- * an fd or a handle; L a length; N<most> a small number; X<mask> flags; D a deadline; B what memory()
- * knows.
+ * Kinds of arguments: F, M, H are slots of fds, mappings, handles; V is a value, also a position
+ * of an fd or a handle; L a length; N<most> a small number; X<mask> flags; D a deadline; B what
+ * memory() knows.
  */
 #define FUZZ_CALLS(_)								\
 	_(pool, "F X1 L N65 N8")						\

@@ -15,11 +15,11 @@
 /* The start of each reproducer: runtime.h and calls.h, as they were compiled. */
 extern const char fuzz_runtime[];
 asm(".section .rodata\n"
-    "fuzz_runtime:\n"
-    ".incbin \"" FUZZ_DIR "/runtime.h\"\n"
-    ".incbin \"" FUZZ_DIR "/calls.h\"\n"
-    ".byte 0\n"
-    ".previous\n");
+	"fuzz_runtime:\n"
+	".incbin \"" FUZZ_DIR "/runtime.h\"\n"
+	".incbin \"" FUZZ_DIR "/calls.h\"\n"
+	".byte 0\n"
+	".previous\n");
 
 /* splitmix64 */
 uint64_t fuzz_random(uint64_t *seed)

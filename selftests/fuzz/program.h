@@ -2,9 +2,9 @@
 /*
  * program - programs of the fuzzer: their text, their changes, and their form in C
  *
- * The text has one call a line: `[thread:] name argument...`, or `fork mode lines`, whose next lines
- * are for a child. An argument is a number, or a letter and the number of a slot, and what is to be
- * added: `alloc f0 p0+0x1000 4096 0x10000 0x1 0`. What begins with # is a remark.
+ * The text has one call a line: `[thread:] name argument...`, or `fork mode lines`, whose next
+ * lines are for a child. An argument is a number, or a letter and the number of a slot, and what is
+ * to be added: `alloc f0 p0+0x1000 4096 0x10000 0x1 0`. What begins with # is a remark.
  */
 #ifndef PROGRAM_H
 #define PROGRAM_H
@@ -19,7 +19,7 @@
 #define CALL_FORK	(-1)
 
 struct argument {
-	char base;	/* 0, a slot: f, m, h; a position of an fd: g, p, e, c; a handle's value: v */
+	char base;	/* 0; slots f, m, h; positions of an fd g, p, e, c; v: a handle's value */
 	uint8_t slot;
 	uint64_t offset;
 };

@@ -3,15 +3,17 @@
  * zpipe_fuzz - programs of calls against /dev/zpipe, changed at random, guided by coverage
  *
  * Programs are run by a child, which closes all that a program had; where that cannot be (somebody
- * still sleeps, or is nobody special any more), and when one takes too long, another child goes on. Where the kernel has kcov and the module is instrumented, a program that reaches a
- * block of the module that none has reached is cut down to what it needs for that, and joins the
- * corpus; elsewhere the corpus is run and changed blindly. After each program the kernel's log is
- * read: a report ends the run, with the program as text and as C.
+ * still sleeps, or is nobody special any more), and when one takes too long, another child goes on.
+ * Where the kernel has kcov and the module is instrumented, a program that reaches a block of the
+ * module that none has reached is cut down to what it needs for that, and joins the corpus;
+ * elsewhere the corpus is run and changed blindly. After each program the kernel's log is read: a
+ * report ends the run, with the program as text and as C.
  */
 #include <dirent.h>
 #include <err.h>
 #include <getopt.h>
 #include <stdbool.h>
+#include <sys/stat.h>
 
 #include "runtime.h"
 #include "calls.h"
@@ -19,6 +21,7 @@
 #include "cover.h"
 #include "program.h"
 
+#define TRACING		"/sys/kernel/tracing/"
 #define MOST_PROGRAMS	4096
 #define MOST_WAKES	8	/* calls of a program that may sleep until a signal */
 #define PATIENCE_MS	20000	/* so long a killed program may take to end */
@@ -210,7 +213,7 @@ static void start_executor(void)
 	if (!executor)
 		execute();
 	/* To begin with takes longer than most programs do. */
-	while (sem_wait(&box->done))
+	while (sem_wait(&box->done) && !waitpid(executor, NULL, WNOHANG))
 		;
 }
 
@@ -245,8 +248,8 @@ static bool end_executor(void)
 }
 
 /*
- * Until it has run the program, or has died of it. What sleeps is woken by a signal after a time, and
- * killed when that happens too often.
+ * Until it has run the program, or has died of it. What sleeps is woken by a signal after a time,
+ * and killed when that happens too often.
  */
 static bool wait_for_executor(void)
 {
@@ -307,9 +310,10 @@ static void summary(unsigned int reports)
 	int n = cover_count(&reached), within, all;
 
 	within = cover_within_reach(&reached, &all);
-	printf("# fuzz: seed %#llx, %lu programs, %d of %d blocks (%d %%), of those within reach %d of %d (%d %%), %u reports; %lu killed, %d kept\n",
-	       (unsigned long long)seed, nr_run, n, nr_blocks, nr_blocks ? n * 100 / nr_blocks : 0,
-	       within, all, all ? within * 100 / all : 0, reports, nr_killed, nr_corpus);
+	printf("# fuzz: seed %#llx, %lu programs, %d of %d blocks (%d %%), ",
+	       (unsigned long long)seed, nr_run, n, nr_blocks, nr_blocks ? n * 100 / nr_blocks : 0);
+	printf("of those within reach %d of %d (%d %%), %u reports; %lu killed, %d kept\n", within,
+	       all, all ? within * 100 / all : 0, reports, nr_killed, nr_corpus);
 	fflush(stdout);
 }
 
@@ -534,7 +538,7 @@ static void distill(const char *dir)
 	printf("# %d programs reach %d blocks\n", nr, cover_count(&all));
 }
 
-static void usage(void)
+static void say_usage(void)
 {
 	printf("usage: zpipe_fuzz [OPTION]...\n"
 	       "  --corpus DIR     run the programs of a folder first, and change them\n"
@@ -552,7 +556,9 @@ static void usage(void)
 	exit(2);
 }
 
-enum { CORPUS, SECONDS, SEED, MODULE, KEEP, DISTILL, MISSING, CURRENT, LIMIT, RUN, TO_C, PRINT, ALL };
+enum {
+	CORPUS, SECONDS, SEED, MODULE, KEEP, DISTILL, MISSING, CURRENT, LIMIT, RUN, TO_C, PRINT, ALL
+};
 
 static const struct option options[] = {
 	{ "corpus", 1, NULL, CORPUS }, { "seconds", 1, NULL, SECONDS }, { "seed", 1, NULL, SEED },
@@ -596,8 +602,12 @@ static void prepare(const char *module, const char *current)
 	}
 	nr_blocks = cover_init(module);
 	/* Events are code, too. Once, since switching them rewrites the kernel. */
-	if (nr_blocks)
-		write_text("/sys/kernel/tracing/events/zpipe/enable", "1");
+	if (nr_blocks) {
+		write_text(TRACING "events/zpipe/enable", "1");
+		/* A second listener takes another way. */
+		mkdir(TRACING "instances/fuzz", 0755);
+		write_text(TRACING "instances/fuzz/events/zpipe/enable", "1");
+	}
 	let_fail();
 	read_parameters();
 	keep_pipes_small();
@@ -631,11 +641,11 @@ int main(int argc, char **argv)
 	without_rseq(argv);
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c >= ALL)
-			usage();
+			say_usage();
 		value[c] = optarg;
 	}
 	if (optind != argc)
-		usage();
+		say_usage();
 	if (value[TO_C] || value[PRINT])
 		convert(value[TO_C] ? value[TO_C] : value[PRINT], value[TO_C]);
 	if (value[LIMIT])
