@@ -28,6 +28,15 @@ static const struct {
 	{ "zpipe-consumed", offsetof(struct zb_end, consumed) },
 	{ "zpipe-preserved", offsetof(struct zb_end, preserved) },
 	{ "zpipe-readers", offsetof(struct zb_end, readers) },
+	{ "zpipe-segments", offsetof(struct zb_end, segments) },
+	{ "zpipe-segments-free", offsetof(struct zb_end, segments_free) },
+	{ "zpipe-segments-preserved", offsetof(struct zb_end, segments_preserved) },
+	{ "zpipe-segments-taken", offsetof(struct zb_end, segments_taken) },
+	{ "zpipe-references", offsetof(struct zb_end, references) },
+	{ "zpipe-references-chain", offsetof(struct zb_end, references_chain) },
+	{ "zpipe-references-preserved", offsetof(struct zb_end, references_preserved) },
+	{ "zpipe-references-posted", offsetof(struct zb_end, references_posted) },
+	{ "zpipe-references-calls", offsetof(struct zb_end, references_calls) },
 	{ "zpipe-position", offsetof(struct zb_end, position) },
 	{ "zpipe-length", offsetof(struct zb_end, length) },
 };
@@ -52,14 +61,11 @@ static void parse_line(struct zb_end *end, char *line)
 	}
 }
 
-/* Of an end or a buffer; a pool has no role. */
-static bool read_end(struct zb_end *end)
+bool zb_read_end(const char *path, struct zb_end *end)
 {
-	char path[64], line[128];
-	FILE *file;
+	FILE *file = fopen(path, "re");
+	char line[128];
 
-	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", end->pid, end->fd);
-	file = fopen(path, "re");
 	if (!file)
 		return false;
 	while (fgets(line, sizeof(line), file)) {
@@ -106,7 +112,8 @@ static unsigned long scan_process(pid_t pid, void (*found)(const struct zb_end *
 			continue;
 		to[length] = '\0';
 		snprintf(end.link, sizeof(end.link), "%.47s", to);
-		if (!strstr(to, "zpipe") || !strcmp(to, "/dev/zpipe") || !read_end(&end))
+		snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", pid, end.fd);
+		if (!strstr(to, "zpipe") || !strcmp(to, "/dev/zpipe") || !zb_read_end(path, &end))
 			continue;
 		if (!comm[0]) {
 			read_comm(&end);

@@ -14,7 +14,7 @@ struct zb_end {
 	uint64_t pipe;
 	pid_t pid;
 	int fd;
-	char role[8];		/* writer, reader, buffer */
+	char role[8];		/* writer, reader, buffer, pool */
 	char comm[16];
 	uint64_t capacity;
 	uint64_t granted;
@@ -23,6 +23,15 @@ struct zb_end {
 	uint64_t consumed;
 	uint64_t preserved;
 	uint64_t readers;
+	uint64_t segments;	/* of the pool: in service, and of these */
+	uint64_t segments_free;
+	uint64_t segments_preserved;
+	uint64_t segments_taken;
+	uint64_t references;	/* to its segments, and of these */
+	uint64_t references_chain;
+	uint64_t references_preserved;
+	uint64_t references_posted;
+	uint64_t references_calls;
 	uint64_t position;
 	uint64_t length;
 	bool paused;
@@ -39,6 +48,15 @@ struct zb_end {
  * Return: how many were found.
  */
 unsigned long zb_scan(void (*found)(const struct zb_end *end, void *context), void *context);
+
+/**
+ * zb_read_end - what a copy of /proc/PID/fdinfo/FD says
+ * @path: of the copy
+ * @end: the result
+ *
+ * Return: whether it is of a file of zpipe.
+ */
+bool zb_read_end(const char *path, struct zb_end *end);
 
 /* Is that fd still what it was? */
 bool zb_still_there(const struct zb_end *end);

@@ -2,8 +2,9 @@
 /*
  * zpcheck - say when a pipe breaks a rule that every pipe must keep
  *
- * Attached, it judges each event where it happens, until a command or a signal ends it. With
- * --trace it judges what ftrace has written, where there is no BPF, or later.
+ * Attached, it judges each event where it happens, until a command or a signal ends it, and what
+ * fdinfo says of each end. With --trace it judges what ftrace has written, with --fdinfo a copy of
+ * such a file, where there is no BPF, or later.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -31,6 +32,7 @@ static inline void raise(__u64 *position, __u64 value)
 static struct {
 	struct zb_opts common;
 	const char *trace;
+	const char *fdinfo;
 	bool first;
 	bool quiet;
 } opts = { .common = { .interval = 1000000000, .pipes = ZB_PIPES } };
@@ -44,6 +46,7 @@ static const struct argp_option options[] = {
 	{ "first", '1', NULL, 0, "End at the first violation", 0 },
 	{ "quiet", 'q', NULL, 0, "Say nothing when nothing is violated", 0 },
 	{ "trace", 't', "FILE", 0, "Judge what ftrace has written, - for standard input", 0 },
+	{ "fdinfo", 'f', "FILE", 0, "Judge a copy of /proc/PID/fdinfo/FD", 0 },
 	{ "max-pipes", 'm', "NUMBER", 0, "Room for so many pipes (16384)", 0 },
 	{ 0 }
 };
@@ -60,9 +63,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 't':
 		opts.trace = arg;
 		break;
+	case 'f':
+		opts.fdinfo = arg;
+		break;
 	case ARGP_KEY_END:
-		if (opts.trace && opts.common.command)
-			argp_error(state, "--trace runs no command");
+		if ((opts.trace || opts.fdinfo) && opts.common.command)
+			argp_error(state, "--trace and --fdinfo run no command");
+		if (opts.trace && opts.fdinfo)
+			argp_error(state, "--trace or --fdinfo");
 		break;
 	default:
 		return zb_parse(&opts.common, key, arg, state);
@@ -124,32 +132,51 @@ static void found(const struct zb_end *end, void *context)
 		.capacity = end->capacity, .grants = 1, .granted = end->granted,
 	};
 
-	if (strcmp(end->role, "buffer"))
+	if (!strcmp(end->role, "writer") || !strcmp(end->role, "reader"))
 		bpf_map_update_elem(bpf_map__fd(skel->maps.pipes), &end->pipe, &pipe, BPF_NOEXIST);
+}
+
+static void broken(const struct zb_end *end, enum zpcheck_rule rule, uint64_t value,
+		   const char *relation, uint64_t limit)
+{
+	violations++;
+	printf("pipe %" PRIu64 ": violated: %s: %" PRIu64 " %s %" PRIu64 " in fdinfo of the %s",
+	       end->pipe, rules[rule], value, relation, limit, end->role);
+	if (end->pid)
+		printf(", fd %d of %s/%d", end->fd, end->comm, end->pid);
+	putchar('\n');
+	fflush(stdout);
 }
 
 static void must(const struct zb_end *end, enum zpcheck_rule rule, uint64_t value, uint64_t limit)
 {
-	if (value <= limit)
-		return;
-	violations++;
-	printf("pipe %" PRIu64 ": violated: %s: %" PRIu64 " > %" PRIu64
-	       " in fdinfo of the %s, fd %d of %s/%d\n", end->pipe, rules[rule], value, limit,
-	       end->role, end->fd, end->comm, end->pid);
-	fflush(stdout);
+	if (value > limit)
+		broken(end, rule, value, ">", limit);
+}
+
+static void must_be(const struct zb_end *end, enum zpcheck_rule rule, uint64_t value, uint64_t sum)
+{
+	if (value != sum)
+		broken(end, rule, value, "is not", sum);
 }
 
 /* All numbers of one fdinfo are of one moment. */
 static void judge_end(const struct zb_end *end, void *context)
 {
 	(void)context;
-	if (!strcmp(end->role, "buffer") || (opts.common.pipe && opts.common.pipe != end->pipe))
+	if ((strcmp(end->role, "writer") && strcmp(end->role, "reader")) ||
+	    (opts.common.pipe && opts.common.pipe != end->pipe))
 		return;
 	ends++;
 	must(end, ZPCHECK_PUBLISHED, end->published, end->granted);
 	must(end, ZPCHECK_EXAMINED_PUBLISHED, end->examined, end->published);
 	must(end, ZPCHECK_EXAMINED, end->consumed, end->examined);
 	must(end, ZPCHECK_HELD, end->published - end->consumed, end->capacity);
+	must_be(end, ZPCHECK_SEGMENTS, end->segments,
+		end->segments_taken + end->segments_preserved + end->segments_free);
+	must_be(end, ZPCHECK_REFERENCES, end->references,
+		end->references_chain + end->references_preserved + end->references_posted +
+		end->references_calls);
 }
 
 static int watch(struct zpcheck_bpf *skel)
@@ -265,6 +292,17 @@ static int judge_trace(void)
 	return verdict(judged, pipes, 0);
 }
 
+static int judge_copy(void)
+{
+	struct zb_end end = { 0 };
+
+	if (zb_read_end(opts.fdinfo, &end))
+		judge_end(&end, NULL);
+	if (!ends)
+		return zb_say("there is no end of a zpipe in %s", opts.fdinfo), 1;
+	return verdict(0, 0, 0);
+}
+
 int main(int argc, char **argv)
 {
 	struct zpcheck_bpf *skel;
@@ -274,6 +312,8 @@ int main(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, NULL);
 	if (opts.trace)
 		return judge_trace();
+	if (opts.fdinfo)
+		return judge_copy();
 	skel = zpcheck_bpf__open();
 	if (!skel)
 		return zb_say("cannot open the BPF programs: %s", strerror(errno)), 1;

@@ -27,7 +27,7 @@ enum zpcheck_event {
 	"create", "destroy", "alloc", "flush", "read", "advance", "segment_open",	\
 	"segment_free", "pause", "resume", "wake", "copy", "forward", "preserve", "release"
 
-/* Each is `value <= limit`. */
+/* Each is `value <= limit`, but for the last two, where they are equal. */
 enum zpcheck_rule {
 	ZPCHECK_FINE,
 	ZPCHECK_HELD,			/* held <= capacity */
@@ -41,7 +41,9 @@ enum zpcheck_rule {
 	ZPCHECK_FREED,			/* segments freed <= segments opened */
 	ZPCHECK_RELEASED,		/* bytes released <= bytes preserved */
 	ZPCHECK_KEPT,			/* bytes preserved at the end <= 0 */
-	ZPCHECK_EXAMINED_PUBLISHED,	/* examined <= published; of fdinfo */
+	ZPCHECK_EXAMINED_PUBLISHED,	/* examined <= published; of fdinfo, as are the next */
+	ZPCHECK_SEGMENTS,		/* each segment is what one of three is */
+	ZPCHECK_REFERENCES,		/* and each reference to it is somebody's */
 	ZPCHECK_RULES
 };
 
@@ -50,7 +52,9 @@ enum zpcheck_rule {
 	"consumed <= granted", "consumed <= examined", "held <= published",	\
 	"published never goes back", "consumed never goes back",			\
 	"segments freed <= opened", "released <= preserved",			\
-	"nothing is preserved at the end", "examined <= published"
+	"nothing is preserved at the end", "examined <= published",			\
+	"segments = taken + preserved + free",						\
+	"references = chain + preserved + posted + calls"
 
 struct zpcheck_pipe {
 	__u64 whole;		/* known since it was made */

@@ -162,7 +162,8 @@ static long depart(__u32 index __attribute__((unused)), struct departure *depart
 		return 1;
 	time = queue->at[popped % ZPLAT_QUEUE].time;
 	if (__sync_val_compare_and_swap(&queue->popped, popped, popped + 1) == popped)
-		add(departure->pipe, ZPLAT_TRANSIT, departure->now > time ? departure->now - time : 0);
+		add(departure->pipe, ZPLAT_TRANSIT,
+		    departure->now > time ? departure->now - time : 0);
 	return 0;
 }
 

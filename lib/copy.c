@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * copy - between a pipe and a file, a socket or another pipe
+ * copy - between a pipe and a file, a socket, memory or another pipe
  *
  * Loops over grants and views. A byte is committed, or consumed, only after the
  * system call said that it went; so whatever fails then, it is in one place.
@@ -101,6 +101,54 @@ int zp_copy_from_fd(struct zp_writer *w, int fd, const struct zp_copy_opts *opts
 	while (!ret && !flags && c.left)
 		ret = copy_in(&c, w, fd, &flags);
 	errno = saved;
+	return finish(&c, done, ret < 0 ? ret : flags);
+}
+
+/* One part of foreign memory: flags in @flags. */
+static int copy_memory(struct copy *c, struct zp_writer *w, struct zp_memory *from, int *flags)
+{
+	struct zp_span room;
+	uint64_t n;
+	int ret;
+
+	*flags = get_room(w, &room);
+	if (*flags)
+		return *flags < 0 ? *flags : 0;
+	n = ZP_MIN(ZP_MIN((uint64_t)room.len, c->left), (uint64_t)(from->len - from->taken));
+	ret = zp_write(w, (const char *)from->data + from->taken, (size_t)n);
+	if (ret < 0)
+		return ret;
+	from->taken += (size_t)n;
+	ret = count(c, n);
+	*flags = zp_flush(w);
+	return *flags < 0 ? *flags : ret;
+}
+
+void zp_memory_release(struct zp_memory *from)
+{
+	void (*release)(void *arg) = from->release;
+
+	from->release = NULL;
+	if (release)
+		release(from->arg);
+}
+
+int zp_copy_from_memory(struct zp_writer *w, struct zp_memory *from,
+			const struct zp_copy_opts *opts, uint64_t *done)
+{
+	struct copy c;
+	int flags = 0, ret;
+
+	ret = begin(&c, opts, done);
+	if (!ret && from->taken > from->len)
+		ret = -EINVAL;
+	if (ret)
+		return ret;
+	while (!ret && !flags && c.left && from->taken < from->len)
+		ret = copy_memory(&c, w, from, &flags);
+	/* it has all been copied, or nobody wants the rest */
+	if (from->taken == from->len || (ret >= 0 && flags > 0 && flags & ZP_COMPLETED))
+		zp_memory_release(from);
 	return finish(&c, done, ret < 0 ? ret : flags);
 }
 

@@ -251,10 +251,19 @@ static int greet(const struct zp_listener *l, int sock, int fds[2], struct zp_pe
 	return 0;
 }
 
+/* Nobody will be there any more, other than those who already wait; it stays readable. */
+static bool is_shut_down(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLRDHUP };
+
+	return poll(&p, 1, 0) == 1 && p.revents & (POLLRDHUP | POLLHUP);
+}
+
 int zp_accept(struct zp_listener *l, unsigned int flags, uint64_t deadline, int fds[2],
 	      struct zp_peer *peer)
 {
 	struct zp_peer who = { 0 };
+	bool last = false;
 	int sock, ret;
 
 	if (flags & ~(unsigned int)ZP_NOWAIT)
@@ -263,8 +272,16 @@ int zp_accept(struct zp_listener *l, unsigned int flags, uint64_t deadline, int 
 		sock = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (sock >= 0)
 			break;
-		if (errno != EAGAIN || flags & ZP_NOWAIT)
+		if (errno != EAGAIN)
 			return -errno;
+		if (last)
+			return -ESHUTDOWN;
+		/* somebody may have come just before */
+		last = is_shut_down(l->fd);
+		if (last)
+			continue;
+		if (flags & ZP_NOWAIT)
+			return -EAGAIN;
 		ret = zp_await(l->fd, POLLIN, deadline);
 		if (ret)
 			return ret;

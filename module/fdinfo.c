@@ -68,6 +68,35 @@ static void show_counters(struct seq_file *seq, const struct zpipe_stat_args *st
 			   *(const u64 *)((const char *)stat + counters[i].at));
 }
 
+/*
+ * Each slot of the pool, and who refers to it: counts that must fit together,
+ * see zpipe_slots_count().
+ */
+static void show_segments_locked(struct seq_file *seq, const struct zpipe_pool *pool)
+{
+	const struct zpipe_slots *slots = &pool->slots;
+	const struct zpipe_pipe *pipe;
+	struct zpipe_census census;
+	u64 chains = 0, posted = 0;
+
+	lockdep_assert_held(&pool->lock);
+	zpipe_slots_count(slots, &census);
+	list_for_each_entry(pipe, &pool->pipes, in_pool) {
+		chains += pipe->chain.holds;
+		posted += pipe->posts_held ? slots->nr : 0;
+	}
+	seq_printf(seq, "zpipe-segments:\t%u\n", slots->nr + slots->serving + slots->claimed);
+	seq_printf(seq, "zpipe-segments-free:\t%u\n", census.free);
+	seq_printf(seq, "zpipe-segments-idle:\t%u\n", slots->stack[ZPIPE_SLOT_WARM].nr);
+	seq_printf(seq, "zpipe-segments-preserved:\t%u\n", census.preserved);
+	seq_printf(seq, "zpipe-segments-taken:\t%u\n", census.taken);
+	seq_printf(seq, "zpipe-references:\t%llu\n", census.references);
+	seq_printf(seq, "zpipe-references-chain:\t%llu\n", chains);
+	seq_printf(seq, "zpipe-references-preserved:\t%llu\n", census.holds);
+	seq_printf(seq, "zpipe-references-posted:\t%llu\n", posted);
+	seq_printf(seq, "zpipe-references-calls:\t%u\n", slots->borrowed + slots->claimed);
+}
+
 /**
  * zpipe_fdinfo_show - f_op->show_fdinfo
  * @seq: where to
@@ -119,6 +148,7 @@ void zpipe_fdinfo_show(struct seq_file *seq, struct file *file)
 		seq_printf(seq, "zpipe-index:\t%u\n", reader->index);
 		seq_printf(seq, "zpipe-detached:\t%d\n", reader->error);
 	}
+	show_segments_locked(seq, pipe->pool);
 	zpipe_wait_unlock(pipe);
 	seq_printf(seq, "zpipe-uid:\t%u\n",
 		   from_kuid_munged(seq_user_ns(seq), zpipe_user_uid(pipe->user)));

@@ -160,7 +160,7 @@ static int populate(struct zpipe_pipe *pipe, u64 offset, u64 length)
 	int ret = 0;
 
 	zpipe_wait_lock(pipe);
-	zpipe_slots_get(&pipe->pool->slots, first, nr);
+	zpipe_slots_borrow(&pipe->pool->slots, first, nr);
 	zpipe_wait_unlock(pipe);
 	for (i = 0; i < nr && !ret; i++) {
 		u32 slot = zpipe_slots_after(&pool->slots, first, i);
@@ -171,7 +171,7 @@ static int populate(struct zpipe_pipe *pipe, u64 offset, u64 length)
 	}
 	zpipe_wait_lock(pipe);
 	zpipe_stream_zeroed_locked(pipe, pipe->chain.published, (u64)zeroed << PAGE_SHIFT);
-	zpipe_slots_put(&pipe->pool->slots, first, nr);
+	zpipe_slots_give_up(&pipe->pool->slots, first, nr);
 	zpipe_wait_unlock(pipe);
 	return ret;
 }

@@ -372,7 +372,7 @@ static int take(struct zpipe_reader *reader, struct zpipe_preserve_args *args,
  * zpipe_preserve_take - ZPIPE_IOC_PRESERVE
  * @end: the reader
  * @args: the call
- * @spans: room for args->nr_spans, to be copied out
+ * @spans: room for args->nr_spans, to be copied out; NULL when there was no memory
  *
  * Context: may sleep.
  * Return: 0 or an errno, see struct zpipe_preserve_args.
@@ -380,7 +380,7 @@ static int take(struct zpipe_reader *reader, struct zpipe_preserve_args *args,
 int zpipe_preserve_take(struct zpipe_end *end, struct zpipe_preserve_args *args,
 			struct zpipe_span *spans)
 {
-	int ret = take(end->reader, args, spans);
+	int ret = spans ? take(end->reader, args, spans) : -ENOMEM;
 
 	trace_zpipe_preserve(end->pipe->id, args->position, args->length, ret);
 	return ret;

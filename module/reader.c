@@ -271,7 +271,7 @@ out_unlock:
 int zpipe_reader_read(struct zpipe_end *end, struct zpipe_read_args *args,
 		      struct zpipe_span *spans, bool nowait, struct zpipe_park *park)
 {
-	int ret = read(end->reader, args, spans, nowait, park);
+	int ret = spans ? read(end->reader, args, spans, nowait, park) : -ENOMEM;
 
 	if (!zpipe_park_waits(park))
 		trace_zpipe_read(end->pipe->id, ret ? 0 : args->out_start,

@@ -388,7 +388,7 @@ static void trim_spare(struct zpipe_pool *pool, u32 index, bool parked)
 	if (ours && parked)
 		zpipe_slots_claim(slots, index);
 	else if (ours)
-		zpipe_slots_get(slots, index, 1);
+		zpipe_slots_borrow(slots, index, 1);
 	spin_unlock(&pool->lock);
 	if (!ours)
 		return;
@@ -399,7 +399,7 @@ static void trim_spare(struct zpipe_pool *pool, u32 index, bool parked)
 	if (parked)
 		zpipe_slots_park(slots, index);
 	else
-		zpipe_slots_put(slots, index, 1);
+		zpipe_slots_give_up(slots, index, 1);
 	spin_unlock(&pool->lock);
 	cond_resched();
 }

@@ -43,6 +43,12 @@ static void unlink(struct zpipe_slots *slots, struct zpipe_stack *stack, u32 ind
 	stack->nr--;
 }
 
+static void park(struct zpipe_slots *slots, u32 index)
+{
+	slots->slot[index].parked = true;
+	push(slots, &slots->parked, index);
+}
+
 /* Which of the free stacks. */
 static struct zpipe_stack *stack_of(struct zpipe_slots *slots, u32 index)
 {
@@ -71,7 +77,7 @@ static void come_free(struct zpipe_slots *slots, u32 index)
 		slots->serving--;
 		slots->returned++;
 		slots->slot[index].refs = 1;
-		zpipe_slots_park(slots, index);
+		park(slots, index);
 	} else {
 		make_free(slots, index);
 	}
@@ -94,7 +100,7 @@ void zpipe_slots_init(struct zpipe_slots *slots, struct zpipe_slot *slot, u32 nr
 		slots->stack[i] = empty;
 	for (i = 2 * nr; i > nr; i--) {
 		slot[i - 1].refs = 1;
-		zpipe_slots_park(slots, i - 1);
+		park(slots, i - 1);
 	}
 	for (; i > 0; i--)
 		make_free(slots, i - 1);
@@ -203,6 +209,30 @@ u32 zpipe_slots_put(struct zpipe_slots *slots, u32 first, u32 nr)
 		}
 	}
 	return freed;
+}
+
+/**
+ * zpipe_slots_borrow - zpipe_slots_get() for as long as a call needs
+ * @slots: the pool's
+ * @first: index of the run's first slot
+ * @nr: length of the run
+ */
+void zpipe_slots_borrow(struct zpipe_slots *slots, u32 first, u32 nr)
+{
+	zpipe_slots_get(slots, first, nr);
+	slots->borrowed += nr;
+}
+
+/**
+ * zpipe_slots_give_up - drop what was borrowed
+ * @slots: the pool's
+ * @first: index of the run's first slot
+ * @nr: length of the run
+ */
+void zpipe_slots_give_up(struct zpipe_slots *slots, u32 first, u32 nr)
+{
+	slots->borrowed -= nr;
+	zpipe_slots_put(slots, first, nr);
 }
 
 /**
@@ -389,6 +419,7 @@ void zpipe_slots_claim(struct zpipe_slots *slots, u32 index)
 {
 	unlink(slots, &slots->parked, index);
 	slots->slot[index].parked = false;
+	slots->claimed++;
 }
 
 /**
@@ -398,8 +429,8 @@ void zpipe_slots_claim(struct zpipe_slots *slots, u32 index)
  */
 void zpipe_slots_park(struct zpipe_slots *slots, u32 index)
 {
-	slots->slot[index].parked = true;
-	push(slots, &slots->parked, index);
+	slots->claimed--;
+	park(slots, index);
 }
 
 /**
@@ -410,8 +441,40 @@ void zpipe_slots_park(struct zpipe_slots *slots, u32 index)
 void zpipe_slots_serve(struct zpipe_slots *slots, u32 index)
 {
 	slots->slot[index].refs = 0;
+	slots->claimed--;
 	slots->released = true;
 	slots->serving++;
 	slots->owed++;
 	make_free(slots, index);
+}
+
+/**
+ * zpipe_slots_count - look at every slot
+ * @slots: the pool's
+ * @census: the result
+ *
+ * No count that is kept here is believed, so that who compares them finds out when
+ * one is wrong: @free + @preserved + @taken is what the ring has, what serves and
+ * what is claimed; @references the sum of what chains, preserved ranges, posted
+ * buffers and calls have.
+ */
+void zpipe_slots_count(const struct zpipe_slots *slots, struct zpipe_census *census)
+{
+	u32 i;
+
+	*census = (struct zpipe_census){};
+	for (i = 0; i < zpipe_slots_total(slots); i++) {
+		const struct zpipe_slot *slot = &slots->slot[i];
+
+		if (slot->parked)
+			continue;
+		census->references += slot->refs;
+		census->holds += slot->holds;
+		if (!slot->refs)
+			census->free++;
+		else if (slot->refs == slot->holds)
+			census->preserved++;
+		else
+			census->taken++;
+	}
 }

@@ -79,6 +79,8 @@ struct zpipe_stack {
  * @parked: parked ones
  * @serving: spare slots in service
  * @owed: of these, how many are to be parked as they come free
+ * @borrowed: references that calls under way have for themselves
+ * @claimed: spare slots that calls have taken, neither parked nor in service
  * @returned: how many were, since the caller cleared this
  * @given: sum of all give counts, so that the usual what-if costs nothing
  * @shared: several chains use them, so there are quotas and reserves
@@ -97,6 +99,8 @@ struct zpipe_slots {
 	struct zpipe_stack parked;
 	u32 serving;
 	u32 owed;
+	u32 borrowed;
+	u32 claimed;
 	u32 returned;
 	u32 given;
 	bool shared;
@@ -106,6 +110,22 @@ struct zpipe_slots {
 	u64 takes;
 };
 
+/**
+ * struct zpipe_census - slots in service and references to them, counted one by one
+ * @free: slots without a reference
+ * @preserved: slots whose references all preserve them
+ * @taken: all others
+ * @references: to slots that are not parked
+ * @holds: of these, those that preserve
+ */
+struct zpipe_census {
+	u32 free;
+	u32 preserved;
+	u32 taken;
+	u64 references;
+	u64 holds;
+};
+
 void zpipe_slots_init(struct zpipe_slots *slots, struct zpipe_slot *slot, u32 nr);
 u32 zpipe_slots_top(const struct zpipe_slots *slots);
 u32 zpipe_slots_adoptable(const struct zpipe_slots *slots);
@@ -113,6 +133,8 @@ u32 zpipe_slots_usable(const struct zpipe_slots *slots);
 void zpipe_slots_cool(struct zpipe_slots *slots, u32 index);
 void zpipe_slots_get(struct zpipe_slots *slots, u32 first, u32 nr);
 u32 zpipe_slots_put(struct zpipe_slots *slots, u32 first, u32 nr);
+void zpipe_slots_borrow(struct zpipe_slots *slots, u32 first, u32 nr);
+void zpipe_slots_give_up(struct zpipe_slots *slots, u32 first, u32 nr);
 void zpipe_slots_give(struct zpipe_slots *slots, u32 first, u32 nr);
 void zpipe_slots_take_back(struct zpipe_slots *slots);
 bool zpipe_slots_fits(const struct zpipe_slots *slots, u32 first, u32 nr);
@@ -123,6 +145,7 @@ u32 zpipe_slots_unhold(struct zpipe_slots *slots, u32 first, u32 nr);
 void zpipe_slots_claim(struct zpipe_slots *slots, u32 index);
 void zpipe_slots_park(struct zpipe_slots *slots, u32 index);
 void zpipe_slots_serve(struct zpipe_slots *slots, u32 index);
+void zpipe_slots_count(const struct zpipe_slots *slots, struct zpipe_census *census);
 
 /* The ring's and the spare ones. */
 static inline u32 zpipe_slots_total(const struct zpipe_slots *slots)

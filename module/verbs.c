@@ -127,10 +127,6 @@ static int do_read(struct file *file, union zpipe_verb_args *args)
 
 	/* No view has more spans than the chain has entries. */
 	spans = make_spans(few, &args->read.nr_spans, end->pipe->state->table_entries);
-	if (!spans) {
-		args->read.nr_spans = room;
-		return -ENOMEM;
-	}
 	ret = zpipe_reader_read(end, &args->read, spans, is_nowait(file), call_of(args)->park);
 	if (!ret && room) {
 		ret = copy_spans(args->read.spans, spans, args->read.nr_spans,
@@ -160,8 +156,6 @@ static int do_preserve(struct file *file, union zpipe_verb_args *args)
 
 	spans = make_spans(few, &args->preserve.nr_spans,
 			   end->pipe->state->table_entries);
-	if (!spans)
-		return -ENOMEM;
 	ret = zpipe_preserve_take(end, &args->preserve, spans);
 	if (!ret && room) {
 		ret = copy_spans(args->preserve.spans, spans, args->preserve.nr_spans,

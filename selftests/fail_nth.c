@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 
 #include "fail_nth.h"
 
@@ -306,5 +307,56 @@ FIXTURE_VARIANT_ADD(fail_nth, making) { making, sizeof(making) / sizeof(*making)
 FIXTURE_VARIANT_ADD(fail_nth, telling) { telling, sizeof(telling) / sizeof(*telling) };
 FIXTURE_VARIANT_ADD(fail_nth, streaming) { streaming, sizeof(streaming) / sizeof(*streaming) };
 FIXTURE_VARIANT_ADD(fail_nth, keeping) { keeping, sizeof(keeping) / sizeof(*keeping) };
+
+#define TRACING		"/sys/kernel/tracing/"
+
+/* Events of a verb that failed for want of memory. */
+static int told(const char *event)
+{
+	char line[512], name[64];
+	FILE *trace = fopen(TRACING "trace", "r");
+	int number = 0;
+
+	snprintf(name, sizeof(name), " %s: ", event);
+	while (trace && fgets(line, sizeof(line), trace))
+		number += strstr(line, name) && strstr(line, " ret=-12\n");
+	if (trace)
+		fclose(trace);
+	return number;
+}
+
+/* Also where the call had not begun, for want of room for more spans than usual. */
+TEST(failures_of_preserve_and_read_are_told)
+{
+	static const struct op op = { "PRESERVE", .prepare = with_bytes };
+	int nth = fail_nth_open(), n, no_memory[2] = { 0, 0 }, ret;
+	bool failed = true;
+
+	if (nth < 0)
+		SKIP(return, "no fault injection in this kernel");
+	mount("tracefs", TRACING, "tracefs", 0, NULL);
+	ASSERT_EQ(0, zt_write_text(TRACING "events/zpipe/enable", "1"));
+	zt_write_text(TRACING "trace", "");
+	for (n = 1; failed && n < MOST_POINTS; n++) {
+		struct bed bed;
+
+		make_bed(&bed, &op);
+		arm(nth, n);
+		ret = (int)preserve(&bed);
+		failed = disarm(nth);
+		no_memory[0] += ret == -ENOMEM;
+		arm(nth, n);
+		ret = zt_read(&bed.p.r, 1, 0, &bed.view);
+		failed |= disarm(nth);
+		no_memory[1] += ret == -ENOMEM;
+		free_bed(&bed);
+	}
+	zt_write_text(TRACING "events/zpipe/enable", "0");
+	EXPECT_LT(0, no_memory[0]);
+	EXPECT_LT(0, no_memory[1]);
+	EXPECT_EQ(no_memory[0], told("zpipe_preserve"));
+	EXPECT_EQ(no_memory[1], told("zpipe_read"));
+	close(nth);
+}
 
 TEST_HARNESS_MAIN

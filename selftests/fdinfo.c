@@ -14,7 +14,7 @@
 FIXTURE(fdinfo)
 {
 	struct zt_pipe p;
-	char text[4096];
+	char text[8192];
 };
 
 /* Positions that are no other number of the pipe. */
@@ -248,6 +248,63 @@ TEST_F(fdinfo, of_a_pool_tells_what_it_holds)
 	zt_pipe_close(&p);
 	close(pool.out_fd);
 	close(device);
+}
+
+/* Do the counts of segments and of references to them fit together? */
+static bool fits(FIXTURE_DATA(fdinfo) *self, int fd)
+{
+	const char *text = fdinfo_of(self, getpid(), fd);
+
+	return value_of(text, "segments") > 0 && value_of(text, "references-calls") == 0 &&
+	       value_of(text, "segments") == value_of(text, "segments-free") +
+			value_of(text, "segments-preserved") + value_of(text, "segments-taken") &&
+	       value_of(text, "references") == value_of(text, "references-chain") +
+			value_of(text, "references-preserved") +
+			value_of(text, "references-posted");
+}
+
+TEST_F(fdinfo, tells_who_has_the_segments)
+{
+	struct zt_kept kept;
+	struct zt_view view;
+
+	/* 54321 bytes are in 14 of 64 pages; what is consumed comes free when somebody wants it. */
+	EXPECT_TRUE(fits(self, self->p.w.fd));
+	EXPECT_EQ(64, value_of(self->text, "segments"));
+	EXPECT_EQ(50, value_of(self->text, "segments-free"));
+	EXPECT_EQ(0, value_of(self->text, "segments-idle"));
+	EXPECT_EQ(0, value_of(self->text, "segments-preserved"));
+	EXPECT_EQ(14, value_of(self->text, "segments-taken"));
+
+	/* Another one serves for each that is preserved. */
+	ASSERT_EQ(0, zt_read(&self->p.r, 1, 0, &view));
+	ASSERT_EQ(0, zt_preserve(&self->p.r, 8 * ZT_PAGE, 2 * ZT_PAGE, &kept));
+	EXPECT_TRUE(fits(self, self->p.r.fd));
+	EXPECT_EQ(66, value_of(self->text, "segments"));
+	EXPECT_EQ(2, value_of(self->text, "references-preserved"));
+	EXPECT_EQ(0, value_of(self->text, "segments-preserved"));
+	ASSERT_EQ(0, zt_advance(&self->p.r, 54321, 54321));
+	ASSERT_EQ(0, zt_put(&self->p.w, 1));
+	EXPECT_TRUE(fits(self, self->p.r.fd));
+	EXPECT_EQ(2, value_of(self->text, "segments-preserved"));
+	EXPECT_EQ(1, value_of(self->text, "segments-taken"));
+	EXPECT_EQ(11, value_of(self->text, "segments-idle"));
+
+	ASSERT_EQ(0, zt_release(&self->p.r, kept.handle));
+	EXPECT_TRUE(fits(self, self->p.w.fd));
+	EXPECT_EQ(64, value_of(self->text, "segments"));
+	EXPECT_EQ(0, value_of(self->text, "references-preserved"));
+}
+
+TEST_F(fdinfo, of_a_posted_pipe_tells_that_its_segments_are_the_readers)
+{
+	struct zt_pipe p;
+
+	ASSERT_EQ(0, zt_pipe_open(&p, ZT_ARGS(ZT_PAGE, 8 * ZT_PAGE, .flags = ZPIPE_F_POSTED)));
+	EXPECT_TRUE(fits(self, p.w.fd));
+	EXPECT_EQ(8, value_of(self->text, "references-posted"));
+	EXPECT_EQ(8, value_of(self->text, "segments-taken"));
+	zt_pipe_close(&p);
 }
 
 static void *churn(void *arg)

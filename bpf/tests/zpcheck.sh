@@ -59,6 +59,32 @@ lie 'released <= preserved' 'preserve: pipe=7 position=0 length=100 ret=0' \
 lie 'nothing is preserved at the end' 'preserve: pipe=7 position=0 length=100 ret=0' \
 	'destroy: pipe=7 position=0 length=0 ret=0'
 
+# lie_of_end RULE NAME VALUE: a copy of the fdinfo of a reader, in which one number is wrong.
+lie_of_end() {
+	local rule=$1 name=$2 value=$3
+	sed -E "s/^zpipe-$name:.*/zpipe-$name:\t$value/" fdinfo >lying
+	check "fdinfo: $rule, because of $name" run 1 "$zpcheck" -f lying
+	check "... is told" says out "^pipe [0-9]+: violated: $rule: [0-9]+ (>|is not) [0-9]+ in fdinfo of the reader"'$'
+	check "... once" test "$(grep -c violated out)" = 1
+}
+"$workload" preserve:3:101 &
+pid=$!
+sleep 1
+for fd in "/proc/$pid/fd"/*; do
+	[[ $(readlink "$fd") != *zpipe-reader* ]] || cat "/proc/$pid/fdinfo/${fd##*/}" >fdinfo
+done
+wait
+check "a copy of fdinfo" run 0 "$zpcheck" -f fdinfo
+check "... is judged" says out '^0 events of 0 new pipes and 1 ends judged, 0 violations$'
+lie_of_end 'published <= granted' granted 0
+lie_of_end 'examined <= published' examined 304
+lie_of_end 'segments = taken \+ preserved \+ free' segments 1
+lie_of_end 'segments = taken \+ preserved \+ free' segments-preserved 5
+lie_of_end 'references = chain \+ preserved \+ posted \+ calls' references-chain 99
+lie_of_end 'references = chain \+ preserved \+ posted \+ calls' references 0
+check "what is no fdinfo is an error" run 1 "$zpcheck" -f trace
+check "... with a sentence" says err 'there is no end of a zpipe in trace'
+
 # What is refused moves nothing, and what is not known is not judged.
 printf 'a-1 zpipe_%s\n' 'create: pipe=0 position=0 length=1 ret=-12' "$grant" \
 	'flush: pipe=7 position=9000 length=0 ret=-22' 'flush: pipe=8 position=100 length=50 ret=0' >trace

@@ -76,7 +76,7 @@ check "... with a sentence" says err 'cannot write /proc/no/such'
 "$workload" stream:600000:101 2>/dev/null &
 sleep 1
 for _ in 1 2 3 4; do
-	check "attaching while a reader sleeps and wakes all the time" run 0 "$zptop" -j -i 2.2 -c 2
+	check "attaching while a reader sleeps and wakes all the time" run 0 "$zptop" -j -i 1.1 -c 2
 	tail -n 1 out >last
 	check "... leaves a pipe that is still seen" says last '"gone":false.*"reader_waiting_percent":'
 	check "... and no sleep that never ends" test "$(grep -c '"reader_waiting_percent":100.00' last)" = 0

@@ -15,7 +15,7 @@
  *	zpipe/view.h	spans, slices, search, comparison, one piece of many
  *	zpipe/take.h	pieces off the front: bytes, lines, up to a delimiter
  *	zpipe/cursor.h	integers, text, pieces: what parsers read
- *	zpipe/copy.h	from and to files, sockets, other pipes
+ *	zpipe/copy.h	from and to files, sockets, memory, other pipes
  *	zpipe/file.h	either end as a FILE of stdio
  *	zpipe/stage.h	transforms between two pipes
  *	zpipe/spawn.h	commands that read or write an end

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * t_copy - between a pipe and files, sockets, and what fails in between
+ * t_copy - between a pipe and files, sockets, memory, and what fails in between
  *
  * From pipe to pipe is in vm_copy.c: the fake kernel has only one.
  */
@@ -125,6 +125,102 @@ static void from_errors(void)
 	EXPECT_EQ(zp_copy_from_fd(e.w, fd, NULL, &done), ZP_COMPLETED);
 	EXPECT(done <= 100);
 	close(fd);
+	ends_close(&e);
+}
+
+static void released(void *arg)
+{
+	++*(int *)arg;
+}
+
+static void from_memory(void)
+{
+	struct ends e = ends_open(scattered);
+	struct zp_copy_opts opts = { .sz = sizeof(opts) };
+	unsigned char bytes[20000];
+	uint64_t done = 7, limit = 15000;
+	struct zp_memory from = { .data = bytes, .len = sizeof(bytes), .release = released };
+	struct zp_stats stats = { .sz = sizeof(stats) };
+	int times = 0;
+	size_t i;
+
+	from.arg = &times;
+	for (i = 0; i < sizeof(bytes); i++)
+		bytes[i] = byte_at(i);
+	/* in parts */
+	opts.max = 5001;
+	EXPECT_EQ(zp_copy_from_memory(e.w, &from, &opts, &done), 0);
+	EXPECT_EQ(done, 5001);
+	EXPECT_EQ(from.taken, 5001);
+	opts.max = 0;
+	opts.progress = stop_at;
+	opts.arg = &limit;
+	limit = 1000;
+	EXPECT_EQ(zp_copy_from_memory(e.w, &from, &opts, &done), -ECONNABORTED);
+	EXPECT(done >= 1000 && done < 20000 - 5001);
+	EXPECT_EQ(from.taken, 5001 + done);
+	EXPECT_EQ(times, 0);
+	EXPECT_EQ(zp_copy_from_memory(e.w, &from, NULL, NULL), 0);
+	EXPECT_EQ(from.taken, 20000);
+	EXPECT_EQ(times, 1);
+	EXPECT_EQ(zp_unflushed(e.w), 0);
+	/* the reader has copies */
+	memset(bytes, 0xee, sizeof(bytes));
+	ASSERT_EQ(zp_read(e.r, &view), 0);
+	EXPECT_EQ(zp_view_len(&view), 20000);
+	EXPECT(view_good(&view));
+	ASSERT_EQ(zp_writer_stats(e.w, &stats), 0);
+	EXPECT_EQ(stats.copied_write, 20000);
+	/* once is once */
+	EXPECT_EQ(zp_copy_from_memory(e.w, &from, NULL, &done), 0);
+	EXPECT_EQ(done, 0);
+	zp_memory_release(&from);
+	EXPECT_EQ(times, 1);
+	ends_close(&e);
+}
+
+static void from_memory_errors(void)
+{
+	struct ends e = ends_open(scattered);
+	struct zp_copy_opts opts = { .sz = 1 };
+	struct zp_memory from = { .data = "abc", .len = 3, .taken = 4, .release = released };
+	struct zp_memory nothing = { .release = released };
+	uint64_t done = 7;
+	int times = 0;
+
+	from.arg = &times;
+	nothing.arg = &times;
+	EXPECT_EQ(zp_copy_from_memory(e.w, &from, NULL, &done), -EINVAL);
+	from.taken = 0;
+	EXPECT_EQ(zp_copy_from_memory(e.w, &from, &opts, &done), -EINVAL);
+	EXPECT_EQ(done, 0);
+	EXPECT_EQ(times, 0);
+	EXPECT_EQ(zp_position(e.w), 0);
+	/* given up by the caller */
+	zp_memory_release(&from);
+	zp_memory_release(&from);
+	EXPECT_EQ(times, 1);
+	/* nobody to be told */
+	from.release = NULL;
+	EXPECT_EQ(zp_copy_from_memory(e.w, &from, NULL, NULL), 0);
+	zp_memory_release(&from);
+	EXPECT_EQ(zp_copy_from_memory(e.w, &nothing, NULL, &done), 0);
+	EXPECT_EQ(done, 0);
+	EXPECT_EQ(times, 2);
+	/* the reader wants no more: the rest is the caller's again */
+	from = (struct zp_memory){ .data = "abc", .len = 3, .release = released, .arg = &times };
+	ASSERT_EQ(zp_reader_complete(e.r, 0), 0);
+	EXPECT_EQ(zp_copy_from_memory(e.w, &from, NULL, &done), ZP_COMPLETED);
+	EXPECT_EQ(times, 3);
+	ends_close(&e);
+	/* or it failed, and the memory is wanted for something else */
+	e = ends_open(scattered);
+	from = (struct zp_memory){ .data = "abc", .len = 3, .release = released, .arg = &times };
+	ASSERT_EQ(zp_reader_complete(e.r, ENOTUNIQ), 0);
+	EXPECT_EQ(zp_copy_from_memory(e.w, &from, NULL, &done), -ENOTUNIQ);
+	EXPECT_EQ(times, 3);
+	zp_memory_release(&from);
+	EXPECT_EQ(times, 4);
 	ends_close(&e);
 }
 
@@ -258,6 +354,8 @@ static const struct tap_test tests[] = {
 	{ "from_fd.all_of_a_file", from_file },
 	{ "from_fd.in_parts", in_parts },
 	{ "from_fd.errors_lose_nothing", from_errors },
+	{ "from_memory.copied_then_released_once", from_memory },
+	{ "from_memory.errors_leave_it_the_callers", from_memory_errors },
 	{ "to_fd.all_of_a_stream", to_file },
 	{ "to_fd.limit_cancel_abort", to_limit },
 	{ "to_fd.partial_writes_neither_lose_nor_repeat", half_way },

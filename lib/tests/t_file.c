@@ -63,6 +63,11 @@ static void left_open(void)
 	EXPECT_EQ(zp_flush(e.w), 0);
 	ASSERT_EQ(zp_reader_file(e.r, ZP_LEAVE_OPEN, &file), 0);
 	setvbuf(file, NULL, _IONBF, 0);
+	/* the other wrong direction, and a place to go to */
+	EXPECT_EQ(fputc('x', file), EOF);
+	EXPECT(ferror(file));
+	clearerr(file);
+	EXPECT_EQ(fseek(file, 1, SEEK_SET), -1);
 	EXPECT_EQ(fread(buf, 1, 4, file), 4);
 	EXPECT(!memcmp(buf, "abcd", 4));
 	EXPECT_EQ(fclose(file), 0);

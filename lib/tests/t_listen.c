@@ -302,6 +302,53 @@ static void waiting(void)
 	close(socks[0]);
 }
 
+static void *shut_down(void *arg)
+{
+	/* the other thread waits by then, or it does not: it makes no difference */
+	usleep(50000);
+	shutdown(zp_listener_fd(arg), SHUT_RDWR);
+	return NULL;
+}
+
+/* A socket that is shut down is readable for ever, and there is nobody to accept. */
+static void shutdowns(void)
+{
+	static const int how[] = { SHUT_RDWR, SHUT_RD };
+	struct zp_create_opts create = { .sz = sizeof(create), .device = "/no/device" };
+	struct zp_listen_opts opts = listen_opts();
+	struct zp_listener *l;
+	pthread_t thread;
+	int fds[2], sock;
+	size_t i;
+
+	opts.create = &create;
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(zp_listen("@t_listen", &opts, &l), 0);
+		ASSERT_EQ(zp_connect_start("@t_listen", NULL, &sock), 0);
+		EXPECT_EQ(shutdown(zp_listener_fd(l), how[i]), 0);
+		/* who came before is not forgotten */
+		EXPECT_EQ(zp_accept(l, 0, 0, fds, NULL), -ENOENT);
+		close(sock);
+		alarm(20);
+		EXPECT_EQ(zp_accept(l, 0, 0, fds, NULL), -ESHUTDOWN);
+		EXPECT_EQ(zp_accept(l, 0, zp_deadline(1000000000), fds, NULL), -ESHUTDOWN);
+		EXPECT_EQ(zp_accept(l, ZP_NOWAIT, 0, fds, NULL), -ESHUTDOWN);
+		alarm(0);
+		EXPECT_EQ(zp_connect_start("@t_listen", NULL, &sock), -ECONNREFUSED);
+		zp_listener_close(l);
+	}
+	/* in the other direction there is nothing to shut */
+	ASSERT_EQ(zp_listen("@t_listen", NULL, &l), 0);
+	shutdown(zp_listener_fd(l), SHUT_WR);
+	EXPECT_EQ(zp_accept(l, ZP_NOWAIT, 0, fds, NULL), -EAGAIN);
+	alarm(20);
+	pthread_create(&thread, NULL, shut_down, l);
+	EXPECT_EQ(zp_accept(l, 0, 0, fds, NULL), -ESHUTDOWN);
+	pthread_join(thread, NULL);
+	alarm(0);
+	zp_listener_close(l);
+}
+
 /* What a server may say that is no server of ours. */
 static int lie(size_t len, const struct zp_answer *message, const int *fds, unsigned int nr)
 {
@@ -392,6 +439,7 @@ static const struct tap_test tests[] = {
 	{ "listen.bad_arguments_change_nothing", bad_arguments },
 	{ "accept.rules_say_who_may", rules },
 	{ "accept.deadlines_and_nonblocking", waiting },
+	{ "accept.ends_when_the_socket_is_shut_down", shutdowns },
 	{ "accept.rude_clients_do_not_stop_it", rude_clients },
 	{ "connect.servers_that_lie_are_found_out", lies },
 };

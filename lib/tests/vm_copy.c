@@ -123,6 +123,57 @@ static void through(void)
 	}
 }
 
+static void released(void *arg)
+{
+	++*(int *)arg;
+}
+
+/* Memory of this process, in rounds that wait and rounds that do not. */
+static void from_memory(void)
+{
+	static unsigned char bytes[TOTAL];
+	size_t i;
+
+	for (i = 0; i < TOTAL; i++)
+		bytes[i] = byte_at(i);
+	for (i = 0; i < 2 * NR_SHAPES; i++) {
+		struct zp_create_opts shape = shapes[i / 2];
+		struct zp_memory from = { .data = bytes, .len = TOTAL, .release = released };
+		uint64_t done, sum = 0;
+		int times = 0, ret;
+		struct ends e;
+		pid_t to;
+
+		shape.flags |= i % 2 ? ZP_NONBLOCK : 0;
+		from.arg = &times;
+		e = ends_open(shape);
+		if (i % 2) {
+			/* nobody reads: it fills up, and the rest is still the caller's */
+			ret = zp_copy_from_memory(e.w, &from, NULL, &sum);
+			EXPECT_EQ(ret, shape.capacity > TOTAL ? 0 : -EAGAIN);
+			EXPECT_EQ(sum, from.taken);
+			EXPECT_EQ(times, from.taken == TOTAL);
+			/* this end alone: the child's file is the same one */
+			ASSERT_EQ(fcntl(e.rfd, F_SETFL, 0), 0);
+		}
+		to = sink(&e, TOTAL);
+		while ((ret = zp_copy_from_memory(e.w, &from, NULL, &done)) == -EAGAIN) {
+			struct pollfd p = { .fd = e.wfd, .events = POLLOUT };
+
+			EXPECT_EQ(poll(&p, 1, 60000), 1);
+			sum += done;
+		}
+		EXPECT_EQ(ret, 0);
+		EXPECT_EQ(sum + done, TOTAL);
+		EXPECT_EQ(times, 1);
+		EXPECT_EQ(zp_writer_complete(e.w, 0, 0), 0);
+		EXPECT_EQ(join(to), 0);
+		EXPECT_EQ(times, 1);
+		EXPECT_EQ(stat_of(e.wfd).rejects, 0);
+		ends_close(&e);
+	}
+}
+
 /* From one kind of pipe into every other, and out into a file. */
 static void between(void)
 {
@@ -206,6 +257,7 @@ static void finished(void)
 static const struct tap_test tests[] = {
 	{ "alloc_iov.readv_into_every_kind_of_pipe", pieces },
 	{ "from_fd.a_socket_into_every_kind_of_pipe", through },
+	{ "from_memory.into_every_kind_of_pipe_released_once", from_memory },
 	{ "copy.from_every_kind_of_pipe_into_every_other", between },
 	{ "to_fd.what_was_published_then_the_error", out },
 	{ "copy.destination_finished_loses_nothing", finished },

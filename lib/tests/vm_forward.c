@@ -98,6 +98,10 @@ static void moves(bool shared)
 	fill(l.from.w, 10000);
 	EXPECT_EQ(zp_forward(l.to.w, l.from.r, 1, 0, 0, &done), -EPROTO);
 	ASSERT_EQ(zp_read(l.from.r, &view), 0);
+	/* nothing is nothing, and the view goes on */
+	EXPECT_EQ(zp_forward(l.to.w, l.from.r, 0, 0, 0, &done), 0);
+	EXPECT_EQ(done, 0);
+	EXPECT_EQ(zp_unflushed(l.to.w), 0);
 	ASSERT_EQ(zp_forward(l.to.w, l.from.r, 4000, 0, 0, &done), 0);
 	EXPECT_EQ(done, 4000);
 	EXPECT_EQ(zp_consumed(l.from.r), 4000);

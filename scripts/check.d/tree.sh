@@ -67,6 +67,9 @@ gate_docs() {
 	while read -r name; do
 		grep -qE "^\.Fn $name " man/*.3 || { echo "$name is in no synopsis of the manual"; found=1; }
 	done < <(sed -nE 's/^[[:space:]]+(zp_[a-z0-9_]+);$/\1/p' lib/libzpipe.map | grep -v '^zp_inline_')
+	while read -r name; do
+		[[ -e man/$name ]] || { echo "the manual has no page $name: $(grep -l "^\.Xr ${name%.*} ${name##*.}" man/* | xargs)"; found=1; }
+	done < <(sed -nE 's/^\.Xr ((lib)?zp[a-z_]*) ([1-8]).*/\1.\3/p' man/*.[1-8] | sort -u)
 	check_quotes Documentation/tutorial.md || found=1
 	check_names Documentation/tutorial.md Documentation/porting.md README.md man/*.3 || found=1
 	((!found))

@@ -80,7 +80,7 @@ gate_cppcheck() {
 	mapfile -t -O "${#parts[@]}" parts < <(sources 'bpf/*.c' | grep -v '\.bpf\.c$')
 	# As gcc sees them: without a -D it tries every #ifdef of every header. It does not see that a
 	# failed ASSERT ends a test.
-	local checks=(--quiet --std=c11 --enable=warning,performance,portability --inline-suppr
+	local checks=(--quiet --std=c11 '--enable=warning,performance,portability' --inline-suppr
 		--suppress=missingIncludeSystem --suppress='uninitvar:lib/tests/*' --error-exitcode=1
 		-D_GNU_SOURCE -D__GNUC__=12 -D__x86_64__)
 	cppcheck "${checks[@]}" "${includes[@]}" "${parts[@]}"

@@ -412,6 +412,26 @@ static void slots_are_taken_by_kind(void)
 	result(ok, "slots with pages are taken first, foreign ones last");
 }
 
+static void what_calls_have_is_counted(void)
+{
+	struct zpipe_census census;
+	struct small s;
+	bool ok;
+
+	make(&s, false);
+	zpipe_slots_borrow(&s.slots, 1, 2);
+	zpipe_slots_claim(&s.slots, s.slots.parked.top);
+	zpipe_slots_count(&s.slots, &census);
+	ok = census.free == 2 && census.taken == 3 && census.preserved == 0;
+	ok = ok && census.references == 3 && s.slots.borrowed == 2 && s.slots.claimed == 1;
+	zpipe_slots_give_up(&s.slots, 1, 2);
+	zpipe_slots_park(&s.slots, 4);
+	zpipe_slots_count(&s.slots, &census);
+	ok = ok && census.free == 4 && !census.taken && !census.references;
+	ok = ok && !s.slots.borrowed && !s.slots.claimed;
+	result(ok, "what calls have of the slots is counted as theirs");
+}
+
 int main(void)
 {
 	static void (*const tests[])(void) = {
@@ -432,6 +452,7 @@ int main(void)
 		forwarding_waits_for_slots_of_the_ring,
 		memory_where_somebody_says,
 		slots_are_taken_by_kind,
+		what_calls_have_is_counted,
 	};
 	size_t i;
 

@@ -108,6 +108,24 @@ static u32 slots_of(const struct zpipe_span *span)
 	return (u32)((skew + span->length + (1 << SHIFT) - 1) >> SHIFT);
 }
 
+/* What fdinfo shows, recounted from what chains and preserved ranges have. */
+static void check_census(const u32 *refs, const u32 *held)
+{
+	struct zpipe_census census;
+	u32 i, only_held = 0, all = 0, holds = 0;
+
+	zpipe_slots_count(&slots, &census);
+	for (i = 0; i < 2 * SLOTS; i++) {
+		only_held += refs[i] && refs[i] == held[i];
+		all += refs[i];
+		holds += held[i];
+	}
+	expect(census.free == slots.nr_free && census.preserved == only_held);
+	expect(census.free + census.preserved + census.taken == SLOTS + slots.serving);
+	expect(census.references == all && census.holds == holds);
+	expect(!slots.borrowed && !slots.claimed);
+}
+
 static void check_counts(void)
 {
 	u32 refs[2 * SLOTS] = { 0 }, held[2 * SLOTS] = { 0 }, committed = 0, used = 0, i, j, k;
@@ -156,6 +174,7 @@ static void check_counts(void)
 	expect(slots.nr_free == SLOTS + slots.serving - used);
 	/* So who holds nothing finds a slot, whatever is preserved. */
 	expect(slots.nr_free >= SLOTS - committed);
+	check_census(refs, held);
 }
 
 static void put(struct side *s, u64 offset, u64 length)

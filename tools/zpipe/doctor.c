@@ -3,8 +3,8 @@
  * doctor - what is wrong with this machine, and what helps
  *
  * Each check is a function that reports one finding, and a remedy where it is not "ok". They go
- * from what everything needs to what only some tools need; when something fails that later ones
- * rest on, these say that they were not tried.
+ * from what everything needs to what only some tools need (tools.c); when something fails that
+ * later ones rest on, these say that they were not tried.
  */
 #include <argp.h>
 #include <errno.h>
@@ -22,31 +22,14 @@
 #include <linux/zpipe.h>
 
 #include "command.h"
+#include "doctor.h"
 #include "ends.h"
-#include "json.h"
 #include "machine.h"
-
-enum verdict {
-	VERDICT_OK,
-	VERDICT_NOTE,	/* works, but something is missing or tight */
-	VERDICT_BAD,
-	VERDICT_SKIP,	/* an earlier finding stands in the way */
-};
 
 static const char *const words[] = { "ok", "note", "bad", "skip" };
 
-struct doctor {
-	bool json;
-	struct json out;
-	unsigned int bad;
-	bool has_module;
-	bool has_device;
-};
-
-/* Remedy is NULL where none is needed. */
-__attribute__((format(printf, 5, 6)))
-static void report(struct doctor *doctor, enum verdict verdict, const char *what,
-		   const char *remedy, const char *format, ...)
+void report(struct doctor *doctor, enum verdict verdict, const char *what, const char *remedy,
+	    const char *format, ...)
 {
 	char text[512];
 	va_list args;
@@ -72,12 +55,14 @@ static void report(struct doctor *doctor, enum verdict verdict, const char *what
 
 static void check_kernel(struct doctor *doctor)
 {
+	unsigned int major, minor = 0;
 	struct utsname name;
-	unsigned int major = 0, minor = 0;
-	char *end;
+	char release[64], *end;
 
 	uname(&name);
-	major = (unsigned int)strtoul(name.release, &end, 10);
+	/* uname(2) says what the personality of this process wants to hear */
+	machine_line("/proc/sys/kernel/osrelease", release, sizeof(release));
+	major = (unsigned int)strtoul(release, &end, 10);
 	if (*end == '.')
 		minor = (unsigned int)strtoul(end + 1, NULL, 10);
 	if (strcmp(name.machine, "x86_64") != 0)
@@ -85,12 +70,12 @@ static void check_kernel(struct doctor *doctor)
 		       "%s: only x86_64 is tested", name.machine);
 	else if (major < 6 || (major == 6 && minor < 1))
 		report(doctor, VERDICT_BAD, "kernel", "run Linux 6.1 or later",
-		       "Linux %s is older than 6.1", name.release);
+		       "Linux %s is older than 6.1", release);
 	else if (major == 6 && (minor == 1 || minor == 12))
-		report(doctor, VERDICT_OK, "kernel", NULL, "Linux %s", name.release);
+		report(doctor, VERDICT_OK, "kernel", NULL, "Linux %s", release);
 	else
 		report(doctor, VERDICT_NOTE, "kernel", "6.1 and 6.12 are the tested series",
-		       "Linux %s is not one of the tested series", name.release);
+		       "Linux %s is not one of the tested series", release);
 }
 
 static bool installed(const char *release)
@@ -173,11 +158,16 @@ static void check_device(struct doctor *doctor)
 	}
 	fd = open(MACHINE_DEVICE, O_RDWR | O_CLOEXEC);
 	if (fd < 0) {
-		report(doctor, VERDICT_BAD, "device",
-		       errno == EACCES ? "join the group that owns it, or change the udev rule" :
-					 "see the error; a container may have to allow the device",
+		const int error = errno;
+		const char *remedy = "see the error; a container may have to allow the device";
+
+		if (error == EACCES)
+			remedy = access(MACHINE_DEVICE, R_OK | W_OK) ?
+				 "join the group that owns it, or change the udev rule" :
+				 "mount what it is on without the option nodev";
+		report(doctor, VERDICT_BAD, "device", remedy,
 		       MACHINE_DEVICE " (mode %03o, gid %u) cannot be opened: %s",
-		       (unsigned int)st.st_mode & 0777, (unsigned int)st.st_gid, strerror(errno));
+		       (unsigned int)st.st_mode & 0777, (unsigned int)st.st_gid, strerror(error));
 		return;
 	}
 	close(fd);
@@ -263,6 +253,8 @@ static void compare_limit(struct doctor *doctor, const char *what, const char *w
 	const long long most = machine_parameter(parameter);
 	char remedy[128];
 
+	if (!most)
+		report(doctor, VERDICT_OK, what, NULL, "%lld %s, there is no limit", have, whose);
 	if (most <= 0)
 		return;
 	snprintf(remedy, sizeof(remedy), "raise " MACHINE_MODULE "/parameters/%s", parameter);
@@ -303,6 +295,48 @@ static void check_limits(struct doctor *doctor)
 		compare_limit(doctor, "pipes", "are seen", pipes, "user_pipes");
 	}
 	end_free(&module);
+}
+
+/* What zp_create() makes when it is not told otherwise. */
+#define USUAL_CAPACITY	(1LL << 20)
+
+static void check_capacity(struct doctor *doctor)
+{
+	const long long most = machine_parameter("max_capacity");
+
+	if (most < 0)
+		return;
+	if (most < USUAL_CAPACITY)
+		report(doctor, VERDICT_NOTE, "capacity",
+		       "raise " MACHINE_MODULE "/parameters/max_capacity",
+		       "a pipe may hold %lld bytes, less than the usual %lld", most,
+		       USUAL_CAPACITY);
+	else
+		report(doctor, VERDICT_OK, "capacity", NULL, "a pipe may hold %lld MiB",
+		       most >> 20);
+}
+
+/* The data is mapped twice, and as much more behind it, where what is preserved goes on. */
+#define PER_END		(3 * USUAL_CAPACITY)
+
+/* So many ends a process should be able to have. */
+#define USUAL_ENDS	64
+
+static void check_addresses(struct doctor *doctor)
+{
+	struct rlimit space;
+
+	if (getrlimit(RLIMIT_AS, &space))
+		return;
+	if (space.rlim_cur == RLIM_INFINITY)
+		report(doctor, VERDICT_OK, "addresses", NULL, "a process may map what it likes");
+	else if (space.rlim_cur < (rlim_t)(USUAL_ENDS * PER_END))
+		report(doctor, VERDICT_NOTE, "addresses", "ulimit -v unlimited",
+		       "a process may map %llu MiB, an end of a usual pipe takes %lld",
+		       (unsigned long long)space.rlim_cur >> 20, PER_END >> 20);
+	else
+		report(doctor, VERDICT_OK, "addresses", NULL, "a process may map %llu MiB",
+		       (unsigned long long)space.rlim_cur >> 20);
 }
 
 static void check_fds(struct doctor *doctor)
@@ -368,89 +402,9 @@ static void check_hugepages(struct doctor *doctor)
 		       "%llu MiB are reserved and unused; pipes use none", unused);
 }
 
-static void check_events(struct doctor *doctor)
-{
-	static const char events[] = "/sys/kernel/tracing/events/zpipe/zpipe_flush/format";
-
-	if (!doctor->has_module) {
-		report(doctor, VERDICT_SKIP, "tracepoints", NULL,
-		       "there are none without the module");
-		return;
-	}
-	if (!access(events, R_OK))
-		report(doctor, VERDICT_OK, "tracepoints", NULL, "can be read");
-	else if (errno == EACCES)
-		report(doctor, VERDICT_NOTE, "tracepoints", "trace as root",
-		       "/sys/kernel/tracing is for root only");
-	else
-		report(doctor, VERDICT_NOTE, "tracepoints",
-		       "mount -t tracefs nodev /sys/kernel/tracing",
-		       "%s is not there: tracing is not mounted, or not in this kernel", events);
-}
-
-/* Would execvp() find it? */
-static bool in_path(const char *program)
-{
-	const char *path = getenv("PATH"), *end;
-	char file[4096];
-
-	for (; path && *path; path = *end ? end + 1 : end) {
-		end = strchrnul(path, ':');
-		snprintf(file, sizeof(file), "%.*s/%s", (int)(end - path), path, program);
-		if (!access(file, X_OK))
-			return true;
-	}
-	return false;
-}
-
-static void check_programs(struct doctor *doctor)
-{
-	static const struct {
-		const char *name;
-		const char *needed;
-		const char *remedy;
-	} programs[] = {
-		{ "gnuplot", "zpipe plot draws with it", "apt-get install gnuplot-nox" },
-		{ "bpftrace", "the .bt scripts need it", "apt-get install bpftrace" },
-	};
-
-	for (size_t i = 0; i < sizeof(programs) / sizeof(*programs); i++) {
-		if (in_path(programs[i].name))
-			report(doctor, VERDICT_OK, programs[i].name, NULL, "found");
-		else
-			report(doctor, VERDICT_NOTE, programs[i].name, programs[i].remedy,
-			       "not found; %s", programs[i].needed);
-	}
-}
-
-/* The BPF tools attach to tracepoints: that takes root, or two capabilities. */
-static void check_bpf(struct doctor *doctor)
-{
-	const unsigned long long bpf = 1ULL << 39, perfmon = 1ULL << 38, admin = 1ULL << 21;
-	unsigned long long held = 0;
-	char line[256];
-	FILE *f = fopen("/proc/self/status", "re");
-
-	while (f && fgets(line, sizeof(line), f)) {
-		if (!strncmp(line, "CapEff:", 7))
-			held = strtoull(line + 7, NULL, 16);
-	}
-	if (f)
-		fclose(f);
-	if (access("/proc/sys/kernel/unprivileged_bpf_disabled", F_OK))
-		report(doctor, VERDICT_NOTE, "bpf", "use the events and zpipe stat instead",
-		       "this kernel has no BPF");
-	else if (!(held & admin) && (held & (bpf | perfmon)) != (bpf | perfmon))
-		report(doctor, VERDICT_NOTE, "bpf", "run zptop and its like as root",
-		       "you may not load BPF programs");
-	else
-		report(doctor, VERDICT_OK, "bpf", NULL, "programs can be loaded");
-}
-
 static void (*const checks[])(struct doctor *doctor) = {
-	check_kernel, check_module,	check_device, check_pipe, check_limits,
-	check_fds,    check_hugepages,	check_processors, check_events, check_bpf,
-	check_programs,
+	check_kernel,	 check_module, check_device, check_pipe, check_limits,	   check_capacity,
+	check_addresses, check_fds,    check_hugepages, check_processors, check_tools,
 };
 
 static const struct argp_option options_of[] = {

@@ -12,23 +12,51 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "exec.h"
 
 /* Where it may be, from the folder of this program: installed beside, in sbin; in a build tree. */
 static const char *const places[] = { "", "../sbin/", "../bpf/", "../bench/" };
 
-static int run(const char *program, const char *package, char **argv)
+/* The i-th place where a program may be that belongs to this one. False: there is no more. */
+static bool own_place(size_t i, const char *program, char *path, size_t size)
 {
-	char own[4096], path[sizeof(own) + 64];
+	char own[4096];
 	ssize_t length;
 
-	argv[0] = (char *)program;
 	length = readlink("/proc/self/exe", own, sizeof(own) - 1);
 	while (length > 0 && own[length - 1] != '/')
 		length--;
-	for (size_t i = 0; length > 0 && i < sizeof(places) / sizeof(*places); i++) {
-		snprintf(path, sizeof(path), "%.*s%s%s", (int)length, own, places[i], program);
-		execv(path, argv);
+	if (length <= 0 || i >= sizeof(places) / sizeof(*places))
+		return false;
+	snprintf(path, size, "%.*s%s%s", (int)length, own, places[i], program);
+	return true;
+}
+
+bool exec_finds(const char *program)
+{
+	const char *all = getenv("PATH"), *end;
+	char path[8192];
+
+	for (size_t i = 0; own_place(i, program, path, sizeof(path)); i++) {
+		if (!access(path, X_OK))
+			return true;
 	}
+	for (; all && *all; all = *end ? end + 1 : end) {
+		end = strchrnul(all, ':');
+		snprintf(path, sizeof(path), "%.*s/%s", (int)(end - all), all, program);
+		if (!access(path, X_OK))
+			return true;
+	}
+	return false;
+}
+
+static int run(const char *program, const char *package, char **argv)
+{
+	char path[8192];
+
+	argv[0] = (char *)program;
+	for (size_t i = 0; own_place(i, program, path, sizeof(path)); i++)
+		execv(path, argv);
 	execvp(program, argv);
 	if (errno == ENOENT)
 		complain("there is no %s beside zpipe or in PATH; %s", program, package);

@@ -57,7 +57,10 @@ static void fill_standard_fds(void)
 		close(fd);
 }
 
-/* The child: never returns. `in` and `out` are -1 where the standard ones stay. */
+/*
+ * The child: never returns. `in` and `out` are -1 where the standard ones stay. Not zp_spawn():
+ * what it starts does not end with this process (PR_SET_PDEATHSIG), and has no signal blocked.
+ */
 __attribute__((noreturn))
 static void become(const struct pipeline *line, const char *command, int in, int out, pid_t parent)
 {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * copy - between a pipe and a file, a socket or another pipe
+ * copy - between a pipe and a file, a socket, memory or another pipe
  *
  * Include <zpipe.h>, not this file. Loops that a program would otherwise write:
  * what comes in is read straight into grants, what goes out is written from where
  * it lies, so each byte is copied once, by the kernel, and between two pipes it is
- * not copied at all.
+ * not copied at all. Memory of the caller's own cannot be lent to a pipe, whose bytes
+ * lie where the reader has mapped them: it is copied once, by the library.
  *
  * What they promise when something fails, or is interrupted: each byte is either
  * still in the source or has gone to the destination, and never both. @done
@@ -54,6 +55,52 @@ struct zp_copy_opts {
  */
 ZP_API int zp_copy_from_fd(struct zp_writer *w, int fd, const struct zp_copy_opts *opts,
 			   uint64_t *done);
+
+/**
+ * struct zp_memory - foreign memory: bytes of the caller's, and who gets them back
+ * @data: the first
+ * @len: how many
+ * @release: called with @arg, once, when nothing of it is needed any more; NULL
+ *	for nobody. NULL after it was called
+ * @arg: for @release
+ * @taken: bytes that are in a pipe; 0 at first
+ */
+struct zp_memory {
+	const void *data;
+	size_t len;
+	void (*release)(void *arg);
+	void *arg;
+	size_t taken;
+};
+
+/**
+ * zp_copy_from_memory() - from the caller's memory into a pipe
+ * @w: the writer
+ * @from: the memory. Must not change until it is released; @taken is moved on
+ * @opts: NULL for the defaults
+ * @done: out: bytes that this call has put into the pipe; may be NULL
+ *
+ * All bytes are copied, once, into grants, each of which is flushed at once; what
+ * the reader is shown is the copy. So nothing of the memory is used when this
+ * returns, but what is behind @taken may be wanted by another call. Released, in this
+ * thread, before this returns, once all is taken, at once if @len is 0, and when the
+ * reader has finished, which wants no more; else, after a failure that is not to be
+ * followed by another call, by zp_memory_release().
+ * Source: unowned buffers; PipeReader over existing memory.
+ *
+ * Return: 0: all of it, or opts->max. Flags as zp_flush(): ZP_COMPLETED,
+ * ZP_CANCELED: stopped early. Negative as zp_alloc() and zp_flush(), of which
+ * -EAGAIN: wait for POLLOUT of the pipe; -EINVAL, -E2BIG: @opts, or more is taken
+ * than there is.
+ */
+ZP_API int zp_copy_from_memory(struct zp_writer *w, struct zp_memory *from,
+			       const struct zp_copy_opts *opts, uint64_t *done);
+
+/**
+ * zp_memory_release() - have no more of it copied
+ * @from: the memory: its @release is called, unless it was
+ */
+ZP_API void zp_memory_release(struct zp_memory *from);
 
 /**
  * zp_copy_to_fd() - from a pipe into a file or socket

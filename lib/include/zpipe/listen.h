@@ -128,7 +128,8 @@ ZP_API int zp_listen(const char *path, const struct zp_listen_opts *opts,
  * zp_listener_fd() - the socket, for poll(2)
  * @l: the listener
  *
- * POLLIN: zp_accept() would not wait. It is non-blocking.
+ * POLLIN: zp_accept() would not wait. It is non-blocking. shutdown(2) of it, by any
+ * thread, lets nobody in any more and ends every zp_accept().
  *
  * Return: the fd; it stays the listener's.
  */
@@ -157,7 +158,8 @@ ZP_API void zp_listener_close(struct zp_listener *l);
  *
  * Return: 0. After these, call again: -EACCES, or what the check said: somebody who
  * may not was told so; -ECONNABORTED: it went away meanwhile; -EINTR. Else -EAGAIN;
- * -ETIMEDOUT; -EOPNOTSUPP: @flags; what zp_create() fails with, which the client is
+ * -ETIMEDOUT; -ESHUTDOWN: the socket was shut down, and all who had come before that
+ * were accepted; -EOPNOTSUPP: @flags; what zp_create() fails with, which the client is
  * told; what accept(2) and sendmsg(2) fail with, as -EMFILE.
  */
 ZP_API int zp_accept(struct zp_listener *l, unsigned int flags, uint64_t deadline, int fds[2],
