@@ -44,6 +44,9 @@ bench/*               EMBEDDED_FUNCTION_NAME         the word run is no function
 lib/*                 NEW_TYPEDEFS                   a public header has a vocabulary of its own
 selftests/*.c         SPACING                        FIXTURE_DATA(x) *self is no product
 selftests/*.c         BRACES                         TEST_F(x, y) { is no conditional
+selftests/fuzz/*      COMPLEX_MACRO                  a table of calls
+selftests/fuzz/*      VOLATILE                       a load or a store that must be made
+selftests/fuzz/*      SPDX_LICENSE_TAG               of the files that it writes
 lib/include/zpipe.h   SPACING                        _Generic is not known
 lib/include/zpipe.h   MACRO_ARG_REUSE                the first one of _Generic is not evaluated
 */probes.h            SPACING                        names a header, and no comparison

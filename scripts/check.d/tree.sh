@@ -125,8 +125,8 @@ gate_shell() {
 gate_spelling() {
 	local files
 	mapfile -t files < <(sources '*' | grep -v '^LICENSES/')
-	# A macro of mdoc, a function of the kernel, a field of modinfo.
-	codespell -q 3 --ignore-words-list=nd,iput,parm "${files[@]}"
+	# A macro of mdoc, a function of the kernel, a field of modinfo, a direction of syzlang.
+	codespell -q 3 --ignore-words-list=nd,iput,parm,inout "${files[@]}"
 }
 
 gate_text() {
