@@ -16,7 +16,7 @@ if [[ ! -x $fuzzer || ! -d $here/fuzz/corpus ]] || ((EUID)); then
 	echo "1..0 # SKIP needs root, zpipe_fuzz and its corpus"
 	exit 4
 fi
-args=(--corpus "$here/fuzz/corpus" --seconds "${ZPIPE_FUZZ_SECONDS:-8}")
+args=(--corpus "$here/fuzz/corpus" --seconds "${ZPIPE_FUZZ_SECONDS:-4}")
 [[ ! ${ZPIPE_FUZZ_SEED-} ]] || args+=(--seed "$ZPIPE_FUZZ_SEED")
 [[ ! -e ${ZPIPE_MODULE-} ]] || args+=(--module "$ZPIPE_MODULE")
 echo 1..1
