@@ -221,14 +221,14 @@ static void pauses_and_waits_are_those_of_stat(void)
 /* Does the kernel know a reader that waits? */
 static bool reader_waits(int fd)
 {
-	char path[64], line[128];
+	char path[64], line[128], word[8];
 	bool found = false;
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
 	f = fopen(path, "r");
 	while (f && fgets(line, sizeof(line), f))
-		found |= !strcmp(line, "zpipe-reader-waits:\tyes\n");
+		found |= sscanf(line, "zpipe-reader-waits: %7s", word) == 1 && !strcmp(word, "yes");
 	if (f)
 		fclose(f);
 	return found;
