@@ -36,9 +36,10 @@ struct work {
 };
 
 /*
- * The loops are there several times, and the median of the ratios counts: how long a loop takes also
- * depends on where it lies, still more where an emulator has put its translation. Over the border of
- * two pages it takes an emulator twice the time or more; none is longer than its alignment.
+ * The loops are there several times, and the median of the ratios counts: how long a loop takes
+ * also depends on where it lies, still more where an emulator has put its translation. Over the
+ * border of two pages it takes an emulator twice the time or more; none is longer than its
+ * alignment.
  */
 #define COPIES		5
 #define INLINE		static inline __attribute__((always_inline))

@@ -40,6 +40,9 @@ bpf/zpcheck.h          MACRO_WITH_FLOW_CONTROL        a rule that is broken ends
 bpf/*                  PREFER_FALLTHROUGH             has no such macro
 bpf/*                  SPACING                        a pointer and a number without blanks
 bpf/tests/*            EMBEDDED_FUNCTION_NAME         the word waits is no function name here
+bench/views.c         COMPLEX_MACRO                  stamps out functions, and a table of them
+bench/views.c         TRAILING_SEMICOLON             ditto
+bench/views.c         MACRO_ARG_REUSE                ditto
 bench/*               EMBEDDED_FUNCTION_NAME         the word run is no function name here
 lib/*                 NEW_TYPEDEFS                   a public header has a vocabulary of its own
 selftests/*.c         SPACING                        FIXTURE_DATA(x) *self is no product
