@@ -70,9 +70,9 @@ struct zpipe_cursor {
  * @sealed: guarded: what lies below is published or about to be, and not the
  *	writer's any more; at least @published
  * @page: guarded: bytes of a page; else 0
- * @shift: log2 of the segment size
  * @quota: slots it may hold: its capacity
  * @holds: references on slots that it has, those of a reserved plan included
+ * @shift: log2 of the segment size
  * @contig: ZPIPE_F_CONTIG
  */
 struct zpipe_chain {
@@ -91,9 +91,9 @@ struct zpipe_chain {
 	u64 reclaimed;
 	u64 sealed;
 	u32 page;
-	u32 shift;
 	u32 quota;
 	u32 holds;
+	u8 shift;
 	bool contig;
 };
 

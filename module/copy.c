@@ -32,7 +32,7 @@ static bool is_nowait(const struct kiocb *iocb)
 static int enter(struct zpipe_end *end, struct mutex *mutex, u32 busy, u32 excludes, bool nowait)
 {
 	struct zpipe_pipe *pipe = end->pipe;
-	u32 *flags = end->reader ? &end->reader->busy : &pipe->busy;
+	u8 *flags = end->reader ? &end->reader->busy : &pipe->busy;
 	int ret;
 
 	if (nowait) {

@@ -13,6 +13,7 @@
 
 #define ZPIPE_MAX_SEGMENT	(1ULL << 21)
 #define ZPIPE_MAX_SEGMENTS	4096
+static_assert(2 * ZPIPE_MAX_SEGMENTS <= ZPIPE_NO_SLOT);
 
 /* Free segments that keep their pages: what a reader that keeps up goes round in. */
 #define ZPIPE_IDLE		2

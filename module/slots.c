@@ -9,22 +9,17 @@
 
 static const struct zpipe_stack empty = { .top = ZPIPE_NO_SLOT, .bottom = ZPIPE_NO_SLOT };
 
-static u32 slot_at(u16 link)
-{
-	return link == ZPIPE_NO_LINK ? ZPIPE_NO_SLOT : link;
-}
-
 static void push(struct zpipe_slots *slots, struct zpipe_stack *stack, u32 index)
 {
 	struct zpipe_slot *slot = &slots->slot[index];
 
-	slot->prev = ZPIPE_NO_LINK;
-	slot->next = (u16)stack->top;
+	slot->prev = ZPIPE_NO_SLOT;
+	slot->next = stack->top;
 	if (stack->top != ZPIPE_NO_SLOT)
 		slots->slot[stack->top].prev = (u16)index;
 	else
-		stack->bottom = index;
-	stack->top = index;
+		stack->bottom = (u16)index;
+	stack->top = (u16)index;
 	stack->nr++;
 }
 
@@ -32,14 +27,14 @@ static void unlink(struct zpipe_slots *slots, struct zpipe_stack *stack, u32 ind
 {
 	struct zpipe_slot *slot = &slots->slot[index];
 
-	if (slot->prev != ZPIPE_NO_LINK)
+	if (slot->prev != ZPIPE_NO_SLOT)
 		slots->slot[slot->prev].next = slot->next;
 	else
-		stack->top = slot_at(slot->next);
-	if (slot->next != ZPIPE_NO_LINK)
+		stack->top = slot->next;
+	if (slot->next != ZPIPE_NO_SLOT)
 		slots->slot[slot->next].prev = slot->prev;
 	else
-		stack->bottom = slot_at(slot->prev);
+		stack->bottom = slot->prev;
 	stack->nr--;
 }
 

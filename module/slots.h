@@ -23,7 +23,8 @@
 
 #include <linux/types.h>
 
-#define ZPIPE_NO_SLOT	(~0U)
+/* No slot's index. Indices fit in 16 bits, and are kept so: an idle pipe has many. */
+#define ZPIPE_NO_SLOT	0xffffU
 
 /* What stands behind a slot of the ring; for each there is a stack of those that are free. */
 enum zpipe_slot_kind {
@@ -32,9 +33,6 @@ enum zpipe_slot_kind {
 	ZPIPE_SLOT_FOREIGN,	/* pages of another pool, forwarded */
 	ZPIPE_SLOT_KINDS
 };
-
-/* The same in a link: these are as small as they can be, an idle pipe has many. */
-#define ZPIPE_NO_LINK	((u16)~0U)
 
 /**
  * struct zpipe_slot - one segment's bookkeeping
@@ -64,9 +62,9 @@ struct zpipe_slot {
  * @nr: how many
  */
 struct zpipe_stack {
-	u32 top;
-	u32 bottom;
-	u32 nr;
+	u16 top;
+	u16 bottom;
+	u16 nr;
 };
 
 /**

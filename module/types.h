@@ -335,17 +335,17 @@ struct zpipe_handles {
  * @page: I, U
  * @words: I, S
  * @user: I, who pays for them; NULL for the reader that CREATE made
- * @index: I, 0 for the reader that CREATE made; unique among the pipe's
- * @may_detach: I, made with ZPIPE_TEE_F_DETACH
  * @said: L, what @page held when it was looked at
  * @cursor: L, accepted from it
  * @hidden: L, and M to move it: guarded, its mapping shows nothing below this
+ * @may_detach: I, made with ZPIPE_TEE_F_DETACH
  * @ended: L, it will read no more bytes
- * @error: L, why, when it was detached: what its calls fail with
  * @cancel: L, its next READ returns CANCELED
  * @open: L, a READ without SHARED waits for its ADVANCE
  * @woken: L, to be woken when the lock is dropped
  * @busy: L, enum zpipe_busy
+ * @error: L, why it ended, when it was detached: what its calls fail with
+ * @index: I, 0 for the reader that CREATE made; unique among the pipe's
  * @view_end: L, where what the open READ showed ends
  * @want: L, the position that an EAGAIN READ wanted, or 0
  * @wake: L, for published
@@ -360,17 +360,17 @@ struct zpipe_reader {
 	struct zpipe_reader_page *page;
 	struct zpipe_reader_words *words;
 	struct zpipe_user *user;
-	u32 index;
-	bool may_detach;
 	struct zpipe_cursor said;
 	struct zpipe_cursor cursor;
 	u64 hidden;
+	bool may_detach;
 	bool ended;
 	bool cancel;
 	bool open;
 	bool woken;
+	u8 busy;
 	int error;
-	u32 busy;
+	u32 index;
 	u64 view_end;
 	u64 want;
 	struct zpipe_wake wake;
@@ -391,6 +391,7 @@ struct zpipe_reader {
  * @state: I, the state region, @state_size bytes
  * @writer_page: I, U
  * @state_size: I
+ * @busy: L, enum zpipe_busy
  * @chain: L
  * @reader: the reader that CREATE made
  * @readers: L, those that have a file, by index
@@ -398,7 +399,6 @@ struct zpipe_reader {
  * @resume: L, threshold
  * @paused: L, unexamined went to @pause and has not come below @resume
  * @paused_at: L, when
- * @busy: L, enum zpipe_busy
  * @nr_readers: L, how many
  * @alloc_slots: L, and for how many slots, when it was a FORWARD
  * @hunger: L, enum zpipe_hunger
@@ -446,7 +446,8 @@ struct zpipe_pipe {
 	struct list_head in_pool;
 	struct zpipe_state *state;
 	struct zpipe_writer_page *writer_page;
-	size_t state_size;
+	u32 state_size;
+	u8 busy;
 
 	struct zpipe_chain chain;
 	struct zpipe_reader reader;
@@ -464,7 +465,6 @@ struct zpipe_pipe {
 	int writer_error;
 	int reader_error;
 	u32 guilty;
-	u32 busy;
 	u32 nr_readers;
 	u32 alloc_slots;
 	u32 hunger;

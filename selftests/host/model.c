@@ -135,7 +135,7 @@ static u32 stacked(const struct world *w, const struct zpipe_stack *stack, bool 
 {
 	u32 i, n = 0, last = ZPIPE_NO_SLOT;
 
-	for (i = stack->top; i != ZPIPE_NO_SLOT && i != ZPIPE_NO_LINK; i = w->slot[i].next) {
+	for (i = stack->top; i != ZPIPE_NO_SLOT; i = w->slot[i].next) {
 		expect(w->slot[i].parked == parked);
 		expect(w->slot[i].refs == (u32)parked);
 		expect(w->slot[i].holds == 0);
