@@ -196,7 +196,7 @@ gate_tree() {
 		eval "$(scripts/kernels 6.12)"
 		make -s modules modules_install KDIR="$KDIR" INSTALL_MOD_PATH="$scratch/root" \
 			>"$scratch/log" 2>&1 || { cat "$scratch/log"; exit 1; }
-		make -s modules-6.12 lib bpf tools examples selftests
+		make -s lib bpf tools examples selftests
 		scripts/deps demo
 		for part in demo bench selftests/host; do
 			[[ ! -f lib/Makefile || ! -f $part/Makefile ]] || make -s -C "$part" BUILD="$PWD/build"
