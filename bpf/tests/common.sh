@@ -49,9 +49,14 @@ run() {
 	[[ $rc == "$wanted" ]] || { echo "# status $rc, not $wanted: $*"; return 1; }
 }
 
-# says FILE REGEX: a line of it matches.
+# says FILE REGEX: a line of it matches. No grep for few lines: in an emulated machine it takes longer.
 says() {
-	grep -qE -- "$2" "$1"
+	local line lines
+	mapfile -t -n 300 lines <"$1"
+	for line in "${lines[@]}"; do
+		[[ ! $line =~ $2 ]] || return 0
+	done
+	((${#lines[@]} == 300)) && grep -qE -- "$2" "$1"
 }
 
 # common_errors TOOL: what every tool has to say when it cannot work.

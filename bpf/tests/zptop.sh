@@ -9,9 +9,13 @@ zptop=$tools/zptop
 # shellcheck disable=SC2317 # check calls it
 # field DELIVERED NAME VALUE: in the JSON, the one pipe with so many bytes has this.
 field() {
-	local rows
-	rows=$(sed 's/{"pipe":/\n&/g' out | grep -F "\"delivered\":$1,")
-	[[ $rows != *$'\n'* && $rows =~ \"$2\":$3[,}] ]]
+	local text row rows found=''
+	text=$(<out)
+	mapfile -t rows <<<"${text//'{"pipe":'/$'\n{"pipe":'}"
+	for row in "${rows[@]}"; do
+		[[ $row != *"\"delivered\":$1,"* ]] || found+=$row$'\n'
+	done
+	[[ $found != *$'\n'?* && $found =~ \"$2\":$3[,}] ]]
 }
 
 # 7 * 101, 13 * 977, 11 * 4099, 17 * 31, 19 * 23: what tells the pipes apart.
