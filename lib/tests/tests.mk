@@ -106,7 +106,7 @@ $(VM_OUT)/lib_kept_debug: tests/vm_kept.c $(VM_DEPS) $(TEST_DIR)/debug.a | $(VM_
 vm-tests-64: $(filter-out %_debug,$(VM_TESTS))
 
 vm-tests: $(VM_TESTS)
-	$(Q)if echo 'int main(void) { return 0; }' | $(CC) -m32 -x c - -o $(OUT)/.m32 2>/dev/null; \
+	$(Q)if [ ! "$(NO_32)" ] && echo 'int main(void) { return 0; }' | $(CC) -m32 -x c - -o $(OUT)/.m32 2>/dev/null; \
 	then $(MAKE) --no-print-directory vm-tests-32; fi
 
 vm-tests-32: $(VM_TESTS_32)
