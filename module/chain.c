@@ -114,25 +114,25 @@ int zpipe_chain_accept_reader(const struct zpipe_chain *chain, struct zpipe_curs
  */
 u32 zpipe_chain_give_back(struct zpipe_chain *chain)
 {
-	u32 freed = 0;
+	struct zpipe_run *run;
+	u32 given, freed = 0;
+	u64 k = chain->first;
 
-	while (chain->first < chain->opened) {
-		u64 k = chain->first;
-		struct zpipe_run *run = run_of(chain, k);
-
-		u32 given = run->given;
-
-		while (given < run->nr && slot_end(chain, k, given) <= chain->consumed)
-			given++;
-		freed += put_slots(chain, k, run->given, given);
-		run->given = given;
-		if (k + 1 == chain->opened || start_of(chain, k + 1) > chain->consumed)
-			break;
+	chain->reclaimed = chain->consumed;
+	if (k == chain->opened)
+		return 0;
+	for (; k + 1 < chain->opened && start_of(chain, k + 1) <= chain->consumed; k++) {
+		run = run_of(chain, k);
 		freed += put_slots(chain, k, run->given, run->nr);
 		run->given = run->nr;
-		chain->first++;
 	}
-	chain->reclaimed = chain->consumed;
+	chain->first = k;
+	run = run_of(chain, k);
+	given = run->given;
+	while (given < run->nr && slot_end(chain, k, given) <= chain->consumed)
+		given++;
+	freed += put_slots(chain, k, run->given, given);
+	run->given = given;
 	return freed;
 }
 
@@ -219,11 +219,18 @@ static u32 cut_last(struct zpipe_chain *chain, const struct zpipe_plan *plan)
 	return freed;
 }
 
-/* A descriptor that begins at consumed is the end of one that held nothing any more. */
-static u32 reclaim_after(struct zpipe_chain *chain, const struct zpipe_plan *plan)
+/* Drop all descriptors there are. */
+static u32 drop_all(struct zpipe_chain *chain)
 {
-	return plan->position == chain->consumed ? zpipe_chain_give_back(chain) :
-						   zpipe_chain_reclaim(chain);
+	u32 freed = 0;
+
+	for (; chain->first < chain->opened; chain->first++) {
+		const struct zpipe_run *run = run_of(chain, chain->first);
+
+		freed += put_slots(chain, chain->first, run->given, run->nr);
+	}
+	chain->reclaimed = chain->consumed;
+	return freed;
 }
 
 /**
@@ -263,7 +270,9 @@ u32 zpipe_chain_commit(struct zpipe_chain *chain, const struct zpipe_plan *plan)
 		struct zpipe_descriptor *entry;
 		struct zpipe_run *run;
 
-		freed += cut_last(chain, plan);
+		/* Those in front of one that begins at consumed hold nothing any more. */
+		freed += plan->position == chain->consumed ? drop_all(chain) :
+							     cut_last(chain, plan);
 		entry = &chain->table[chain->opened & chain->mask];
 		WRITE_ONCE(entry->start, plan->position);
 		WRITE_ONCE(entry->offset, plan->offset);
@@ -276,7 +285,7 @@ u32 zpipe_chain_commit(struct zpipe_chain *chain, const struct zpipe_plan *plan)
 	}
 	chain->granted = plan->position + plan->length;
 	share(chain);
-	return freed + reclaim_after(chain, plan);
+	return freed + zpipe_chain_reclaim(chain);
 }
 
 /**
@@ -310,21 +319,24 @@ bool zpipe_chain_stretch(const struct zpipe_chain *chain, u64 *k, u64 from, u64 
 	return true;
 }
 
-/* Does a piece begin where the forwarded bytes before it end, in a slot that is still held? */
+/*
+ * Does a piece begin where the forwarded bytes before it end? Not where they
+ * are all consumed, and their slots about to come free.
+ */
 static bool goes_on(const struct zpipe_chain *chain, const struct zpipe_plan *plan,
 		    const struct zpipe_span *piece)
 {
 	const struct zpipe_run *run;
 	u64 k = plan->keep - 1;
 
-	if (plan->keep <= chain->first || start_of(chain, k) == plan->position)
+	if (chain->consumed == plan->position || start_of(chain, k) == plan->position)
 		return false;
 	/* The neighbour of a spare slot is another one. */
 	if (is_spare(chain, piece->offset) && !(piece->offset & (segment_size(chain) - 1)))
 		return false;
 	run = run_of(chain, k);
 	return run->forwarded && start_of(chain, k) + run->fixed == plan->position &&
-	       run->given < run->nr && place_of(chain, k, plan->position) == piece->offset &&
+	       place_of(chain, k, plan->position) == piece->offset &&
 	       run->fixed + piece->length <= min_t(u64, zpipe_chain_window(chain), ZPIPE_FIXED_MAX);
 }
 
@@ -368,7 +380,7 @@ u32 zpipe_chain_append(struct zpipe_chain *chain, const struct zpipe_plan *plan,
 	run->fixed += piece->length;
 	chain->granted = plan->position + piece->length;
 	share(chain);
-	return freed + reclaim_after(chain, plan);
+	return freed + zpipe_chain_reclaim(chain);
 }
 
 /**
@@ -433,11 +445,7 @@ u32 zpipe_chain_reset(struct zpipe_chain *chain)
 {
 	u32 freed = zpipe_chain_discard(chain);
 
-	for (; chain->first < chain->opened; chain->first++) {
-		const struct zpipe_run *run = run_of(chain, chain->first);
-
-		freed += put_slots(chain, chain->first, run->given, run->nr);
-	}
+	freed += drop_all(chain);
 	chain->granted = chain->published;
 	chain->sealed = chain->published;
 	share(chain);

@@ -7,6 +7,7 @@
 #ifndef ZPIPE_COMPAT_H
 #define ZPIPE_COMPAT_H
 
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
@@ -22,6 +23,11 @@
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
 #error zpipe needs Linux 6.1 or later
+#endif
+
+/* What fdget() has found, or NULL; struct fd became one word. */
+#ifndef fd_file
+#define fd_file(fd)	((fd).file)
 #endif
 
 static inline void zpipe_vma_flags(struct vm_area_struct *vma, unsigned long set,

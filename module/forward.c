@@ -83,50 +83,51 @@ static void walk_locked(const struct job *job, struct zpipe_walk *walk)
 static u32 count_slots_locked(struct job *job)
 {
 	const struct zpipe_pool *pool = zpipe_source_pool(job->source);
-	struct zpipe_span piece;
-	struct zpipe_walk walk;
+	struct zpipe_walk walk __uninitialized;
 	u32 nr;
 
 	walk_locked(job, &walk);
 	zpipe_source_piece_locked(job->source, &walk, &job->piece);
 	nr = zpipe_pool_nr_slots(pool, &job->piece);
 	while (walk.at < walk.end && nr <= pool->slots.nr) {
+		struct zpipe_span piece;
+
 		zpipe_source_piece_locked(job->source, &walk, &piece);
 		nr += zpipe_pool_nr_slots(pool, &piece);
 	}
 	return nr;
 }
 
-static void append_piece_locked(struct zpipe_pipe *pipe, const struct zpipe_span *piece,
+static void append_piece_locked(struct zpipe_pipe *pipe, const struct zpipe_span *piece, u32 slots,
 				struct zpipe_plan *plan)
 {
-	struct zpipe_pool *pool = pipe->pool;
-
-	lockdep_assert_held(&pool->lock);
+	lockdep_assert_held(&pipe->pool->lock);
 	plan->offset = piece->offset;
 	plan->length = piece->length;
 	plan->fixed = piece->length;
-	plan->first = zpipe_pool_first_slot(pool, piece);
-	plan->nr = zpipe_pool_nr_slots(pool, piece);
+	plan->first = zpipe_pool_first_slot(pipe->pool, piece);
+	plan->nr = slots;
 	zpipe_chain_reserve(&pipe->chain, plan);
 	zpipe_stream_freed_locked(pipe, zpipe_chain_append(&pipe->chain, plan, piece));
 	plan->position += piece->length;
 	plan->keep = pipe->chain.opened;
 }
 
-static void append_locked(struct zpipe_pipe *pipe, const struct job *job, struct zpipe_plan *plan)
+static void append_locked(struct zpipe_pipe *pipe, const struct job *job, u32 slots,
+			  struct zpipe_plan *plan)
 {
-	struct zpipe_span piece;
-	struct zpipe_walk walk;
-
 	lockdep_assert_held(&pipe->pool->lock);
 	plan->forwarded = true;
 	if (job->piece.length == job->args->length) {
-		append_piece_locked(pipe, &job->piece, plan);
+		append_piece_locked(pipe, &job->piece, slots, plan);
 	} else {
+		struct zpipe_span piece;
+		struct zpipe_walk walk;
+
 		walk_locked(job, &walk);
 		while (zpipe_source_piece_locked(job->source, &walk, &piece))
-			append_piece_locked(pipe, &piece, plan);
+			append_piece_locked(pipe, &piece, zpipe_pool_nr_slots(pipe->pool, &piece),
+					    plan);
 	}
 	zpipe_stream_offer_locked(pipe);
 }
@@ -142,7 +143,7 @@ static int try_refer_locked(struct zpipe_pipe *pipe, struct zpipe_request *reque
 	lockdep_assert_held(&pipe->pool->lock);
 	/* It may be any errno, EAGAIN as well. */
 	job->error = check_source_locked(job);
-	if (job->source->reader)
+	if (job->source->reader && job->source->reader->pipe->wakes)
 		zpipe_wait_send_locked(job->source->reader->pipe);
 	if (job->error)
 		return ZPIPE_GRANT_REFUSED;
@@ -150,7 +151,7 @@ static int try_refer_locked(struct zpipe_pipe *pipe, struct zpipe_request *reque
 	ret = zpipe_writer_find_room_locked(pipe, args->position, args->length, request->slots,
 					    plan);
 	if (!ret)
-		append_locked(pipe, job, plan);
+		append_locked(pipe, job, request->slots, plan);
 	return ret == -EAGAIN ? ZPIPE_GRANT_WAITS : ret;
 }
 
@@ -164,7 +165,8 @@ static int refer_locked(struct zpipe_pipe *pipe, struct job *job, bool nowait)
 		.deadline = job->args->deadline,
 		.data = job,
 	};
-	struct zpipe_plan plan = {};
+	/* Each try begins with a new one. */
+	struct zpipe_plan plan __uninitialized;
 	int ret;
 
 	lockdep_assert_held(&pipe->pool->lock);
@@ -319,6 +321,8 @@ static int try_room_locked(struct zpipe_pipe *pipe, struct zpipe_request *reques
 	int ret;
 
 	lockdep_assert_held(&pipe->pool->lock);
+	/* These slots have to be free. */
+	zpipe_stream_freed_locked(pipe, zpipe_chain_reclaim(&pipe->chain));
 	ret = zpipe_writer_find_room_locked(pipe, request->position, request->min,
 					    request->slots, plan);
 	return ret == -EAGAIN ? ZPIPE_GRANT_WAITS : ret;

@@ -280,6 +280,13 @@ static u64 begin_plan(const struct zpipe_chain *chain, u64 position, struct zpip
 	return keep;
 }
 
+/* An empty descriptor is replaced rather than left. */
+static void replace_empty(const struct zpipe_chain *chain, struct zpipe_plan *plan)
+{
+	if (plan->keep > chain->first && start_of(chain, plan->keep - 1) == plan->position)
+		plan->keep--;
+}
+
 /* What leaving the open descriptor at the plan's position gives back at once. */
 static void imagine_leaving(struct zpipe_chain *chain, struct zpipe_plan *plan, u64 keep)
 {
@@ -292,10 +299,8 @@ static void imagine_leaving(struct zpipe_chain *chain, struct zpipe_plan *plan, 
 		u32 used = position == chain->consumed ? 0 : slots_used(chain, keep - 1, position);
 
 		give_slots(chain, keep - 1, max_t(u32, used, run->given), run->nr);
-		/* An empty one is replaced rather than left. */
-		if (start_of(chain, keep - 1) == position)
-			plan->keep = keep - 1;
 	}
+	replace_empty(chain, plan);
 }
 
 /**
@@ -416,7 +421,7 @@ static bool fit(const struct zpipe_chain *chain, u32 nr)
 
 /**
  * zpipe_plan_forward - may bytes that lie elsewhere be appended
- * @chain: the target's, after zpipe_chain_reclaim()
+ * @chain: the target's; after zpipe_chain_reclaim() there may be more room
  * @position: committed position
  * @length: bytes, at least 1
  * @nr: slots they stand in
@@ -441,11 +446,16 @@ int zpipe_plan_forward(struct zpipe_chain *chain, u64 position, u64 length, u32 
 	    position > ZPIPE_POSITION_MAX)
 		return -EMSGSIZE;
 	keep = begin_plan(chain, position, plan);
-	imagine_leaving(chain, plan, keep);
 	if (slots->shared)
 		limit = min(most, slots->nr - (slots->committed - promised(chain)));
 	/* Where consumed must be for the bytes to fit. */
 	need = position + length > capacity ? position + length - capacity : 0;
+	/* Mostly there is room whatever comes back, which takes long to imagine. */
+	if (need <= chain->consumed && chain->holds + nr <= limit && fit(chain, nr)) {
+		replace_empty(chain, plan);
+		return 0;
+	}
+	imagine_leaving(chain, plan, keep);
 	given = slots->given;
 	if (need <= chain->consumed && chain->holds - given + nr <= limit && fit(chain, nr)) {
 		ret = 0;

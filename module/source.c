@@ -12,17 +12,6 @@
 #include "wait.h"
 
 /**
- * zpipe_source_pool - whose slots the bytes stand in
- * @source: the source
- *
- * Return: the pool, as long as the source's file is held.
- */
-struct zpipe_pool *zpipe_source_pool(const struct zpipe_source *source)
-{
-	return source->reader ? source->reader->pipe->pool : source->hold->pool;
-}
-
-/**
  * zpipe_source_lock - lock its pool
  * @source: the source
  */
@@ -45,6 +34,26 @@ void zpipe_source_unlock(const struct zpipe_source *source)
 		zpipe_wait_unlock_pool(source->hold->pool);
 }
 
+static bool is_within(u64 position, u64 length, u64 from, u64 to)
+{
+	return position >= from && position <= to && length <= to - position;
+}
+
+/*
+ * What the reader has given back does not matter, as long as that is below the
+ * range: it is taken over when somebody needs the memory.
+ */
+static bool reader_has_locked(struct zpipe_reader *reader, u64 position, u64 length)
+{
+	const struct zpipe_chain *chain = &reader->pipe->chain;
+	u64 consumed = READ_ONCE(reader->page->consumed);
+
+	if (consumed < reader->cursor.consumed)
+		return false;
+	zpipe_stream_hear_writer_locked(reader);
+	return is_within(position, length, consumed, chain->published);
+}
+
 /**
  * zpipe_source_check_locked - is all of a range there, and may it be taken
  * @source: the source; a reader is looked at
@@ -55,23 +64,22 @@ void zpipe_source_unlock(const struct zpipe_source *source)
  */
 int zpipe_source_check_locked(const struct zpipe_source *source, u64 position, u64 length)
 {
+	const struct zpipe_hold *hold = source->hold;
 	struct zpipe_reader *reader = source->reader;
-	u64 from, to;
 	int ret;
 
 	lockdep_assert_held(&zpipe_source_pool(source)->lock);
-	if (reader) {
-		ret = zpipe_stream_look_locked(reader->pipe, reader) ?:
-		      zpipe_reader_check_locked(reader);
-		if (ret)
-			return ret;
-		from = reader->cursor.consumed;
-		to = reader->pipe->chain.published;
-	} else {
-		from = source->hold->position;
-		to = from + source->hold->length;
-	}
-	return position < from || position > to || length > to - position ? -EINVAL : 0;
+	if (!reader)
+		return is_within(position, length, hold->position,
+				 hold->position + hold->length) ? 0 : -EINVAL;
+	if (likely(reader_has_locked(reader, position, length)))
+		return zpipe_reader_check_locked(reader);
+	/* Why not? */
+	ret = zpipe_stream_look_locked(reader->pipe, reader) ?: zpipe_reader_check_locked(reader);
+	if (ret)
+		return ret;
+	return is_within(position, length, reader->cursor.consumed,
+			 reader->pipe->chain.published) ? 0 : -EINVAL;
 }
 
 /**

@@ -36,7 +36,12 @@ struct zpipe_walk {
 	u64 skip;
 };
 
-struct zpipe_pool *zpipe_source_pool(const struct zpipe_source *source);
+/* Whose slots the bytes stand in; there as long as the source's file is held. */
+static inline struct zpipe_pool *zpipe_source_pool(const struct zpipe_source *source)
+{
+	return source->reader ? source->reader->pipe->pool : source->hold->pool;
+}
+
 void zpipe_source_lock(const struct zpipe_source *source)
 	__acquires(&zpipe_source_pool(source)->lock);
 void zpipe_source_unlock(const struct zpipe_source *source)

@@ -182,14 +182,10 @@ void zpipe_stream_arm_resume_locked(struct zpipe_pipe *pipe, bool sleep)
 }
 
 /**
- * zpipe_stream_offer_locked - tell the readers where memory comes free for others
+ * zpipe_stream_offer_again_locked - what zpipe_stream_offer_locked() does when there may be something
  * @pipe: the pipe
- *
- * To be called when the chain's oldest descriptor may be another one than
- * before; does nothing while no writer of the pool waits for any pipe's
- * memory.
  */
-void zpipe_stream_offer_locked(struct zpipe_pipe *pipe)
+void zpipe_stream_offer_again_locked(struct zpipe_pipe *pipe)
 {
 	u64 at = pipe->pool->nr_hungry ? zpipe_chain_boundary(&pipe->chain) : ZPIPE_UNARMED;
 
@@ -202,8 +198,8 @@ void zpipe_stream_offer_locked(struct zpipe_pipe *pipe)
 	smp_mb();
 }
 
-/* Whose wait does the present state of the chain end? */
-static void end_waits_locked(struct zpipe_pipe *pipe)
+/* Whose wait does the present state of the chain end? Seldom anybody's: it is not to be inlined. */
+static noinline void end_waits_locked(struct zpipe_pipe *pipe)
 {
 	const struct zpipe_chain *chain = &pipe->chain;
 
@@ -225,7 +221,7 @@ static void end_waits_locked(struct zpipe_pipe *pipe)
 		zpipe_wait_share_locked(pipe);
 }
 
-static void wake_reached_locked(struct zpipe_pipe *pipe)
+static __always_inline void wake_reached_locked(struct zpipe_pipe *pipe)
 {
 	lockdep_assert_held(&pipe->pool->lock);
 	if (unlikely(zpipe_wait_is_reached_locked(pipe)))
@@ -353,6 +349,22 @@ out_settle:
 	zpipe_stream_settle_locked(pipe);
 	wake_reached_locked(pipe);
 	return ret;
+}
+
+/**
+ * zpipe_stream_hear_writer_locked - take over what the writer says, and nothing else
+ * @reader: whose call this is; it has loaded what it wants of its words before (rule R4)
+ *
+ * For who needs no memory of this pipe. Nobody waits for that: the ends wake
+ * each other, and the next look finds whoever is woken by a lie.
+ */
+void zpipe_stream_hear_writer_locked(const struct zpipe_reader *reader)
+{
+	struct zpipe_pipe *pipe = reader->pipe;
+
+	lockdep_assert_held(&pipe->pool->lock);
+	/* Pairs with the writer's release of published (A in uapi/linux/zpipe.h). */
+	look_at_writer_locked(pipe, reader, smp_load_acquire(&pipe->writer_page->published));
 }
 
 /**

@@ -20,8 +20,9 @@ void zpipe_stream_accuse_reader_locked(struct zpipe_reader *reader);
 void zpipe_stream_discard_locked(struct zpipe_pipe *pipe);
 void zpipe_stream_freed_locked(struct zpipe_pipe *pipe, u32 slots);
 void zpipe_stream_zeroed_locked(struct zpipe_pipe *pipe, u64 position, u64 bytes);
-void zpipe_stream_offer_locked(struct zpipe_pipe *pipe);
+void zpipe_stream_offer_again_locked(struct zpipe_pipe *pipe);
 int zpipe_stream_take_over_locked(struct zpipe_pipe *pipe, const struct zpipe_reader *caller);
+void zpipe_stream_hear_writer_locked(const struct zpipe_reader *reader);
 void zpipe_stream_settle_locked(struct zpipe_pipe *pipe);
 void zpipe_stream_publish_locked(struct zpipe_pipe *pipe, u64 position);
 void zpipe_stream_advance_locked(struct zpipe_reader *reader, u64 consumed, u64 examined);
@@ -56,6 +57,17 @@ static inline int zpipe_stream_look_locked(struct zpipe_pipe *pipe,
 	if (zpipe_stream_is_known_locked(pipe) && !zpipe_wait_is_reached_locked(pipe))
 		return 0;
 	return zpipe_stream_take_over_locked(pipe, caller);
+}
+
+/*
+ * Tell the readers where memory comes free for others. To be called when the
+ * chain's oldest descriptor may be another one than before; does nothing while
+ * no writer of the pool waits for any pipe's memory, and none did.
+ */
+static inline void zpipe_stream_offer_locked(struct zpipe_pipe *pipe)
+{
+	if (pipe->pool->nr_hungry || pipe->pool_wake != ZPIPE_UNARMED)
+		zpipe_stream_offer_again_locked(pipe);
 }
 
 #endif /* ZPIPE_STREAM_H */

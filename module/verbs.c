@@ -10,6 +10,7 @@
 #include <linux/uaccess.h>
 
 #include "buffer.h"
+#include "compat.h"
 #include "ends.h"
 #include "file.h"
 #include "flush.h"
@@ -220,19 +221,19 @@ static int do_tee(struct file *file, union zpipe_verb_args *args)
 
 static int do_forward(struct file *file, union zpipe_verb_args *args)
 {
-	struct file *from = fget(args->forward.source_fd);
+	struct fd fd = fdget(args->forward.source_fd);
+	struct file *from = fd_file(fd);
 	/* It cannot be parked: as an io_uring command it does not wait. */
 	bool nowait = is_nowait(file) || call_of(args)->park;
 	struct zpipe_end *end = from ? zpipe_file_end(from) : NULL;
 	struct zpipe_source source = {
 		.reader = end ? end->reader : NULL,
-		.hold = from ? zpipe_buffer_of(from) : NULL,
+		.hold = from && !end ? zpipe_buffer_of(from) : NULL,
 	};
 	int ret;
 
 	ret = zpipe_forward(file->private_data, &source, &args->forward, nowait);
-	if (from)
-		fput(from);
+	fdput(fd);
 	return ret;
 }
 

@@ -122,6 +122,10 @@ int zpipe_writer_find_room_locked(struct zpipe_pipe *pipe, u64 position, u64 len
 	int ret;
 
 	lockdep_assert_held(&pipe->pool->lock);
+	/* Appending gives back what it can; mostly that is soon enough. */
+	ret = zpipe_plan_forward(&pipe->chain, position, length, slots, plan);
+	if (likely(!ret))
+		return 0;
 	do {
 		zpipe_stream_freed_locked(pipe, zpipe_chain_reclaim(&pipe->chain));
 		ret = zpipe_plan_forward(&pipe->chain, position, length, slots, plan);
