@@ -198,7 +198,7 @@ void zpipe_stream_offer_again_locked(struct zpipe_pipe *pipe)
 	smp_mb();
 }
 
-/* Whose wait does the present state of the chain end? Seldom anybody's: it is not to be inlined. */
+/* Whose wait does the present state of the chain end? Seldom anybody's, so out of line. */
 static noinline void end_waits_locked(struct zpipe_pipe *pipe)
 {
 	const struct zpipe_chain *chain = &pipe->chain;
