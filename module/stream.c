@@ -182,7 +182,7 @@ void zpipe_stream_arm_resume_locked(struct zpipe_pipe *pipe, bool sleep)
 }
 
 /**
- * zpipe_stream_offer_again_locked - what zpipe_stream_offer_locked() does when there may be something
+ * zpipe_stream_offer_again_locked - zpipe_stream_offer_locked(), where it may be needed
  * @pipe: the pipe
  */
 void zpipe_stream_offer_again_locked(struct zpipe_pipe *pipe)
