@@ -121,10 +121,10 @@ gate_abi() {
 		skip "version $major.$minor may change what $tag had"
 	mkdir "$old"
 	"${git[@]}" archive "$tag" lib uapi man VERSION | tar -x -C "$old"
-	make -s -C "$old/lib" BUILD="$old/build" CFLAGS='-O2 -g' all
-	make -s -C lib BUILD="$new" CFLAGS='-O2 -g' all
+	make -s -C "$old/lib" BUILD="$old/build" CFLAGS='-O2 -g' all >/dev/null
+	make -s -C lib BUILD="$new" CFLAGS='-O2 -g' all >/dev/null
 	abidiff --no-added-syms --headers-dir1 "$old/lib/include" --headers-dir2 lib/include \
-		"$old/build/lib/libzpipe.so" "$new/lib/libzpipe.so"
+		"$old/build/lib/libzpipe.so" "$new/lib/libzpipe.so" || fail "it is not that of $tag"
 }
 
 gate_install() {
