@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -277,7 +278,7 @@ static bool tcp_pair(int pair[2])
  * Nobody receives while the writer uses the same memory again: what was sent stays as it was. The
  * pages that it then needs tell whether it was sent by reference.
  */
-static void send_around(struct zp_create_opts shape, int in_place)
+static void send_around(struct zp_create_opts shape, int in_place, bool may_pin)
 {
 	enum { PART = 32768, PARTS = 6 };
 	static unsigned char got[PART * PARTS];
@@ -295,6 +296,10 @@ static void send_around(struct zp_create_opts shape, int in_place)
 	setsockopt(pair[1], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	ASSERT_EQ(setsockopt(pair[0], SOL_SOCKET, SO_ZEROCOPY, &in_place, sizeof(in_place)), 0);
 	e = ends_open(shape);
+	if (!may_pin) {
+		ASSERT_EQ(setrlimit(RLIMIT_MEMLOCK, &(struct rlimit){ 0 }), 0);
+		ASSERT_EQ(setuid(65534), 0);
+	}
 	for (i = 0; i < PARTS; i++) {
 		ASSERT_EQ(put(e.w, PART), 0);
 		EXPECT(zp_flush_flags(e.w, ZP_NOWAIT, 0) >= -EAGAIN);
@@ -306,7 +311,8 @@ static void send_around(struct zp_create_opts shape, int in_place)
 	for (i = 0; i < sizeof(got) && got[i] == byte_at(i); i++)
 		;
 	EXPECT_EQ(i, sizeof(got));
-	EXPECT_EQ(stat_of(e.rfd).replaced_pages > 0, in_place && !(shape.flags & ZP_GUARDED));
+	EXPECT_EQ(stat_of(e.rfd).replaced_pages > 0,
+		  in_place && may_pin && !(shape.flags & ZP_GUARDED));
 	close(pair[0]);
 	close(pair[1]);
 	ends_close(&e);
@@ -317,8 +323,24 @@ static void sent_in_place(void)
 	size_t i;
 
 	for (i = 0; i < NR_SHAPES; i++) {
-		send_around(shapes[i], 1);
-		send_around(shapes[i], 0);
+		send_around(shapes[i], 1, true);
+		send_around(shapes[i], 0, true);
+	}
+}
+
+/* Who may pin nothing has it copied. */
+static void sent_by_a_copy(void)
+{
+	size_t i;
+
+	for (i = 0; i < NR_SHAPES; i++) {
+		pid_t child = fork();
+
+		if (!child) {
+			send_around(shapes[i], 1, false);
+			_exit(tap_failed ? 1 : 0);
+		}
+		EXPECT_EQ(join(child), 0);
 	}
 }
 
@@ -329,6 +351,7 @@ static const struct tap_test tests[] = {
 	{ "copy.from_every_kind_of_pipe_into_every_other", between },
 	{ "to_fd.what_was_published_then_the_error", out },
 	{ "to_fd.what_is_sent_in_place_stays_as_it_was", sent_in_place },
+	{ "to_fd.what_may_not_be_pinned_is_copied", sent_by_a_copy },
 	{ "copy.destination_finished_loses_nothing", finished },
 };
 
