@@ -178,9 +178,9 @@ static int give_back(struct zp_reader *r, const struct zp_view *view, uint64_t n
 }
 
 /*
- * May its bytes be sent from where they lie? Who sets SO_ZEROCOPY says so. They are consumed all the
- * same once they are sent: the pipe replaces pages that somebody else still refers to. Pages of a
- * guarded one cannot be referred to.
+ * May its bytes be sent from where they lie? Who sets SO_ZEROCOPY says so. They are consumed all
+ * the same once they are sent: the pipe replaces pages that somebody else still refers to. Pages
+ * of a guarded one cannot be referred to.
  */
 static bool sends_in_place(struct zp_reader *r, int fd)
 {
