@@ -16,6 +16,9 @@
 /* Pieces of a view that go out with one call. */
 #define MAX_PIECES	16
 
+/* Fewer bytes are copied sooner than their pages are pinned. */
+#define MIN_ZEROCOPY	16384
+
 /**
  * struct copy - one call
  * @opts: of the caller
@@ -174,18 +177,54 @@ static int give_back(struct zp_reader *r, const struct zp_view *view, uint64_t n
 	return zp_advance(r, view->start + n, view->start + n);
 }
 
-static ssize_t write_out(int fd, struct iovec *iov, int nr)
+/*
+ * May its bytes be sent from where they lie? Who sets SO_ZEROCOPY says so. They are consumed all
+ * the same once they are sent: the pipe replaces pages that somebody else still refers to. Pages
+ * of a guarded one cannot be referred to.
+ */
+static bool sends_in_place(struct zp_reader *r, int fd)
+{
+	const struct zp_chain *chain;
+	socklen_t size = sizeof(int);
+	int on = 0;
+
+	return !(zp_reader_map(r, &chain)->info.out_flags & ZPIPE_F_GUARDED) &&
+	       !getsockopt(fd, SOL_SOCKET, SO_ZEROCOPY, &on, &size) && on;
+}
+
+/* Take what a socket says about parts that it has sent: each holds memory of the socket. */
+static void forget_sent(int fd)
+{
+	char control[256];
+	struct msghdr message;
+
+	do {
+		message = (struct msghdr){ .msg_control = control,
+					   .msg_controllen = sizeof(control) };
+	} while (recvmsg(fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT) >= 0);
+}
+
+static ssize_t write_out(int fd, struct iovec *iov, int nr, bool in_place)
 {
 	struct msghdr message = { .msg_iov = iov, .msg_iovlen = (size_t)nr };
-	ssize_t n = sendmsg(fd, &message, MSG_NOSIGNAL);
+	ssize_t n = sendmsg(fd, &message, MSG_NOSIGNAL | (in_place ? MSG_ZEROCOPY : 0));
 
+	if (in_place) {
+		const int error = errno;
+
+		forget_sent(fd);
+		errno = error;
+		/* so much may not be pinned, or not be waiting to be sent */
+		if (n < 0 && error == ENOBUFS)
+			n = sendmsg(fd, &message, MSG_NOSIGNAL);
+	}
 	if (n < 0 && errno == ENOTSOCK)
 		n = writev(fd, iov, nr);
 	return n < 0 ? -errno : n;
 }
 
 /* One part: 1 at the end of the stream. */
-static int copy_out(struct copy *c, struct zp_reader *r, int fd)
+static int copy_out(struct copy *c, struct zp_reader *r, int fd, bool in_place)
 {
 	struct iovec iov[MAX_PIECES];
 	struct zp_view view;
@@ -197,7 +236,8 @@ static int copy_out(struct copy *c, struct zp_reader *r, int fd)
 		return ret;
 	if (!zp_view_len(&view))
 		return 1;
-	n = write_out(fd, iov, zp_view_iov(&view, iov, MAX_PIECES));
+	n = write_out(fd, iov, zp_view_iov(&view, iov, MAX_PIECES),
+		      in_place && zp_view_len(&view) >= MIN_ZEROCOPY);
 	/* a file that takes nothing, and has no reason, takes nothing the next time */
 	if (!n)
 		n = -EIO;
@@ -212,10 +252,12 @@ int zp_copy_to_fd(struct zp_reader *r, int fd, const struct zp_copy_opts *opts, 
 {
 	struct copy c;
 	int saved = errno, ret;
+	bool in_place;
 
 	ret = begin(&c, opts, done);
+	in_place = sends_in_place(r, fd);
 	while (!ret && c.left)
-		ret = copy_out(&c, r, fd);
+		ret = copy_out(&c, r, fd, in_place);
 	errno = saved;
 	return finish(&c, done, ret < 0 ? ret : 0);
 }

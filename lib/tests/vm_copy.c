@@ -4,7 +4,9 @@
  * the module: every kind of pipe
  */
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -254,12 +256,102 @@ static void finished(void)
 	}
 }
 
+/* A connected pair over the loopback; false where there is none. */
+static bool tcp_pair(int pair[2])
+{
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	socklen_t len = sizeof(at);
+
+	pair[0] = socket(AF_INET, SOCK_STREAM, 0);
+	if (listener < 0 || pair[0] < 0 || bind(listener, (struct sockaddr *)&at, len) ||
+	    listen(listener, 1) || getsockname(listener, (struct sockaddr *)&at, &len) ||
+	    connect(pair[0], (struct sockaddr *)&at, len))
+		return false;
+	pair[1] = accept(listener, NULL, NULL);
+	close(listener);
+	return pair[1] >= 0;
+}
+
+/*
+ * Nobody receives while the writer uses the same memory again: what was sent stays as it was. The
+ * pages that it then needs tell whether it was sent by reference.
+ */
+static void send_around(struct zp_create_opts shape, int in_place, bool may_pin)
+{
+	enum { PART = 32768, PARTS = 6 };
+	static unsigned char got[PART * PARTS];
+	struct zp_copy_opts opts = { .sz = sizeof(opts), .max = PART };
+	const struct timeval limit = { .tv_sec = 20 };
+	int pair[2], large = 4 * PART * PARTS;
+	uint64_t done;
+	struct ends e;
+	size_t i;
+
+	shape.capacity = shape.segment_size < PART ? PART : 4 * PART;
+	ASSERT(tcp_pair(pair));
+	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &large, sizeof(large));
+	setsockopt(pair[0], SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	setsockopt(pair[1], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	ASSERT_EQ(setsockopt(pair[0], SOL_SOCKET, SO_ZEROCOPY, &in_place, sizeof(in_place)), 0);
+	e = ends_open(shape);
+	if (!may_pin) {
+		ASSERT_EQ(setrlimit(RLIMIT_MEMLOCK, &(struct rlimit){ 0 }), 0);
+		ASSERT_EQ(setuid(65534), 0);
+	}
+	for (i = 0; i < PARTS; i++) {
+		ASSERT_EQ(put(e.w, PART), 0);
+		EXPECT(zp_flush_flags(e.w, ZP_NOWAIT, 0) >= -EAGAIN);
+		EXPECT_EQ(zp_copy_to_fd(e.r, pair[0], &opts, &done), 0);
+		EXPECT_EQ(done, PART);
+		EXPECT_EQ(zp_consumed(e.r), (i + 1) * PART);
+	}
+	ASSERT_EQ(recv(pair[1], got, sizeof(got), MSG_WAITALL), sizeof(got));
+	for (i = 0; i < sizeof(got) && got[i] == byte_at(i); i++)
+		;
+	EXPECT_EQ(i, sizeof(got));
+	EXPECT_EQ(stat_of(e.rfd).replaced_pages > 0,
+		  in_place && may_pin && !(shape.flags & ZP_GUARDED));
+	close(pair[0]);
+	close(pair[1]);
+	ends_close(&e);
+}
+
+static void sent_in_place(void)
+{
+	size_t i;
+
+	for (i = 0; i < NR_SHAPES; i++) {
+		send_around(shapes[i], 1, true);
+		send_around(shapes[i], 0, true);
+	}
+}
+
+/* Who may pin nothing has it copied. */
+static void sent_by_a_copy(void)
+{
+	size_t i;
+
+	for (i = 0; i < NR_SHAPES; i++) {
+		pid_t child = fork();
+
+		if (!child) {
+			send_around(shapes[i], 1, false);
+			_exit(tap_failed ? 1 : 0);
+		}
+		EXPECT_EQ(join(child), 0);
+	}
+}
+
 static const struct tap_test tests[] = {
 	{ "alloc_iov.readv_into_every_kind_of_pipe", pieces },
 	{ "from_fd.a_socket_into_every_kind_of_pipe", through },
 	{ "from_memory.into_every_kind_of_pipe_released_once", from_memory },
 	{ "copy.from_every_kind_of_pipe_into_every_other", between },
 	{ "to_fd.what_was_published_then_the_error", out },
+	{ "to_fd.what_is_sent_in_place_stays_as_it_was", sent_in_place },
+	{ "to_fd.what_may_not_be_pinned_is_copied", sent_by_a_copy },
 	{ "copy.destination_finished_loses_nothing", finished },
 };
 

@@ -109,6 +109,29 @@ gate_symbols() {
 	[[ ! -s $scratch/lost ]] || fail "public, but not in the map: $(xargs <"$scratch/lost")"
 }
 
+# Programs built with the newest release run with this library: nothing of it is gone or changed. As
+# long as the major version is 0, only a patch promises that. Structs that begin with their size may
+# grow.
+gate_abi() {
+	need_part lib
+	local tag major minor git=(git -c "safe.directory=$top") old=$scratch/old new=$scratch/new
+	tag=$("${git[@]}" tag --list 'v[0-9]*' --merged HEAD --sort=-version:refname | head -n 1) || true
+	[[ $tag ]] || skip "there is no release yet to compare with"
+	IFS=. read -r major minor _ <VERSION
+	[[ $tag == v"$major".* && ($major != 0 || $tag == v0."$minor".*) ]] ||
+		skip "version $major.$minor may change what $tag had"
+	mkdir "$old"
+	"${git[@]}" archive "$tag" lib uapi man VERSION | tar -x -C "$old"
+	make -s -C "$old/lib" BUILD="$old/build" CFLAGS='-O2 -g' all >/dev/null
+	make -s -C lib BUILD="$new" CFLAGS='-O2 -g' all >/dev/null
+	grep -hB 1 $'^\tsize_t sz;' lib/include/zpipe/*.h |
+		sed -nE 's/^struct (zp_[a-z_]+) .*/[suppress_type]\nname = \1\nhas_data_member_inserted_at = end/p' \
+			>"$scratch/grow"
+	[[ -s $scratch/grow ]] || fail "no struct begins with its size"
+	abidiff --no-added-syms --suppressions "$scratch/grow" --headers-dir1 "$old/lib/include" --headers-dir2 lib/include \
+		"$old/build/lib/libzpipe.so" "$new/lib/libzpipe.so" || fail "it is not that of $tag"
+}
+
 gate_install() {
 	need_part lib
 	local root=$scratch/root cc flags left

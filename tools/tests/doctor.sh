@@ -102,6 +102,8 @@ told 1 "$refuse" 12 "$doctor" doctor
 finding "no memory" bad 'pipe: there is no memory for a pipe' 'raise memory.max'
 told 1 "$refuse" 5 "$doctor" doctor
 finding "a broken module" bad 'pipe: cannot be made: Input/output error' 'report it'
+told 0 env LD_PRELOAD="$built/tools/tests/newer.so" "$doctor" doctor
+finding "another interface" note 'pipe: the interface has version 2, the tools know 1' 'use tools and module of one version'
 told 1 bash -c "ulimit -n 4; exec '$doctor' doctor"
 finding "no fds" bad 'pipe: no fds are left' 'ulimit -n'
 finding "few fds" note 'fds: a process may have 4, ' 'ulimit -n 1024'

@@ -3,7 +3,8 @@
 # Tests that need the module: each script is a program of selftests/run.sh, named tool_NAME.
 
 TEST_DIR := $(OUT)/tests
-HELPERS := $(patsubst tests/%.c,$(TEST_DIR)/%,$(wildcard tests/*.c))
+PRELOADS := $(TEST_DIR)/newer.so
+HELPERS := $(patsubst tests/%.c,$(TEST_DIR)/%,$(filter-out tests/newer.c,$(wildcard tests/*.c))) $(PRELOADS)
 VM_TESTS := $(patsubst tests/%.sh,$(VM_OUT)/tool_%,$(filter-out tests/tap.sh,$(wildcard tests/*.sh)))
 
 vm-tests: all $(HELPERS) $(TEST_DIR)/tap.sh $(VM_TESTS)
@@ -14,6 +15,10 @@ $(TEST_DIR) $(VM_OUT):
 $(TEST_DIR)/%: tests/%.c $(LIB) | $(TEST_DIR)
 	$(say) CC tools/tests/$(notdir $@)
 	$(Q)$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(LIB)
+
+$(PRELOADS): $(TEST_DIR)/%.so: tests/%.c | $(TEST_DIR)
+	$(say) CC tools/tests/$(notdir $@)
+	$(Q)$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) -MF $@.d -shared -fPIC -o $@ $<
 
 $(TEST_DIR)/tap.sh: tests/tap.sh | $(TEST_DIR)
 	$(Q)install -m 644 $< $@

@@ -110,7 +110,13 @@ ZP_API void zp_memory_release(struct zp_memory *from);
  * @done: out: bytes that are in the file now, and consumed; may be NULL
  *
  * What a write that fails half-way took is consumed, the rest is not.
- * Source: PipeReader.CopyToAsync.
+ *
+ * A socket of which SO_ZEROCOPY is set gets parts of 16 KiB and more by reference
+ * (MSG_ZEROCOPY), but from a guarded pipe. They are consumed when they are sent: the
+ * pages stay as they are as long as the socket needs them, whatever the writer does.
+ * Its error queue is read meanwhile; what it says of the last parts may come later,
+ * and is POLLERR until somebody reads it.
+ * Source: PipeReader.CopyToAsync; the send loop of the socket channels.
  *
  * Return: 0: the end of the stream, or opts->max. Negative as zp_read();
  * -ECANCELED: a zp_cancel() was used up; -EINVAL, -E2BIG: @opts; and what writev(2)
