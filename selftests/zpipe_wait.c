@@ -343,7 +343,7 @@ int zt_log_mark(void)
 bool zt_log_is_clean(int mark)
 {
 	static const char * const bad[] = { "WARNING:", "BUG:", "Oops", "general protection",
-					    "KASAN", "blocked for more than", "lockdep" };
+					    "KASAN", "blocked for more than", "INFO: lockdep" };
 	bool clean = true;
 	char line[4096];
 	ssize_t n;
