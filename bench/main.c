@@ -255,7 +255,7 @@ int main(int argc, char **argv)
 	results.kernel = options.kernel ? options.kernel : machine.release;
 	results.icount = options.icount;
 	if (options.views)
-		return views_report() ? 1 : 0;
+		return views_report(options.icount) ? 1 : 0;
 	if (options.quick && access("/dev/zpipe", F_OK)) {
 		fputs("bench: there is no /dev/zpipe: see zpipe doctor\n", stderr);
 		return 2;
@@ -286,10 +286,11 @@ int main(int argc, char **argv)
 	missed = report_verdicts(&results);
 	if (!options.icount && !options.only && !options.mode && !options.size &&
 	    !access("/dev/zpipe", F_OK))
-		missed += idle_report() + views_report() + pipeline_report();
+		missed += idle_report() + views_report(options.icount) + pipeline_report();
 	if (options.icount && !options.only && !options.mode && !options.size &&
 	    !access("/dev/zpipe", F_OK))
-		missed += tee_report() + forward_report() + preserve_report() + views_report();
+		missed += tee_report() + forward_report() + preserve_report() +
+			  views_report(options.icount);
 	if (options.csv && write_rows(options.csv, &results, report_csv))
 		return 2;
 	if (options.latency && write_rows(options.latency, &results, report_latency))

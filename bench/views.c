@@ -162,7 +162,8 @@ static int ascending(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-static int report_pair(const struct pair *pair, char *text, size_t len, const struct zp_view *view)
+static int report_pair(const struct pair *pair, char *text, size_t len, const struct zp_view *view,
+		       bool icount)
 {
 	double best[2], ratios[COPIES];
 	char what[80];
@@ -183,6 +184,11 @@ static int report_pair(const struct pair *pair, char *text, size_t len, const st
 	qsort(ratios, COPIES, sizeof(*ratios), ascending);
 	printf("  %-24s flat %8.0f, view %8.0f; %.2f..%.2f\n", what, best[0], best[1], ratios[0],
 	       ratios[COPIES - 1]);
+	/* Emulated, so few instructions for a byte take as long as where they lie makes them. */
+	if (pair->cost && !icount) {
+		printf("%s: %.2f (judged by instructions)\n", what, ratios[COPIES / 2]);
+		return 0;
+	}
 	return !report_verdict(what, ratios[COPIES / 2], pair->cost, pair->need);
 }
 
@@ -264,7 +270,7 @@ static int report_allocations(void)
 			       0);
 }
 
-int views_report(void)
+int views_report(bool icount)
 {
 	static char text[SIZE], digits[SIZE + 32];
 	struct zp_span text_spans[SPANS], digit_spans[SPANS];
@@ -302,7 +308,7 @@ int views_report(void)
 
 		for (int k = 0; k < 2; k++)
 			missed += report_pair(pair, numbers ? digits : text, numbers ? len : SIZE,
-					      &views[2 * numbers + k]);
+					      &views[2 * numbers + k], icount);
 	}
 	if (!access("/dev/zpipe", F_OK))
 		missed += report_allocations();
