@@ -334,8 +334,7 @@ int zpipe_plan_at(struct zpipe_chain *chain, u64 position, u64 min, bool go_on,
 		return -EAGAIN;
 	if (length < min)
 		return -EMSGSIZE;
-	if (keep > chain->first && start_of(chain, keep - 1) == position)
-		plan->keep = keep - 1;
+	replace_empty(chain, plan);
 	plan->first = (u32)(offset >> chain->shift);
 	plan->nr = slots_for(chain, (offset & (segment_size(chain) - 1)) + length);
 	plan->offset = offset;

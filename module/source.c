@@ -46,7 +46,8 @@ static bool is_within(u64 position, u64 length, u64 from, u64 to)
 static bool reader_has_locked(struct zpipe_reader *reader, u64 position, u64 length)
 {
 	const struct zpipe_chain *chain = &reader->pipe->chain;
-	u64 consumed = READ_ONCE(reader->page->consumed);
+	/* Pairs with the reader's release of consumed (C in uapi/linux/zpipe.h). */
+	u64 consumed = smp_load_acquire(&reader->page->consumed);
 
 	if (consumed < reader->cursor.consumed)
 		return false;
