@@ -405,7 +405,7 @@ static ssize_t read_some(struct zpipe_reader *reader, struct iov_iter *to)
 int zpipe_copy_wait(struct zpipe_reader *reader, bool nowait)
 {
 	struct zpipe_pipe *pipe = reader->pipe;
-	struct zpipe_read_args args = {};
+	struct zpipe_read_args args = { .flags = ZPIPE_READER_BYTES };
 	int ret;
 
 	zpipe_wait_lock(pipe);

@@ -67,9 +67,11 @@ static int broken_locked(const struct zpipe_pipe *pipe)
 
 /*
  * Is there a reason to return now, for a reader that wants target and has seen
- * what is below seen? 1 with *flags set, 0 to wait, or an errno.
+ * what is below seen? 1 with *flags set, 0 to wait, or an errno. Posted buffers
+ * are no reason for who wants bytes only.
  */
-static int judge_locked(struct zpipe_reader *reader, u64 target, u64 seen, u32 *flags)
+static int judge_locked(struct zpipe_reader *reader, u64 target, u64 seen, bool bytes,
+			u32 *flags)
 {
 	struct zpipe_pipe *pipe = reader->pipe;
 	const struct zpipe_chain *chain = &pipe->chain;
@@ -88,7 +90,7 @@ static int judge_locked(struct zpipe_reader *reader, u64 target, u64 seen, u32 *
 		*flags |= ZPIPE_RES_CANCELED;
 		return 1;
 	}
-	if (zpipe_post_has_finished_locked(pipe)) {
+	if (!bytes && zpipe_post_has_finished_locked(pipe)) {
 		*flags |= ZPIPE_RES_FINISHED;
 		return 1;
 	}
@@ -102,7 +104,8 @@ static int judge_locked(struct zpipe_reader *reader, u64 target, u64 seen, u32 *
 		*flags |= ZPIPE_RES_PUSHED;
 		return 1;
 	}
-	if (zpipe_wait_is_full_locked(reader) || zpipe_post_is_wanted_locked(pipe)) {
+	if (zpipe_wait_is_full_locked(reader) ||
+	    (!bytes && zpipe_post_is_wanted_locked(pipe))) {
 		*flags |= ZPIPE_RES_FULL;
 		return 1;
 	}
@@ -136,13 +139,14 @@ static int try_read_locked(struct zpipe_reader *reader, struct zpipe_read_args *
 		return ret;
 	seen = args->flags & ZPIPE_READ_F_REREAD ? cursor->consumed : cursor->examined;
 	*target = max(cursor->consumed + (args->min ?: 1), seen + 1);
-	return judge_locked(reader, *target, seen, &args->out_flags);
+	return judge_locked(reader, *target, seen, args->flags & ZPIPE_READER_BYTES,
+			    &args->out_flags);
 }
 
 /**
  * zpipe_reader_wait_locked - wait until a READ can return
  * @reader: the reader; the caller has marked it busy. Unlocked while asleep
- * @args: min, deadline and REREAD are used; out_flags is set
+ * @args: min, deadline, REREAD and ZPIPE_READER_BYTES are used; out_flags is set
  * @nowait: -EAGAIN instead of waiting
  * @park: how to wait without sleeping, or NULL
  *
@@ -418,7 +422,7 @@ __poll_t zpipe_reader_poll(struct zpipe_reader *reader)
 		mask |= EPOLLERR;
 	for (turn = 0; turn < 2; turn++) {
 		target = max(reader->want, reader->cursor.examined + 1);
-		ret = judge_locked(reader, target, reader->cursor.examined, &flags);
+		ret = judge_locked(reader, target, reader->cursor.examined, false, &flags);
 		if (ret)
 			break;
 		if (turn == 0)

@@ -12,6 +12,9 @@
 
 struct zpipe_park;
 
+/* In args->flags, not from userspace: wait for bytes, whatever is posted, as read(2) does. */
+#define ZPIPE_READER_BYTES	(1U << 31)
+
 int zpipe_reader_check_locked(const struct zpipe_reader *reader);
 bool zpipe_reader_cancel_locked(struct zpipe_reader *reader);
 int zpipe_reader_wait_locked(struct zpipe_reader *reader, struct zpipe_read_args *args,

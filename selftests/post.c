@@ -450,6 +450,38 @@ TEST_F(post, write2_fills_what_is_posted)
 	EXPECT_EQ(-1, zt_mismatch(self->p.r.data, 0, 100));
 }
 
+/* What READ reports of buffers is no byte: read(2) and splice(2) went round without end over it. */
+TEST_F(post, read2_and_splice_wait_for_bytes_only)
+{
+	struct zpipe_alloc_args args = { .position = 0, .min = 10 };
+	struct zt_splice sleeper;
+	struct zt_bg bg;
+	int to[2];
+	char byte;
+
+	ASSERT_EQ(0, pipe(to));
+	ASSERT_EQ(0, post(&self->p.r, 1, 0, 10));
+	ASSERT_EQ(0, flush(self, 0, ZPIPE_FLUSH_F_FINISH));
+	ASSERT_EQ(0, fcntl(self->p.r.fd, F_SETFL, O_NONBLOCK));
+	ASSERT_EQ(-1, read(self->p.r.fd, &byte, 1));
+	EXPECT_EQ(EAGAIN, errno);
+	zt_bg_start(&bg, self->p.w.fd, ZPIPE_IOC_ALLOC, &args);
+	ASSERT_TRUE(zt_bg_sleeps(&bg));
+	ASSERT_EQ(-1, splice(self->p.r.fd, NULL, to[1], NULL, 10, SPLICE_F_NONBLOCK));
+	EXPECT_EQ(EAGAIN, errno);
+	ASSERT_EQ(0, fcntl(self->p.r.fd, F_SETFL, 0));
+	zt_splice_start(&sleeper, self->p.r.fd, to[1], 10);
+	ASSERT_TRUE(zt_splice_sleeps(&sleeper));
+	ASSERT_EQ(0, post(&self->p.r, 2, 64, 10));
+	ASSERT_EQ(0, zt_bg_join(&bg));
+	ASSERT_TRUE(zt_splice_sleeps(&sleeper));
+	ASSERT_EQ(0, zt_fill_grant(&self->p.w, &args, 10));
+	ASSERT_EQ(0, flush(self, 10, 0));
+	EXPECT_EQ(10, zt_splice_join(&sleeper));
+	close(to[0]);
+	close(to[1]);
+}
+
 TEST_F(post, writer_that_completes_leaves_the_rest_to_be_taken_back)
 {
 	ASSERT_EQ(0, post(&self->p.r, 1, 0, 60));

@@ -925,7 +925,7 @@ struct zpipe_forward_args {
  * posted that is EAGAIN. A writer that needs more than is left of a buffer goes
  * on in the next: then the one it left is finished once all of it is published.
  * READ and poll report a finished buffer (FINISHED, POLLIN) until UNPOST has
- * collected it.
+ * collected it; read(2) and splice(2) wait for bytes, whatever is posted.
  *
  * EBUSY: a byte of it belongs to a buffer that was not collected. EEXIST: so
  * does the cookie. ENOBUFS: as many buffers are posted as the window has
