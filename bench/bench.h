@@ -45,6 +45,7 @@ struct bench_system {
 	bool ring;		/* memory both map: worth a first lap before the clock */
 	bool spins;		/* config.spins means something */
 	bool zpipe;		/* needs /dev/zpipe */
+	bool alone_only;	/* moves nothing between processes */
 	size_t grain;		/* memory a message takes is a multiple of this, if given */
 	size_t alone_max;	/* most that surely fits unread; 0: capacity / 4 */
 	int (*open)(struct bench_link *link);
@@ -63,6 +64,7 @@ struct bench_system {
 
 extern const struct bench_system sys_zpipe_mapped;
 extern const struct bench_system sys_memfd;
+extern const struct bench_system sys_memory;
 extern const struct bench_system sys_pipe;
 extern const struct bench_system sys_zpipe_ioctl;
 extern const struct bench_system sys_zpipe_guarded;

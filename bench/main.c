@@ -26,7 +26,7 @@
 /* What is compared with each other runs one after the other. */
 static const struct bench_system *const systems[] = {
 	&sys_zpipe_mapped, &sys_memfd, &sys_pipe, &sys_zpipe_ioctl, &sys_zpipe_guarded,
-	&sys_zpipe_rw, &sys_unix, &sys_vmsplice,
+	&sys_zpipe_rw, &sys_unix, &sys_vmsplice, &sys_memory,
 };
 
 static const size_t sizes[] = { 64, 1024, 4096, 65536, 1048576 };
@@ -161,6 +161,7 @@ static void add(struct bench_results *results, const struct bench_system *system
 	if ((options.only && !strstr(system->name, options.only)) ||
 	    (options.mode && strcmp(options.mode, label)) ||
 	    (options.size && options.size != message) ||
+	    (system->alone_only && mode != BENCH_ALONE) ||
 	    (options.quick && (mode != BENCH_STREAM || !quick_wants(system))) ||
 	    (system->zpipe && access("/dev/zpipe", F_OK)))
 		return;
