@@ -272,9 +272,6 @@ static int populate_locked(struct zpipe_pipe *pipe, const struct zpipe_plan *pla
 	u32 first, zeroed = 0;
 	int ret;
 
-	/* What is posted is complete, and may have other buffers beside it. */
-	if (zpipe_post_is_on(pipe))
-		shared = plan->nr;
 	first = zpipe_slots_after(&pipe->pool->slots, plan->first, shared);
 	zpipe_wait_unlock(pipe);
 	/* What readers that were dropped can still see is about to be written to. */
@@ -295,8 +292,12 @@ static int commit_grant_locked(struct zpipe_pipe *pipe, struct zpipe_plan *plan)
 	int ret = 0;
 
 	lockdep_assert_held(&pipe->pool->lock);
-	/* The rest of the open descriptor is the writer's already. */
-	if (plan->nr || zpipe_is_guarded(pipe))
+	/*
+	 * The rest of the open descriptor is the writer's already. What is posted
+	 * is complete, and has to be granted at once: unlocked, the reader might
+	 * leave with it, or a FINISH make it the reader's.
+	 */
+	if ((plan->nr && !zpipe_post_is_on(pipe)) || zpipe_is_guarded(pipe))
 		ret = populate_locked(pipe, plan);
 	if (ret) {
 		if (plan->nr)

@@ -382,4 +382,130 @@ TEST_F_TIMEOUT(races, source_of_a_forward_dies_meanwhile, 100000)
 	       (unsigned long long)forwarded);
 }
 
+/* Two calls at once, the second one a little later or earlier. */
+struct pair {
+	void (*second)(struct pair *pair);
+	struct zt_pipe p;
+	struct zpipe_flush_args finish;
+	unsigned int delay;
+	atomic_int there;
+	int ret;
+};
+
+static void together(struct pair *pair)
+{
+	atomic_fetch_add(&pair->there, 1);
+	while (atomic_load(&pair->there) < 2)
+		;
+}
+
+static void *run_second(void *arg)
+{
+	struct pair *pair = arg;
+	unsigned int i;
+
+	together(pair);
+	for (i = 0; i < pair->delay; i++)
+		__asm__ volatile("pause");
+	pair->second(pair);
+	return NULL;
+}
+
+static void leave(struct pair *pair)
+{
+	struct zpipe_complete_args args = { .flags = 0 };
+
+	pair->ret = raw(pair->p.r.fd, ZPIPE_IOC_COMPLETE, &args);
+}
+
+static void finish(struct pair *pair)
+{
+	pair->finish.flags = ZPIPE_FLUSH_F_FINISH;
+	pair->ret = raw(pair->p.w.fd, ZPIPE_IOC_FLUSH, &pair->finish);
+}
+
+/* Two buffers are posted, with the cookies 1 and 2, a page each. */
+static int open_posted(struct pair *pair)
+{
+	struct zpipe_post_args post = { .cookie = 1, .length = ZT_PAGE };
+	int ret = open_pipe(&pair->p, ZPIPE_F_POSTED);
+
+	if (!ret)
+		ret = raw(pair->p.r.fd, ZPIPE_IOC_POST, &post);
+	post.cookie = 2;
+	post.offset = ZT_PAGE;
+	return ret ?: raw(pair->p.r.fd, ZPIPE_IOC_POST, &post);
+}
+
+/* How far apart the two are: mostly nearly at once. */
+static unsigned int random_delay(__u64 *seed)
+{
+	return zt_random(seed) % (1U << zt_random(seed) % 12);
+}
+
+/* The writer found a buffer, and it was gone with the reader: NULL was dereferenced. */
+TEST_F_TIMEOUT(races, reader_leaves_with_what_it_has_posted, 100000)
+{
+	__u64 round;
+
+	if (variant->flags)
+		SKIP(return, "posted buffers and guarded pages exclude each other");
+	for (round = 0; round < self->rounds * 10; round++) {
+		struct pair pair = { .second = leave, .delay = random_delay(&self->seed) };
+		pthread_t other;
+		ssize_t ret;
+
+		ASSERT_EQ(0, open_posted(&pair));
+		zt_spawn(&other, run_second, &pair);
+		together(&pair);
+		ret = write(pair.p.w.fd, "0123456789", 10);
+		ASSERT_TRUE(ret == 10 || (ret < 0 && errno == EPIPE));
+		zt_join(other);
+		ASSERT_EQ(0, pair.ret);
+		ASSERT_EQ(-1, write(pair.p.w.fd, "x", 1));
+		ASSERT_EQ(EPIPE, errno);
+		zt_pipe_close(&pair.p);
+	}
+	TH_LOG("races: posted, left: %llu tried, 0 lost", (unsigned long long)round);
+}
+
+/* What FINISH has given back to the reader is not what ALLOC hands out. */
+TEST_F_TIMEOUT(races, finished_buffer_is_not_granted, 100000)
+{
+	__u64 round;
+
+	if (variant->flags)
+		SKIP(return, "posted buffers and guarded pages exclude each other");
+	for (round = 0; round < self->rounds * 10; round++) {
+		struct pair pair = { .second = finish, .delay = random_delay(&self->seed) };
+		struct zpipe_alloc_args grant = { .min = 10 };
+		struct zpipe_flush_args f = { .position = 10 };
+		struct zpipe_unpost_args out = { .flags = 0 };
+		pthread_t other;
+
+		ASSERT_EQ(0, open_posted(&pair));
+		zt_spawn(&other, run_second, &pair);
+		together(&pair);
+		ASSERT_EQ(0, raw(pair.p.w.fd, ZPIPE_IOC_ALLOC, &grant));
+		zt_join(other);
+		ASSERT_EQ(0, pair.ret);
+		/* Nothing of the first buffer is used, whoever came first. */
+		ASSERT_EQ(0, raw(pair.p.r.fd, ZPIPE_IOC_UNPOST, &out));
+		ASSERT_EQ(1, out.out_cookie);
+		ASSERT_EQ(0, out.out_count);
+		/* The grant is gone with it, or is in the second. */
+		zt_fill(pair.p.w.data + grant.out_offset, 0, 10);
+		if (raw(pair.p.w.fd, ZPIPE_IOC_FLUSH, &f)) {
+			ASSERT_EQ(0, grant.out_offset);
+		} else {
+			ASSERT_EQ(0, raw(pair.p.r.fd, ZPIPE_IOC_UNPOST, &out));
+			ASSERT_EQ(2, out.out_cookie);
+			ASSERT_EQ(10, out.out_count);
+			ASSERT_EQ(-1, zt_mismatch(pair.p.r.data + out.out_offset, 0, 10));
+		}
+		zt_pipe_close(&pair.p);
+	}
+	TH_LOG("races: posted, finished: %llu tried, 0 lost", (unsigned long long)round);
+}
+
 TEST_HARNESS_MAIN
