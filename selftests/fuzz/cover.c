@@ -17,6 +17,7 @@
 
 #define AREA		(64 << 10)	/* program counters that one thread can note */
 #define MOST_SECTIONS	8
+#define BUG_ENTRY	12	/* bytes of struct bug_entry, with relative pointers */
 
 /* Sections with code that has blocks, and where they were loaded. */
 static struct section {
@@ -61,6 +62,21 @@ static const Elf64_Shdr *header(const unsigned char *elf, unsigned int i)
 	return (const void *)(elf + e->e_shoff + (size_t)i * e->e_shentsize);
 }
 
+/* What only says that something is wrong: a sanitizer's report, a counter that ran over, WARN. */
+static bool is_report(const char *function)
+{
+	static const char *const reports[] = {
+		"__warn_printk", "dump_page", "refcount_warn_saturate",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(reports) / sizeof(*reports); i++) {
+		if (!strcmp(function, reports[i]))
+			return true;
+	}
+	return !strncmp(function, "__ubsan_", 8);
+}
+
 /* One block for each relocation against the function. */
 static void read_relocations(const unsigned char *elf, const Elf64_Shdr *rela)
 {
@@ -81,8 +97,7 @@ static void read_relocations(const unsigned char *elf, const Elf64_Shdr *rela)
 		const Elf64_Sym *symbol = &symbols[ELF64_R_SYM(r[i].r_info)];
 		uint64_t offset = r[i].r_offset + 4;	/* where the call returns to */
 
-		/* A block that only says what a sanitizer has found. */
-		if (last >= 0 && !strncmp(strings + symbol->st_name, "__ubsan_", 8))
+		if (last >= 0 && is_report(strings + symbol->st_name))
 			blocks[last].apart = true;
 		if (ELF64_R_TYPE(r[i].r_info) == R_X86_64_PLT32)
 			last = -1;
@@ -113,6 +128,38 @@ static void read_relocations(const unsigned char *elf, const Elf64_Shdr *rela)
 	}
 }
 
+/* The blocks of WARN and BUG are those whose instruction is in the table of them. */
+static void read_bugs(const unsigned char *elf, const Elf64_Shdr *rela)
+{
+	const Elf64_Sym *symbols = (const void *)(elf + header(elf, rela->sh_link)->sh_offset);
+	const Elf64_Ehdr *e = (const void *)elf;
+	const char *names = (const char *)elf + header(elf, e->e_shstrndx)->sh_offset;
+	const Elf64_Rela *r = (const void *)(elf + rela->sh_offset);
+	uint64_t i;
+
+	if (strcmp(names + header(elf, rela->sh_info)->sh_name, "__bug_table"))
+		return;
+	for (i = 0; i < rela->sh_size / sizeof(*r); i++) {
+		const Elf64_Sym *symbol = &symbols[ELF64_R_SYM(r[i].r_info)];
+		uint64_t at = symbol->st_value + r[i].r_addend;
+		const char *name;
+		int k;
+
+		/* Of an entry: where the instruction is; the other one names the file. */
+		if (r[i].r_offset % BUG_ENTRY || symbol->st_shndx >= e->e_shnum)
+			continue;
+		name = names + header(elf, symbol->st_shndx)->sh_name;
+		for (k = 0; k < nr_sections && strcmp(sections[k].name, name); k++)
+			;
+		if (k == nr_sections || at >= sections[k].size)
+			continue;
+		while (at && sections[k].block[at] < 0)
+			at--;
+		if (sections[k].block[at] >= 0)
+			blocks[sections[k].block[at]].apart = true;
+	}
+}
+
 static void read_module(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -129,6 +176,9 @@ static void read_module(const char *path)
 	for (i = 0; i < ((const Elf64_Ehdr *)elf)->e_shnum; i++)
 		if (header(elf, i)->sh_type == SHT_RELA)
 			read_relocations(elf, header(elf, i));
+	for (i = 0; i < ((const Elf64_Ehdr *)elf)->e_shnum; i++)
+		if (header(elf, i)->sh_type == SHT_RELA)
+			read_bugs(elf, header(elf, i));
 	munmap((void *)elf, st.st_size);
 }
 

@@ -28,7 +28,7 @@ void cover_begin(int area);
 void cover_collect(struct cover *to);
 
 int cover_count(const struct cover *c);
-/* Without those that run with the module's loading, or that report undefined behaviour. */
+/* Without those that run with the module's loading, or that only report a defect. */
 int cover_within_reach(const struct cover *c, int *all);
 /* How many of a are not in b, and drop those that are. */
 int cover_new(const struct cover *a, const struct cover *b, struct cover *fresh);
