@@ -132,6 +132,7 @@ gate_scan() {
 	local vmalloc='exe: vmalloc error: size 32768, vm_struct allocation failed'
 	local io='WARNING: CPU: 0 PID: 1 at io_uring/io_uring.h:137 io_get_cqe_overflow+0x1/0x2'
 	local ends_ring='Workqueue: iou_exit io_ring_exit_work'
+	local race=('BUG: KCSAN: data-race in a / b' '' 'read to 0x1 of 8 bytes by task 1 on cpu 1:')
 	local lines
 
 	for lines in "BUG: KASAN: x" "WARNING: CPU: 0 PID: 1 at a.c:1 f" "$trace" "$oom" "vm: 2 pages left"; do
@@ -147,6 +148,9 @@ gate_scan() {
 	log_fails "$io" "$ends_ring" '---[ end trace 0 ]---' "$trace" || fail "what follows counts"
 	log_fails "$io" "$trace" '---[ end trace 0 ]---' || fail "others must not complete requests"
 	log_fails "$io" || fail "a log may end there"
+	! log_fails "${race[@]}" ' a' ' b' ' c' ' zpipe_read+0x1/0x2 [zpipe]' '====' || fail "not ours"
+	log_fails "${race[@]}" ' a' ' b' ' zpipe_read+0x1/0x2 [zpipe]' '====' || fail "our data race"
+	log_fails 'BUG: KCSAN: data-race in zpipe_read [zpipe] / a' '====' || fail "named in the title"
 }
 
 gate_spelling() {
