@@ -122,6 +122,33 @@ gate_shell() {
 	shellcheck -x "${scripts[@]}"
 }
 
+# log_fails TEXT...: lines of a kernel's log, with a time before each.
+log_fails() {
+	! printf '[    1.000000] %s\n' "$@" | scripts/vm.d/scan
+}
+
+gate_scan() {
+	local oom='a.out invoked oom-killer: order=0' trace='Call Trace:'
+	local vmalloc='exe: vmalloc error: size 32768, vm_struct allocation failed'
+	local io='WARNING: CPU: 0 PID: 1 at io_uring/io_uring.h:137 io_get_cqe_overflow+0x1/0x2'
+	local ends_ring='Workqueue: iou_exit io_ring_exit_work'
+	local lines
+
+	for lines in "BUG: KASAN: x" "WARNING: CPU: 0 PID: 1 at a.c:1 f" "$trace" "$oom" "vm: 2 pages left"; do
+		log_fails 'selftests: abi' "$lines" || fail "not seen: $lines"
+	done
+	! log_fails 'selftests: abi' 'zpipe: loaded' || fail "nothing is wrong there"
+	! log_fails 'selftests: memcg' "$oom" "$trace" || fail "memcg may run out of memory"
+	log_fails 'selftests: memcg' "$oom" 'selftests: read' "$trace" || fail "but no other program"
+	log_fails 'selftests: memcg' "$oom" "$trace" "$trace" || fail "and has one trace"
+	! log_fails 'selftests: fail_nth_io' "$vmalloc" "$trace" || fail "allocations fail there"
+	log_fails 'selftests: stress' "$vmalloc" "$trace" || fail "and nowhere else"
+	! log_fails "$io" "$ends_ring" "$trace" '---[ end trace 0 ]---' || fail "a ring may end"
+	log_fails "$io" "$ends_ring" '---[ end trace 0 ]---' "$trace" || fail "what follows counts"
+	log_fails "$io" "$trace" '---[ end trace 0 ]---' || fail "others must not complete requests"
+	log_fails "$io" || fail "a log may end there"
+}
+
 gate_spelling() {
 	local files
 	mapfile -t files < <(sources '*' | grep -v '^LICENSES/')
