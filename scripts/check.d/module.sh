@@ -48,7 +48,7 @@ bench/views.c         TRAILING_SEMICOLON             ditto
 bench/views.c         MACRO_ARG_REUSE                ditto
 bench/*               EMBEDDED_FUNCTION_NAME         the word run is no function name here
 lib/*                 NEW_TYPEDEFS                   a public header has a vocabulary of its own
-selftests/*.c         SPACING                        FIXTURE_DATA(x) *self is no product
+selftests/*.[ch]      SPACING                        FIXTURE_DATA(x) *self is no product
 selftests/*.c         BRACES                         TEST_F(x, y) { is no conditional
 selftests/fuzz/*      COMPLEX_MACRO                  a table of calls
 selftests/fuzz/*      VOLATILE                       a load or a store that must be made

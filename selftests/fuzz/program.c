@@ -12,11 +12,12 @@
 #define NR_SLOTS	16
 #define NR_THREADS	3
 
-/* The start of each reproducer: runtime.h and calls.h, as they were compiled. */
+/* The start of each reproducer: what the executor includes, as it was compiled. */
 extern const char fuzz_runtime[];
 asm(".section .rodata\n"
 	"fuzz_runtime:\n"
 	".incbin \"" FUZZ_DIR "/runtime.h\"\n"
+	".incbin \"" FUZZ_DIR "/syscalls.h\"\n"
 	".incbin \"" FUZZ_DIR "/calls.h\"\n"
 	".byte 0\n"
 	".previous\n");

@@ -4,8 +4,8 @@
  *
  * A program has slots for fds, mappings and handles, two threads besides its main one, children,
  * and one io_uring. A call names slots, never what is in them, so any program with a call left out
- * is a program, too. This file and calls.h are also printed in front of a reproducer, so they need
- * the C library and linux/zpipe.h, and nothing else.
+ * is a program, too. This file, syscalls.h and calls.h are also printed in front of a reproducer,
+ * so they need the C library and linux/zpipe.h, and nothing else.
  */
 #include <errno.h>
 #include <fcntl.h>

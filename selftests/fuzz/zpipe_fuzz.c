@@ -2,8 +2,7 @@
 /*
  * zpipe_fuzz - programs of calls against /dev/zpipe, changed at random, guided by coverage
  *
- * Programs are run by a child, which closes all that a program had; where that cannot be (somebody
- * still sleeps, or is nobody special any more), and when one takes too long, another child goes on.
+ * Here are the corpus, what joins it, and what counts as a defect; executor.c runs the programs.
  * Where the kernel has kcov and the module is instrumented, a program that reaches a block of the
  * module that none has reached is cut down to what it needs for that, and joins the corpus;
  * elsewhere the corpus is run and changed blindly. After each program the kernel's log is read: a
@@ -11,24 +10,21 @@
  */
 #include <dirent.h>
 #include <err.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdbool.h>
-#include <sys/stat.h>
-
-#include "runtime.h"
-#include "calls.h"
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "cover.h"
+#include "executor.h"
 #include "program.h"
 
-#define TRACING		"/sys/kernel/tracing/"
 #define MOST_PROGRAMS	4096
-#define MOST_WAKES	8	/* calls of a program that may sleep until a signal */
-#define PATIENCE_MS	20000	/* so long a killed program may take to end */
-
-#define KIND(name, args)	{ #name, args, call_##name },
-const struct call_kind call_kinds[] = { FUZZ_CALLS(KIND) };
-const int nr_call_kinds = sizeof(call_kinds) / sizeof(*call_kinds);
 
 static struct entry {
 	struct program p;
@@ -38,95 +34,13 @@ static struct entry {
 static int nr_corpus;
 
 static struct cover reached;
-static unsigned long nr_run, nr_killed;
+static unsigned long nr_run;
 static int nr_blocks;
-static int limit_ms = 200;
 static int log_fd = -1, current_fd = -1;
 static uint64_t seed;
 static const char *keep_dir;
-static char before[NR_PARAMETERS][24];
 
 /* --- one program --- */
-
-static uint64_t evaluate(const struct argument *a, char kind)
-{
-	if (kind == 'F' || kind == 'M' || kind == 'H')
-		return a->slot;
-	return (a->base ? value_of(a->base, a->slot) : 0) + a->offset;
-}
-
-static void run_call(const struct call *call)
-{
-	const struct call_kind *what = &call_kinds[call->what];
-	struct job job = { .call = what->call, .keeps = says_how(what->name) };
-	const char *kind = what->args;
-	int i;
-
-	for (i = 0; *kind; i++) {
-		job.a[i] = evaluate(&call->a[i], *kind);
-		kind += strcspn(kind, " ");
-		kind += *kind == ' ';
-	}
-	run_on(call->thread, &job);
-}
-
-static void run_calls(const struct program *p, int from, int to)
-{
-	int i;
-
-	for (i = from; i < to && i < p->nr; i++) {
-		const struct call *call = &p->call[i];
-		uint64_t lines = call->a[1].offset;
-
-		if (call->what != CALL_FORK) {
-			run_call(call);
-			continue;
-		}
-		if (is_child)
-			continue;
-		if (lines > MOST_CALLS)
-			lines = MOST_CALLS;
-		if (!child_begin(call->a[0].offset)) {
-			run_calls(p, i + 1, i + 1 + lines);
-			clean_up();
-		}
-		i += lines;
-	}
-}
-
-/* Small pipes only, so that a program can do no harm to the machine. */
-static void keep_pipes_small(void)
-{
-	write_text(PARAMETERS "max_capacity", "8388608");
-}
-
-static void put_parameters_back(void)
-{
-	char path[80];
-	int i;
-
-	for (i = 0; i < NR_PARAMETERS; i++) {
-		snprintf(path, sizeof(path), PARAMETERS "%s", parameters[i]);
-		write_text(path, before[i]);
-	}
-}
-
-static void read_parameters(void)
-{
-	char path[80];
-	ssize_t n;
-	int i, fd;
-
-	for (i = 0; i < NR_PARAMETERS; i++) {
-		snprintf(path, sizeof(path), PARAMETERS "%s", parameters[i]);
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		n = fd < 0 ? -1 : read(fd, before[i], sizeof(before[i]) - 1);
-		if (n < 0)
-			err(1, "%s", path);
-		before[i][n] = '\0';
-		close(fd);
-	}
-}
 
 static void remember_current(const struct program *p)
 {
@@ -146,77 +60,6 @@ static void remember_current(const struct program *p)
 	free(text);
 }
 
-/* What the fuzzer and the process that runs its programs share. */
-static struct {
-	sem_t go;
-	sem_t done;
-	bool stays;		/* it can run another program */
-	struct program p;
-} *box;
-static pid_t executor;
-
-/* Whether nobody sleeps any more, also after a signal. */
-static bool threads_are_idle(void)
-{
-	int i, tries;
-
-	for (i = 1; i < NR_THREADS; i++) {
-		for (tries = 0; tries < 3; tries++) {
-			if (!__atomic_load_n(&workers[i].busy, __ATOMIC_ACQUIRE))
-				break;
-			pthread_kill(workers[i].thread, SIGUSR1);
-			watch(&workers[i]);
-		}
-		if (__atomic_load_n(&workers[i].busy, __ATOMIC_ACQUIRE))
-			return false;
-	}
-	return true;
-}
-
-/* Runs one program after the other, for as long as nothing is left of any. */
-static void execute(void)
-{
-	setpgid(0, 0);
-	thread_began = cover_begin;
-	set_up();
-	cover_begin(0);
-	sem_post(&box->done);
-	do {
-		while (sem_wait(&box->go))
-			;
-		run_calls(&box->p, 0, box->p.nr);
-		clean_up();
-		box->stays = !program_has(&box->p, "user") && !program_has(&box->p, "fd_limit") &&
-			     threads_are_idle();
-		/* Threads may have opened something meanwhile. */
-		clean_up();
-		sem_post(&box->done);
-	} while (box->stays);
-	_exit(0);
-}
-
-static void start_executor(void)
-{
-	if (!box) {
-		box = mmap(NULL, sizeof(*box), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-			   -1, 0);
-		if (box == MAP_FAILED)
-			err(1, "memory");
-	}
-	sem_init(&box->go, 1, 0);
-	sem_init(&box->done, 1, 0);
-	box->stays = true;
-	fflush(stdout);
-	executor = fork();
-	if (executor < 0)
-		err(1, "fork");
-	if (!executor)
-		execute();
-	/* To begin with takes longer than most programs do. */
-	while (sem_wait(&box->done) && !waitpid(executor, NULL, WNOHANG))
-		;
-}
-
 static void print_as_text_and_c(const struct program *p)
 {
 	printf("--- program ---\n");
@@ -225,57 +68,6 @@ static void print_as_text_and_c(const struct program *p)
 	program_print_c(p, stdout);
 	printf("--- end ---\n");
 	fflush(stdout);
-}
-
-/* With all that it has left; false when it does not end. */
-static bool end_executor(void)
-{
-	uint64_t begin = now_ns();
-
-	if (!executor)
-		return true;
-	kill(-executor, SIGKILL);
-	kill(executor, SIGKILL);
-	while (waitpid(executor, NULL, WNOHANG) != executor) {
-		if ((now_ns() - begin) / 1000000 > PATIENCE_MS)
-			return false;
-		sleep_us(1000);
-	}
-	/* Children of its, which may have come meanwhile. */
-	kill(-executor, SIGKILL);
-	executor = 0;
-	return true;
-}
-
-/*
- * Until it has run the program, or has died of it. What sleeps is woken by a signal after a time,
- * and killed when that happens too often.
- */
-static bool wait_for_executor(void)
-{
-	struct timespec until;
-	int turn;
-
-	for (turn = 1; turn <= 50 * MOST_WAKES; turn++) {
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_nsec += limit_ms * 20000L;
-		if (until.tv_nsec >= 1000000000) {
-			until.tv_nsec -= 1000000000;
-			until.tv_sec++;
-		}
-		if (!sem_timedwait(&box->done, &until))
-			return box->stays || end_executor();
-		if (waitpid(executor, NULL, WNOHANG) == executor) {
-			kill(-executor, SIGKILL);
-			executor = 0;
-			nr_killed++;
-			return true;
-		}
-		if (turn % 50 == 0)
-			syscall(SYS_tgkill, executor, executor, SIGUSR1);
-	}
-	nr_killed++;
-	return end_executor();
 }
 
 static const char *const bad_words[] = {
@@ -313,14 +105,13 @@ static void summary(unsigned int reports)
 	printf("# fuzz: seed %#llx, %lu programs, %d of %d blocks (%d %%), ",
 	       (unsigned long long)seed, nr_run, n, nr_blocks, nr_blocks ? n * 100 / nr_blocks : 0);
 	printf("of those within reach %d of %d (%d %%), %u reports; %lu killed, %d kept\n", within,
-	       all, all ? within * 100 / all : 0, reports, nr_killed, nr_corpus);
+	       all, all ? within * 100 / all : 0, reports, executor_killed(), nr_corpus);
 	fflush(stdout);
 }
 
 static void defect(const struct program *p, const char *why)
 {
-	end_executor();
-	put_parameters_back();
+	executor_stop();
 	printf("not ok - %s\n", why);
 	print_as_text_and_c(p);
 	summary(1);
@@ -331,19 +122,9 @@ static void defect(const struct program *p, const char *why)
 static void run(const struct program *p, struct cover *cover)
 {
 	remember_current(p);
-	if (!executor)
-		start_executor();
-	cover_clear();
-	box->p = *p;
-	sem_post(&box->go);
-	if (!wait_for_executor())
+	if (!executor_run(p, cover))
 		defect(p, "a killed program does not end");
 	nr_run++;
-	cover_collect(cover);
-	if (program_has(p, "limit")) {
-		put_parameters_back();
-		keep_pipes_small();
-	}
 	if (!log_is_clean())
 		defect(p, "the kernel has complained");
 }
@@ -590,7 +371,7 @@ static void without_rseq(char **argv)
 	err(1, "exec");
 }
 
-static void prepare(const char *module, const char *current)
+static void prepare(const char *module, const char *current, int limit_ms)
 {
 	log_fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (log_fd >= 0)
@@ -601,31 +382,22 @@ static void prepare(const char *module, const char *current)
 			err(1, "%s", current);
 	}
 	nr_blocks = cover_init(module);
-	/* Events are code, too. Once, since switching them rewrites the kernel. */
-	if (nr_blocks) {
-		write_text(TRACING "events/zpipe/enable", "1");
-		/* A second listener takes another way. */
-		mkdir(TRACING "instances/fuzz", 0755);
-		write_text(TRACING "instances/fuzz/events/zpipe/enable", "1");
-	}
-	let_fail();
-	read_parameters();
-	keep_pipes_small();
+	executor_prepare(limit_ms, nr_blocks);
 }
 
 static void run_all(uint64_t until)
 {
-	uint64_t state = seed, told = now_ns();
+	uint64_t state = seed, told = fuzz_now_ns();
 	int i, nr = nr_corpus;
 
 	for (i = 0; i < nr; i++) {
 		run(&corpus[i]->p, &corpus[i]->cover);
 		cover_or(&reached, &corpus[i]->cover);
 	}
-	while (now_ns() < until) {
+	while (fuzz_now_ns() < until) {
 		fuzz_once(&state);
-		if (now_ns() - told > 20000000000ULL) {
-			told = now_ns();
+		if (fuzz_now_ns() - told > 20000000000ULL) {
+			told = fuzz_now_ns();
 			summary(0);
 		}
 	}
@@ -648,12 +420,11 @@ int main(int argc, char **argv)
 		say_usage();
 	if (value[TO_C] || value[PRINT])
 		convert(value[TO_C] ? value[TO_C] : value[PRINT], value[TO_C]);
-	if (value[LIMIT])
-		limit_ms = atoi(value[LIMIT]);
-	seed = value[SEED] ? strtoull(value[SEED], NULL, 0) : now_ns() & 0xffffffff;
+	seed = value[SEED] ? strtoull(value[SEED], NULL, 0) : fuzz_now_ns() & 0xffffffff;
 	keep_dir = value[KEEP];
-	prepare(value[MODULE], value[CURRENT]);
-	until = now_ns() + strtoull(value[SECONDS] ? value[SECONDS] : "10", NULL, 0) * 1000000000;
+	prepare(value[MODULE], value[CURRENT], value[LIMIT] ? atoi(value[LIMIT]) : 200);
+	until = fuzz_now_ns() +
+		strtoull(value[SECONDS] ? value[SECONDS] : "10", NULL, 0) * 1000000000;
 	printf("# fuzz: seed %#llx\n", (unsigned long long)seed);
 	if (value[RUN]) {
 		struct program p;
@@ -665,8 +436,7 @@ int main(int argc, char **argv)
 			load_corpus(value[CORPUS]);
 		run_all(until);
 	}
-	end_executor();
-	put_parameters_back();
+	executor_stop();
 	if (value[DISTILL])
 		distill(value[DISTILL]);
 	if (value[MISSING]) {
