@@ -5,9 +5,12 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -80,6 +83,35 @@ static void report_leaks(const char *when)
 }
 
 /*
+ * Buffers of sockets that were read on another processor than they came from are freed there, with
+ * the pages they refer to, when the network next has to do there: a datagram for each.
+ */
+static void free_socket_buffers(void)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET };
+	long cpu, all = sysconf(_SC_NPROCESSORS_ONLN);
+	socklen_t length = sizeof(at);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	cpu_set_t set;
+	char byte = 0;
+
+	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&at, length) ||
+	    getsockname(fd, (struct sockaddr *)&at, &length))
+		all = 0;
+	for (cpu = 0; cpu < all; cpu++) {
+		CPU_ZERO(&set);
+		CPU_SET(cpu, &set);
+		if (sched_setaffinity(0, sizeof(set), &set) ||
+		    sendto(fd, &byte, 1, 0, (struct sockaddr *)&at, length) != 1 ||
+		    recv(fd, &byte, 1, 0) != 1)
+			break;
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+/*
  * kmemleak does not track pages that no slab has. Who has allocated a page is told by its record
  * in page_owner: one for each read, as long as the module is loaded with its name.
  */
@@ -92,6 +124,7 @@ static void report_pages(void)
 	fd = open("/sys/kernel/debug/page_owner", O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return;
+	free_socket_buffers();
 	/* Fewer pages to look at. */
 	put("/proc/sys/vm/drop_caches", "3");
 	while ((n = read(fd, record, sizeof(record) - 1)) > 0) {
