@@ -373,9 +373,15 @@ static void without_rseq(char **argv)
 
 static void prepare(const char *module, const char *current, int limit_ms)
 {
-	log_fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (log_fd >= 0)
+	static const char running[] = "selftests: fuzz\n";
+
+	log_fd = open("/dev/kmsg", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (log_fd >= 0) {
+		/* As run.sh does: what is told of allocations that fail is no complaint here. */
+		if (write(log_fd, running, sizeof(running) - 1) < 0)
+			warn("/dev/kmsg");
 		lseek(log_fd, 0, SEEK_END);
+	}
 	if (current) {
 		current_fd = open(current, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 		if (current_fd < 0)
