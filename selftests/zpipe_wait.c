@@ -146,11 +146,18 @@ void zt_bg_start(struct zt_bg *bg, int fd, unsigned long cmd, void *args)
 	zt_spawn(&bg->thread, run_call, bg);
 }
 
+static bool has_begun(void *tid)
+{
+	return atomic_load((atomic_int *)tid);
+}
+
 /* True when the call still sleeps after a glance: for calls that arm no word. */
 bool zt_bg_sleeps(struct zt_bg *bg)
 {
+	if (!zt_eventually(has_begun, &bg->tid))
+		return false;
 	zt_sleep_ms(ZT_GLANCE_MS);
-	return atomic_load(&bg->tid) && !atomic_load(&bg->done);
+	return !atomic_load(&bg->done);
 }
 
 int zt_bg_join(struct zt_bg *bg)
@@ -180,8 +187,10 @@ void zt_splice_start(struct zt_splice *bg, int in, int out, size_t length)
 /* True when it sleeps, interruptibly, and still does after a glance. */
 bool zt_splice_sleeps(struct zt_splice *bg)
 {
+	if (!zt_eventually(has_begun, &bg->tid))
+		return false;
 	zt_sleep_ms(ZT_GLANCE_MS);
-	if (!atomic_load(&bg->tid) || atomic_load(&bg->done))
+	if (atomic_load(&bg->done))
 		return false;
 	zt_await_asleep(atomic_load(&bg->tid));
 	return !atomic_load(&bg->done);
