@@ -332,6 +332,13 @@ TEST_F(rw, blocking_write_longer_than_the_pipe_completes)
 	EXPECT_EQ(-1, zt_mismatch(out, 0, sizeof(out)));
 }
 
+static bool is_full(void *reader)
+{
+	int bytes = 0;
+
+	return !ioctl(*(int *)reader, FIONREAD, &bytes) && bytes == CAPACITY;
+}
+
 TEST_F(rw, reader_that_leaves_ends_a_blocked_write_with_its_short_count)
 {
 	struct copier me = { .fd = self->writer, .len = 2 * CAPACITY };
@@ -339,6 +346,7 @@ TEST_F(rw, reader_that_leaves_ends_a_blocked_write_with_its_short_count)
 	signal(SIGPIPE, SIG_IGN);
 	me.buffer = self->buffer;
 	zt_spawn(&me.thread, copy_in, &me);
+	ASSERT_TRUE(zt_eventually(is_full, &self->reader));
 	zt_sleep_ms(ZT_GLANCE_MS);
 	close(self->reader);
 	self->reader = -1;
