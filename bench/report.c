@@ -240,14 +240,13 @@ int report_verdicts(const struct bench_results *results)
 
 		mapped = report_find(results, p->label, p->system->name, p->message);
 		than = report_find(results, p->label, p->than, p->message);
-		loops = report_find(results, "icount-1p", sys_memory.name, p->message);
+		loops = p->moving ? report_find(results, "icount-1p", sys_memory.name,
+						p->message) : NULL;
 		if (!mapped || !than || (p->moving && !loops))
 			continue;
-		if (p->moving)
+		if (loops)
 			printf("with the stores and loads of the program, too: %.2f\n",
 			       ratio_of(mapped, than, NULL).median);
-		else
-			loops = NULL;
 		ratio = p->cost ? ratio_of(mapped, than, loops) : ratio_of(than, mapped, loops);
 		snprintf(what, sizeof(what), "%s %s %s/%s %s%s (%.2f..%.2f)", p->label,
 			 p->cost ? "cost" : "speed", mapped->system->name, p->than,

@@ -386,7 +386,6 @@ TEST_F_TIMEOUT(races, source_of_a_forward_dies_meanwhile, 100000)
 struct pair {
 	void (*second)(struct pair *pair);
 	struct zt_pipe p;
-	struct zpipe_flush_args finish;
 	unsigned int delay;
 	atomic_int there;
 	int ret;
@@ -420,8 +419,9 @@ static void leave(struct pair *pair)
 
 static void finish(struct pair *pair)
 {
-	pair->finish.flags = ZPIPE_FLUSH_F_FINISH;
-	pair->ret = raw(pair->p.w.fd, ZPIPE_IOC_FLUSH, &pair->finish);
+	struct zpipe_flush_args args = { .flags = ZPIPE_FLUSH_F_FINISH };
+
+	pair->ret = raw(pair->p.w.fd, ZPIPE_IOC_FLUSH, &args);
 }
 
 /* Two buffers are posted, with the cookies 1 and 2, a page each. */

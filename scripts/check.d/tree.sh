@@ -150,6 +150,7 @@ gate_scan() {
 	log_fails "$io" || fail "a log may end there"
 	! log_fails "${race[@]}" ' a' ' b' ' c' ' zpipe_read+0x1/0x2 [zpipe]' '====' || fail "not ours"
 	log_fails "${race[@]}" ' a' ' b' ' zpipe_read+0x1/0x2 [zpipe]' '====' || fail "our data race"
+	log_fails "${race[@]}" ' a' 'WARNING: CPU: 0 PID: 1 at a.c:1 f' '====' || fail "amid a report"
 	log_fails 'BUG: KCSAN: data-race in zpipe_read [zpipe] / a' '====' || fail "named in the title"
 }
 
