@@ -94,8 +94,8 @@ static void dawdle(struct side *s)
 
 	if (lot % 4096 == 0)
 		sched_yield();
-	for (i = 0; i < (lot >> 16) % (1 + (lot >> 8) % 256); i++)
-		__asm__ volatile("pause");
+	for (i = (lot >> 32) % (1ULL << ((lot >> 12) % 12)); i; i--)
+		__asm__ volatile("");
 }
 
 static bool is_over(void)
