@@ -55,6 +55,8 @@ static void parse_line(struct zb_end *end, char *line)
 		snprintf(end->role, sizeof(end->role), "%s", value);
 	else if (!strcmp(line, "zpipe-paused"))
 		end->paused = !strcmp(value, "yes");
+	else if (!strcmp(line, "zpipe-attached"))
+		end->ended = !strcmp(value, "no");
 	for (k = 0; k < sizeof(numbers) / sizeof(*numbers); k++) {
 		if (!strcmp(line, numbers[k].name))
 			*(uint64_t *)((char *)end + numbers[k].at) = strtoull(value, NULL, 10);

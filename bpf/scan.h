@@ -35,6 +35,7 @@ struct zb_end {
 	uint64_t position;
 	uint64_t length;
 	bool paused;
+	bool ended;		/* a reader that holds nothing back; others may go on */
 	char link[48];		/* of /proc/PID/fd */
 };
 

@@ -377,7 +377,7 @@ static void show_rest(const struct entry *entry, size_t number, struct sums *sum
 				     sums);
 			continue;
 		}
-		if (holder->end.readers > 1 && !holder->shown) {
+		if (holder->end.readers > 1 && !holder->end.ended && !holder->shown) {
 			range.position = holder->end.consumed;
 			show(ZPHOLD_TEE, &range, holder->end.published - holder->end.consumed,
 			     NULL, holder, sums);
@@ -441,7 +441,7 @@ static void print(void)
 			break;
 		default:
 			holder = reader_of(range.pipe, range.length);
-			if (!holder) {
+			if (!holder || holder->end.ended) {
 				forget(&range);
 				break;
 			}

@@ -125,7 +125,8 @@ static void found(const struct zb_end *end, void *context)
 		return;
 	who.roles = 1U << (strcmp(end->role, "reader") ? 1 : 2);
 	memcpy(who.comm, end->comm, sizeof(who.comm));
-	if (all->first) {
+	/* A reader that has ended does not tell how much is held: another end does. */
+	if (all->first && !end->ended) {
 		pipe.paused_since = end->paused ? zb_now() : 0;
 		/* Has it gone meanwhile? Then nothing would tell so again. */
 		if (!bpf_map_update_elem(all->pipes, &end->pipe, &pipe, BPF_NOEXIST) &&

@@ -147,6 +147,7 @@ void zpipe_fdinfo_show(struct seq_file *seq, struct file *file)
 		seq_printf(seq, "zpipe-preserved:\t%llu\n", reader->handles.bytes);
 		seq_printf(seq, "zpipe-index:\t%u\n", reader->index);
 		seq_printf(seq, "zpipe-detached:\t%d\n", reader->error);
+		seq_printf(seq, "zpipe-attached:\t%s\n", str_yes_no(!reader->ended));
 	}
 	show_segments_locked(seq, pipe->pool);
 	zpipe_wait_unlock(pipe);

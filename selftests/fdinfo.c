@@ -220,6 +220,50 @@ TEST_F(fdinfo, has_the_counters_of_stat)
 	}
 }
 
+static bool says(const char *text, const char *key, const char *value)
+{
+	char line[64];
+
+	snprintf(line, sizeof(line), "zpipe-%s:\t%s\n", key, value);
+	return strstr(text, line);
+}
+
+/* While others go on: their positions stay, and would look like a pipe that holds too much. */
+TEST_F(fdinfo, tells_which_readers_are_over)
+{
+	struct zpipe_complete_args complete = { 0 };
+	struct zpipe_tee_args outrun, completed;
+	struct zt_pipe p;
+	const char *text;
+	int k;
+
+	ASSERT_EQ(0, zt_pipe_open(&p, ZT_ARGS(ZT_PAGE, 2 * ZT_PAGE)));
+	ASSERT_EQ(0, zt_tee(p.r.fd, ZPIPE_TEE_F_DETACH, &outrun));
+	ASSERT_EQ(0, zt_tee(p.r.fd, 0, &completed));
+	EXPECT_TRUE(says(fdinfo_of(self, getpid(), outrun.out_fd), "attached", "yes"));
+	EXPECT_TRUE(says(self->text, "detached", "0"));
+	ASSERT_EQ(0, ioctl(completed.out_fd, ZPIPE_IOC_COMPLETE, &complete));
+	for (k = 0; k < 3; k++) {
+		ASSERT_EQ(0, zt_put(&p.w, ZT_PAGE));
+		ASSERT_EQ(0, zt_take(&p.r, ZT_PAGE));
+	}
+	text = fdinfo_of(self, getpid(), outrun.out_fd);
+	EXPECT_TRUE(says(text, "attached", "no"));
+	EXPECT_EQ(ENOBUFS, value_of(text, "detached"));
+	EXPECT_EQ(0, value_of(text, "consumed"));
+	EXPECT_EQ(3 * ZT_PAGE, value_of(text, "published"));
+	text = fdinfo_of(self, getpid(), completed.out_fd);
+	EXPECT_TRUE(says(text, "attached", "no"));
+	EXPECT_EQ(0, value_of(text, "detached"));
+	EXPECT_EQ(0, value_of(text, "consumed"));
+	text = fdinfo_of(self, getpid(), p.r.fd);
+	EXPECT_TRUE(says(text, "attached", "yes"));
+	EXPECT_EQ(NULL, strstr(fdinfo_of(self, getpid(), p.w.fd), "zpipe-attached"));
+	close(outrun.out_fd);
+	close(completed.out_fd);
+	zt_pipe_close(&p);
+}
+
 TEST_F(fdinfo, of_a_pool_tells_what_it_holds)
 {
 	struct zpipe_pool_create_args pool = { .segment_size = ZT_PAGE, .segments = 13,

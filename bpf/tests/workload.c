@@ -301,6 +301,29 @@ static void preserve(uint64_t number, uint64_t size)
 	done(&ends);
 }
 
+/*
+ * NUMBER times SIZE bytes go past a reader that is detached for it, and one that has completed; until
+ * a signal.
+ */
+static void outrun(uint64_t number, uint64_t size)
+{
+	struct zpipe_tee_args slow = { .flags = ZPIPE_TEE_F_DETACH }, over = { 0 };
+	struct zpipe_complete_args complete = { 0 };
+	struct ends ends = make(8192, 4096, 0);
+
+	call(ends.reader, ZPIPE_IOC_TEE, &slow, "tee");
+	call(ends.reader, ZPIPE_IOC_TEE, &over, "tee");
+	call(over.out_fd, ZPIPE_IOC_COMPLETE, &complete, "complete");
+	while (number--) {
+		alloc(&ends, size);
+		flush(&ends, size, 0);
+		take(ends.reader, size);
+	}
+	printf("ready\n");
+	fflush(stdout);
+	pause();
+}
+
 /* NUMBER pipes at once, with SIZE bytes in each, for a while. */
 static void many(uint64_t number, uint64_t size)
 {
@@ -376,7 +399,7 @@ static const struct {
 } steps[] = {
 	{ "rw", rw }, { "verbs", verbs }, { "fill", fill }, { "splice", spliced },
 	{ "wait", waits }, { "pause", pauses }, { "preserve", preserve }, { "many", many },
-	{ "stream", stream },
+	{ "stream", stream }, { "outrun", outrun },
 	{ "sleep", idle },
 };
 

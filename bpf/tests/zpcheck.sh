@@ -82,6 +82,27 @@ lie_of_end 'segments = taken \+ preserved \+ free' segments 1
 lie_of_end 'segments = taken \+ preserved \+ free' segments-preserved 5
 lie_of_end 'references = chain \+ preserved \+ posted \+ calls' references-chain 99
 lie_of_end 'references = chain \+ preserved \+ posted \+ calls' references 0
+
+# Readers that have ended keep their positions while the writer goes on.
+"$workload" outrun:5:4093 >ready &
+pid=$!
+until [[ -s ready ]]; do
+	sleep 0.1
+done
+check "ends of which some are over" run 0 "$zpcheck" -i 0.1 -- sleep 0.5
+check "... hold nothing" says out ' and [1-9][0-9]* ends judged, 0 violations$'
+for fd in "/proc/$pid/fd"/*; do
+	cat "/proc/$pid/fdinfo/${fd##*/}" >fdinfo
+	[[ $(readlink "$fd") != *zpipe-reader* ]] || grep -q 'attached:.yes' fdinfo || cat fdinfo >"over.${fd##*/}"
+done
+kill "$pid"
+wait
+for over in over.*; do
+	check "one that is over" run 0 "$zpcheck" -f "$over"
+	cp "$over" fdinfo
+	lie_of_end 'held <= capacity' attached yes
+done
+check "there were two of them" test "$(echo over.* | wc -w)" = 2
 check "what is no fdinfo is an error" run 1 "$zpcheck" -f trace
 check "... with a sentence" says err 'there is no end of a zpipe in trace'
 

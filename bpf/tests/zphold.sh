@@ -66,6 +66,14 @@ check "... the buffer, too" last '^exported +[0-9]+ +1999 +1999 +- +- \(before z
 check "... and the readers" last '^teed ' 2
 check "when all is over, nothing is left" run 0 "$zphold" -i 20 -- "$keeper" keep:3:11
 check "... in its table" last '^(preserved|exported|teed) ' 0
+rm ready
+"$workload" outrun:5:4093 >ready &
+pid=$!
+until [[ -s ready ]]; do sleep 0.1; done
+check "readers that are over" run 0 "$zphold" -i 0.1 -c 1
+kill "$pid"
+wait
+check "... hold nothing, while another goes on" last '^teed ' 1
 check "only one pipe" run 0 "$zphold" -p 18446744073709551615 -c 1 -- "$workload" sleep:1500:0
 check "... which does not exist" last '^(preserved|exported|teed) ' 0
 

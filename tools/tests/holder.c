@@ -155,6 +155,26 @@ static void make_pool(void)
 	put(p.out_writer_fd, 17497);
 }
 
+/* Of three readers one was detached, one has finished; 12007 bytes, 2001 of them held. */
+static void make_outrun(void)
+{
+	const struct zpipe_create_args p = make("outrun", (struct zpipe_create_args){
+		.capacity = 8192, .segment_size = 4096, .pool_fd = -1 });
+	struct zpipe_complete_args done = { 0 };
+	struct zpipe_tee_args slow = { .flags = ZPIPE_TEE_F_DETACH }, over = { 0 };
+
+	need(!ioctl(p.out_reader_fd, ZPIPE_IOC_TEE, &slow), "TEE");
+	show("outrun.slow", slow.out_fd, p.out_id);
+	need(!ioctl(p.out_reader_fd, ZPIPE_IOC_TEE, &over), "TEE");
+	show("outrun.over", over.out_fd, p.out_id);
+	need(!ioctl(over.out_fd, ZPIPE_IOC_COMPLETE, &done), "COMPLETE");
+	for (size_t i = 0; i < 3; i++) {
+		put(p.out_writer_fd, i < 2 ? 5003 : 12007 - 2 * 5003);
+		if (i < 2)
+			take(p.out_reader_fd, 5003);
+	}
+}
+
 /* holder many N: so many pipes and nothing else. */
 static void make_many(long nr)
 {
@@ -183,6 +203,7 @@ int main(int argc, char **argv)
 		make_mapped();
 		make_preserved();
 		make_pool();
+		make_outrun();
 	}
 	puts("ready");
 	fflush(stdout);

@@ -23,7 +23,7 @@ row() {
 }
 
 table=$("$zpipe" list -p "$me")
-is "list has a line for each fd and a headline" 15 "$(wc -l <<<"$table")"
+is "list has a line for each fd and a headline" 19 "$(wc -l <<<"$table")"
 is "list shows a writer" "$me hol\"d\\er ${fd[stream.writer]} writer ${id[stream.writer]} - 1048576 92084 92084 no -" \
 	"$(row stream.writer)"
 is "list shows flags and a paused writer" \
@@ -32,6 +32,8 @@ is "list shows flags and a paused writer" \
 is "list tells who has ended, and how" \
 	"$me hol\"d\\er ${fd[ended.writer]} writer ${id[ended.writer]} guarded 16384 0 0 no writer,reader=EPROTO" \
 	"$(row ended.writer)"
+is "list tells of each reader whether it has ended" $'2001 -\n0 reader=ENOBUFS\n0 reader\n2001 -' \
+	"$(for end in reader slow over writer; do row "outrun.$end" | cut -d' ' -f8,11; done)"
 is "list shows a buffer" "$me hol\"d\\er ${fd[buffer]} buffer ${id[buffer]} - 1009 1009 - - -" \
 	"$(row buffer)"
 is "list shows a pool" "$me hol\"d\\er ${fd[pool]} pool pool:${id[pool]} - 53248 20480 - - -" \
@@ -52,7 +54,7 @@ print(stream["published"], stream["consumed"], stream["held"], stream["pause"], 
 print(pool["role"], pool["segments"], pool["free"], "held" in pool)' \
 	"${fd[kept.reader]}" "${fd[stream.writer]}" "${fd[pool]}")
 is "list --json can be read, whatever a process calls itself" \
-	$'14 4099 3 hol"d\\er False\n100003 7919 92084 524287 -\npool 13 8 False' "$json"
+	$'18 4099 3 hol"d\\er False\n100003 7919 92084 524287 -\npool 13 8 False' "$json"
 
 # pairs TITLE NAME=VALUE...: lines of $text, "NAME VALUE"
 pairs() {
@@ -87,11 +89,11 @@ r = json.load(sys.stdin)
 print(r["published"], r["copied-read"], r["paused"] is False, r["readers"])')"
 
 text=$("$zpipe" stat)
-pairs summary seen-processes=1 seen-pipes=6 seen-writer-fds=6 seen-reader-fds=6 \
+pairs summary seen-processes=1 seen-pipes=7 seen-writer-fds=7 seen-reader-fds=9 \
 	seen-pool-fds=1 seen-buffer-fds=1 \
 	seen-paused=1 seen-ended-writers=1 seen-ended-readers=1 seen-preserved=4099 \
-	seen-held=$((92084 + 6007 + 20011 + 10007 + 17497)) user_pipes=4096
-is "the summary's JSON can be read" "6 4096" "$("$zpipe" stat --json | python3 -c '
+	seen-held=$((92084 + 6007 + 20011 + 10007 + 17497 + 2001)) user_pipes=4096
+is "the summary's JSON can be read" "7 4096" "$("$zpipe" stat --json | python3 -c '
 import json, sys
 r = json.load(sys.stdin)
 print(r["seen-pipes"], r["parameters"]["user_pipes"])')"

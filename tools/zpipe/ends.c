@@ -188,6 +188,29 @@ bool end_of_pipe(const struct end *end)
 	return end_is(end, "writer") || end_is(end, "reader");
 }
 
+bool end_is_over(const struct end *end)
+{
+	const char *attached = end_text(end, "attached");
+
+	return attached && !strcmp(attached, "no");
+}
+
+/* One that is over keeps its positions, and holds nothing back. */
+static uint64_t published_since(const struct end *end, const char *position)
+{
+	return end_is_over(end) ? 0 : end_number(end, "published") - end_number(end, position);
+}
+
+uint64_t end_held(const struct end *end)
+{
+	return published_since(end, "consumed");
+}
+
+uint64_t end_unexamined(const struct end *end)
+{
+	return published_since(end, "examined");
+}
+
 int end_open(const struct end *end)
 {
 	int pidfd, fd, err;

@@ -53,6 +53,11 @@ uint64_t end_number(const struct end *end, const char *name);
 bool end_is(const struct end *end, const char *role);
 /* Is it one of the two ends of a pipe? */
 bool end_of_pipe(const struct end *end);
+/* A reader that has completed or was detached, while others may go on. */
+bool end_is_over(const struct end *end);
+/* Bytes that are not consumed, or not examined, as far as it is up to this end. */
+uint64_t end_held(const struct end *end);
+uint64_t end_unexamined(const struct end *end);
 
 /*
  * The file itself, as an fd of ours, or -errno: -EPERM where the process may not be traced. It

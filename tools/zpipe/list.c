@@ -90,25 +90,33 @@ static void put_flags(FILE *out, uint64_t flags)
 		fprintf(out, "%s%#" PRIx64, comma, flags);
 }
 
+/* Which errno it ended with, or -1 when it goes on; a reader of several has its own. */
+static int error_of(const struct end *end, const char *role)
+{
+	const char *text;
+	char name[32];
+
+	snprintf(name, sizeof(name), "%s-ended", role);
+	text = end_text(end, name);
+	if (end_is_over(end) && end_is(end, role) && (!text || *text == '-'))
+		text = end_text(end, "detached");
+	return text ? (int)strtol(text, NULL, 10) : -1;
+}
+
 /* "writer", or "reader=EPROTO": who has ended, and with which error if with any. */
 static void put_ended(FILE *out, const struct end *end)
 {
 	static const char *const roles[] = { "writer", "reader" };
 	const char *comma = "";
-	char name[32];
 
 	for (size_t i = 0; i < 2; i++) {
-		const char *text, *error;
-		int number;
+		const int number = error_of(end, roles[i]);
+		const char *error = number ? strerrorname_np(number) : NULL;
 
-		snprintf(name, sizeof(name), "%s-ended", roles[i]);
-		text = end_text(end, name);
-		number = text ? (int)strtol(text, NULL, 10) : -1;
 		if (number < 0)
 			continue;
 		fprintf(out, "%s%s", comma, roles[i]);
 		comma = ",";
-		error = number ? strerrorname_np(number) : NULL;
 		if (error)
 			fprintf(out, "=%s", error);
 		else if (number)
@@ -169,8 +177,8 @@ static void row_of(const struct end *end, struct row *row)
 		return;
 	}
 	row->capacity = end_number(end, "capacity");
-	row->held = end_number(end, "published") - end_number(end, "consumed");
-	row->unexamined = end_number(end, "published") - end_number(end, "examined");
+	row->held = end_held(end);
+	row->unexamined = end_unexamined(end);
 	row->paused = end_text(end, "paused");
 	if (!row->paused)
 		row->paused = "?";

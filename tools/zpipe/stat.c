@@ -228,12 +228,8 @@ static void show_text(const struct answer *now, const struct answer *before)
 			printf("%-20s %s\n", line->name, line->value);
 	}
 	if (end_of_pipe(&now->end)) {
-		const uint64_t published = end_number(&now->end, "published");
-
-		printf("%-20s %" PRIu64 "\n", "held",
-		       published - end_number(&now->end, "consumed"));
-		printf("%-20s %" PRIu64 "\n", "unexamined",
-		       published - end_number(&now->end, "examined"));
+		printf("%-20s %" PRIu64 "\n", "held", end_held(&now->end));
+		printf("%-20s %" PRIu64 "\n", "unexamined", end_unexamined(&now->end));
 	}
 	if (before)
 		seconds = (double)(now->when.tv_sec - before->when.tv_sec) +

@@ -138,12 +138,8 @@ static uint64_t preserved_by(const struct ends *ends, size_t index)
 /* The ends are sorted by pipe: the first of each stands for it. */
 static void add_pipe(struct totals *totals, const struct end *end)
 {
-	const uint64_t published = end_number(end, "published");
-
 	totals->pipes++;
 	totals->capacity += end_number(end, "capacity");
-	totals->held += published - end_number(end, "consumed");
-	totals->unexamined += published - end_number(end, "examined");
 	totals->paused += says_yes(end, "paused");
 	totals->waiting_readers += says_yes(end, "reader-waits");
 	totals->waiting_writers += says_yes(end, "writer-waits");
@@ -154,9 +150,18 @@ static void add_pipe(struct totals *totals, const struct end *end)
 		totals->data_pages += end_number(end, "data-pages");
 }
 
+/* A pipe holds what the slowest of its readers does. */
+static void raise_to(uint64_t *total, uint64_t *most, uint64_t value)
+{
+	if (value <= *most)
+		return;
+	*total += value - *most;
+	*most = value;
+}
+
 static int add_up(struct totals *totals, const struct ends *ends)
 {
-	uint64_t last = UINT64_MAX, id;
+	uint64_t last = UINT64_MAX, id, held = 0, unexamined = 0;
 	struct seen *pids, *pools;
 	size_t nr_pools = 0;
 
@@ -183,9 +188,13 @@ static int add_up(struct totals *totals, const struct ends *ends)
 		if (!end_of_pipe(end))
 			continue;
 		id = end_number(end, "id");
-		if (id != last)
+		if (id != last) {
 			add_pipe(totals, end);
+			held = unexamined = 0;
+		}
 		last = id;
+		raise_to(&totals->held, &held, end_held(end));
+		raise_to(&totals->unexamined, &unexamined, end_unexamined(end));
 	}
 	totals->processes = count_distinct(pids, ends->nr, NULL);
 	count_distinct(pools, nr_pools, &totals->data_pages);
