@@ -161,8 +161,8 @@ static void must_be(const struct zb_end *end, enum zpcheck_rule rule, uint64_t v
 }
 
 /*
- * All numbers of one fdinfo are of one moment. A reader that has ended keeps its positions, while the
- * writer goes on for the others.
+ * All numbers of one fdinfo are of one moment. A reader that has ended keeps its positions, while
+ * the writer goes on for the others.
  */
 static void judge_end(const struct zb_end *end, void *context)
 {

@@ -302,8 +302,8 @@ static void preserve(uint64_t number, uint64_t size)
 }
 
 /*
- * NUMBER times SIZE bytes go past a reader that is detached for it, and one that has completed; until
- * a signal.
+ * NUMBER times SIZE bytes go past a reader that is detached for it, and one that has completed;
+ * until a signal.
  */
 static void outrun(uint64_t number, uint64_t size)
 {
