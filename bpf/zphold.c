@@ -10,18 +10,14 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <bpf/bpf.h>
-#include <linux/zpipe.h>
 
 #include "common.h"
-#include "scan.h"
 #include "symbols.h"
 #include "zphold.h"
 #include "zphold.skel.h"
+#include "zphold_holders.h"
 
 static struct {
 	struct zb_opts common;
@@ -111,77 +107,7 @@ static const char *stack_of(const struct zphold_since *since)
 	return NULL;
 }
 
-/* A reader or a buffer that somebody has an fd of; each once, with the first that was found. */
-struct holder {
-	struct zb_end end;
-	uint32_t index;		/* of a reader */
-	unsigned int fds;
-	bool shown;
-};
-
-static struct {
-	size_t nr;
-	size_t room;
-	struct holder *holder;
-} now;
-
-/* Its positions as the shared words have them, and which of the readers it is. */
-static int ask(struct zb_end *end, uint32_t *index)
-{
-	struct zpipe_info_args info = { 0 };
-	int pidfd, fd, ret;
-
-	pidfd = (int)syscall(SYS_pidfd_open, end->pid, 0);
-	if (pidfd < 0)
-		return -1;
-	fd = (int)syscall(SYS_pidfd_getfd, pidfd, end->fd, 0);
-	close(pidfd);
-	if (fd < 0)
-		return -1;
-	ret = ioctl(fd, ZPIPE_IOC_INFO, &info);
-	close(fd);
-	if (ret || info.out_id != end->pipe)
-		return -1;
-	end->published = info.out_published;
-	end->consumed = info.out_consumed;
-	*index = info.out_reader_index;
-	return 0;
-}
-
-static void found(const struct zb_end *end, void *context)
-{
-	const bool buffer = !strcmp(end->role, "buffer");
-	struct holder holder = { .end = *end, .fds = 1 };
-	size_t k;
-
-	(void)context;
-	if ((!buffer && strcmp(end->role, "reader")) ||
-	    (opts.common.pipe && opts.common.pipe != end->pipe))
-		return;
-	if (!buffer && ((end->readers < 2 && !end->preserved) || ask(&holder.end, &holder.index)))
-		return;
-	for (k = 0; k < now.nr; k++) {
-		struct holder *old = &now.holder[k];
-
-		if (old->end.pipe != end->pipe || strcmp(old->end.role, end->role))
-			continue;
-		if (buffer ? old->end.position == end->position && old->end.length == end->length
-			   : old->index == holder.index) {
-			old->fds++;
-			return;
-		}
-	}
-	if (now.nr == now.room) {
-		struct holder *larger;
-
-		larger = reallocarray(now.holder, 2 * now.room + 16, sizeof(*larger));
-		if (!larger)
-			return;
-		now.holder = larger;
-		now.room = 2 * now.room + 16;
-	}
-	now.holder[now.nr++] = holder;
-}
+static struct holders now;
 
 static const char *const kinds[] = { "?", "preserved", "exported", "teed" };
 
@@ -276,49 +202,10 @@ static void show(unsigned int kind, const struct zphold_range *range, uint64_t b
 		put_stack(text);
 }
 
-static struct holder *buffer_of(const struct zphold_range *range)
-{
-	size_t k;
-
-	for (k = 0; k < now.nr; k++) {
-		struct holder *holder = &now.holder[k];
-
-		if (!strcmp(holder->end.role, "buffer") && holder->end.pipe == range->pipe &&
-		    holder->end.position == range->position && holder->end.length == range->length)
-			return holder;
-	}
-	return NULL;
-}
-
-static struct holder *reader_of(uint64_t pipe, uint64_t index)
-{
-	size_t k;
-
-	for (k = 0; k < now.nr; k++) {
-		struct holder *holder = &now.holder[k];
-
-		if (!strcmp(holder->end.role, "reader") && holder->end.pipe == pipe &&
-		    holder->index == index)
-			return holder;
-	}
-	return NULL;
-}
-
-static struct holder *any_keeper_of(uint64_t pipe)
-{
-	size_t k;
-
-	for (k = 0; k < now.nr; k++) {
-		if (!strcmp(now.holder[k].end.role, "reader") && now.holder[k].end.pipe == pipe &&
-		    now.holder[k].end.preserved)
-			return &now.holder[k];
-	}
-	return NULL;
-}
-
 struct entry {
 	struct zphold_range range;
 	struct zphold_since since;
+	bool late;		/* came while /proc was looked at: for the next time */
 };
 
 static int oldest_first(const void *one, const void *other)
@@ -330,11 +217,11 @@ static int oldest_first(const void *one, const void *other)
 	return a->since.ns < b->since.ns ? -1 : a->since.ns > b->since.ns;
 }
 
-/* A copy of the table, so that it can be sorted and what is over be taken out. */
+/* A copy of the table, to be sorted, with room for as many again. */
 static struct entry *entries(size_t *number)
 {
 	const int map = bpf_map__fd(skel->maps.ranges);
-	struct entry *entry = calloc(ZPHOLD_RANGES, sizeof(*entry));
+	struct entry *entry = calloc(2 * ZPHOLD_RANGES, sizeof(*entry));
 	struct zphold_range key, next;
 	bool more;
 
@@ -359,50 +246,103 @@ static void forget(const struct zphold_range *range)
 	bpf_map_delete_elem(bpf_map__fd(skel->maps.ranges), range);
 }
 
+static bool is_among(const struct zphold_range *range, const struct entry *entry, size_t number)
+{
+	size_t k;
+
+	for (k = 0; k < number; k++) {
+		if (!memcmp(&entry[k].range, range, sizeof(*range)))
+			return true;
+	}
+	return false;
+}
+
+/* What came since @begin may be in /proc and not in the copy: it is not older than this tool. */
+static void add_late(struct entry *entry, size_t *number, uint64_t begin)
+{
+	const size_t early = *number;
+	struct entry *again;
+	size_t nr, k;
+
+	again = entries(&nr);
+	for (k = 0; again && k < nr; k++) {
+		if (again[k].since.ns < begin || is_among(&again[k].range, entry, early))
+			continue;
+		again[k].late = true;
+		entry[(*number)++] = again[k];
+	}
+	free(again);
+}
+
+/* The length of a tee's entry is the index of the reader, which may have moved on since. */
+static bool came_late(const struct entry *entry, size_t number, const struct zphold_range *range)
+{
+	size_t k;
+
+	for (k = 0; k < number; k++) {
+		const struct zphold_range *late = &entry[k].range;
+
+		if (entry[k].late && late->kind == range->kind && late->pipe == range->pipe &&
+		    late->length == range->length &&
+		    (late->kind == ZPHOLD_TEE || late->position == range->position))
+			return true;
+	}
+	return false;
+}
+
+static uint64_t told_to_be_preserved(const struct entry *entry, size_t number, uint64_t pipe)
+{
+	uint64_t bytes = 0;
+	size_t k;
+
+	for (k = 0; k < number; k++) {
+		if (entry[k].range.kind == ZPHOLD_PRESERVE && entry[k].range.pipe == pipe)
+			bytes += entry[k].range.length * entry[k].since.handles;
+	}
+	return bytes;
+}
+
 /* What /proc tells and no event did. */
 static void show_rest(const struct entry *entry, size_t number, struct sums *sums)
 {
 	struct zphold_range range;
-	size_t i, k;
+	uint64_t preserved, told;
+	size_t i;
 
 	for (i = 0; i < now.nr; i++) {
 		const struct holder *holder = &now.holder[i];
-		uint64_t preserved = 0, seen = 0;
+		const struct zb_end *end = &holder->end;
 
-		range = (struct zphold_range){ .pipe = holder->end.pipe, .position = UINT64_MAX };
-		if (!strcmp(holder->end.role, "buffer")) {
-			range.position = holder->end.position;
-			if (!holder->shown)
-				show(ZPHOLD_EXPORT, &range, holder->end.length, NULL, holder,
-				     sums);
+		range = (struct zphold_range){ .pipe = end->pipe };
+		if (!strcmp(end->role, "buffer")) {
+			range.kind = ZPHOLD_EXPORT;
+			range.position = end->position;
+			range.length = end->length;
+			if (!holder->shown && !came_late(entry, number, &range))
+				show(ZPHOLD_EXPORT, &range, end->length, NULL, holder, sums);
 			continue;
 		}
-		if (holder->end.readers > 1 && !holder->end.ended && !holder->shown) {
-			range.position = holder->end.consumed;
-			show(ZPHOLD_TEE, &range, holder->end.published - holder->end.consumed,
-			     NULL, holder, sums);
-			range.position = UINT64_MAX;
-		}
+		range.kind = ZPHOLD_TEE;
+		range.position = end->consumed;
+		range.length = holder->index;
+		if (end->readers > 1 && !end->ended && !holder->shown &&
+		    !came_late(entry, number, &range))
+			show(ZPHOLD_TEE, &range, end->published - end->consumed, NULL, holder,
+			     sums);
 		/* Once for each pipe: which reader has preserved is not told. */
-		if (any_keeper_of(holder->end.pipe) != holder)
+		if (holder_that_preserves(&now, end->pipe) != holder)
 			continue;
-		for (k = 0; k < now.nr; k++) {
-			if (!strcmp(now.holder[k].end.role, "reader") &&
-			    now.holder[k].end.pipe == holder->end.pipe)
-				preserved += now.holder[k].end.preserved;
-		}
-		for (k = 0; k < number; k++) {
-			if (entry[k].range.kind == ZPHOLD_PRESERVE &&
-			    entry[k].range.pipe == holder->end.pipe)
-				seen += entry[k].range.length * entry[k].since.handles;
-		}
-		if (preserved > seen)
-			show(ZPHOLD_PRESERVE, &range, preserved - seen, NULL, holder, sums);
+		range.position = UINT64_MAX;
+		preserved = holders_preserved(&now, end->pipe);
+		told = told_to_be_preserved(entry, number, end->pipe);
+		if (preserved > told)
+			show(ZPHOLD_PRESERVE, &range, preserved - told, NULL, holder, sums);
 	}
 }
 
 static void print(void)
 {
+	const uint64_t begin = zb_now();
 	struct zphold_range range;
 	struct sums sums = { 0 };
 	struct holder *holder;
@@ -410,12 +350,12 @@ static void print(void)
 	size_t number, k;
 	char text[16];
 
-	now.nr = 0;
-	/* The table first: what comes in between is only not yet shown. */
 	entry = entries(&number);
 	if (!entry)
 		return;
-	zb_scan(found, NULL);
+	now.pipe = opts.common.pipe;
+	holders_find(&now);
+	add_late(entry, &number, begin);
 	if (!opts.common.json)
 		printf("%-9s %6s %16s %12s %6s %7s %-15s %s\n", "KIND", "PIPE", "POSITION", "BYTES",
 		       "AGE", "PID", "COMMAND", "HELD BY");
@@ -423,15 +363,16 @@ static void print(void)
 		const struct zphold_since *since = &entry[k].since;
 
 		range = entry[k].range;
-		if (opts.common.pipe && opts.common.pipe != range.pipe)
+		if (entry[k].late || (opts.common.pipe && opts.common.pipe != range.pipe))
 			continue;
 		switch (range.kind) {
 		case ZPHOLD_PRESERVE:
 			show(ZPHOLD_PRESERVE, &range, range.length * since->handles, since,
-			     any_keeper_of(range.pipe), &sums);
+			     holder_that_preserves(&now, range.pipe), &sums);
 			break;
 		case ZPHOLD_EXPORT:
-			holder = buffer_of(&range);
+			holder = holder_of_buffer(&now, range.pipe, range.position,
+						  range.length);
 			if (holder) {
 				holder->shown = true;
 				show(ZPHOLD_EXPORT, &range, range.length, since, holder, &sums);
@@ -440,7 +381,7 @@ static void print(void)
 			}
 			break;
 		default:
-			holder = reader_of(range.pipe, range.length);
+			holder = holder_of_reader(&now, range.pipe, (uint32_t)range.length);
 			if (!holder || holder->end.ended) {
 				forget(&range);
 				break;

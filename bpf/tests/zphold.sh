@@ -57,6 +57,10 @@ assert {l["position"] for l in kept} == set(range(1009, 7063, 1009)), kept
 assert all(l["bytes"] == 1009 and l["handles"] == 1 and l["comm"] == "keeper" for l in kept)
 assert any(f.startswith("keep+") for f in kept[0]["stack"]), kept[0]'
 
+check "what comes while it looks" run 0 "$zphold" -i 0.01 -j -n -- "$keeper" keep:100:11
+check "... is shown" test "$(grep -c '"kind":"preserved".*"since":' out)" -gt 1000
+check "... and not taken for older" test "$(grep -v '"since":' out | grep -cE '"kind":"(preserved|exported)"')" = 0
+
 "$keeper" keep:5:1999 >ready &
 until [[ -s ready ]]; do sleep 0.1; done
 check "what is older than the tool" run 0 "$zphold" -i 0.1 -c 1 -n
