@@ -32,7 +32,6 @@
 FIXTURE(pages)
 {
 	struct zt_pipe p;
-	char file[64];
 };
 
 /* The window is full; its first byte is the first of the stream. */
@@ -47,33 +46,7 @@ FIXTURE_SETUP(pages)
 
 FIXTURE_TEARDOWN(pages)
 {
-	if (self->file[0])
-		unlink(self->file);
 	zt_pipe_close(&self->p);
-}
-
-/* A new file open for direct I/O, or -1 where no file system here does that. */
-static int direct_file(FIXTURE_DATA(pages) *self)
-{
-	const char * const dirs[] = { getenv("ZPIPE_SCRATCH"), "/var/tmp", "/tmp" };
-	size_t k;
-	int fd;
-
-	for (k = 0; k < 3; k++) {
-		if (!dirs[k])
-			continue;
-		snprintf(self->file, sizeof(self->file), "%s/zpipe-pages-XXXXXX", dirs[k]);
-		fd = mkstemp(self->file);
-		if (fd < 0)
-			continue;
-		close(fd);
-		fd = open(self->file, O_RDWR | O_DIRECT | O_CLOEXEC);
-		if (fd >= 0)
-			return fd;
-		unlink(self->file);
-	}
-	self->file[0] = '\0';
-	return -1;
 }
 
 static void read_back(int fd, unsigned char *buffer)
@@ -89,7 +62,7 @@ static void read_back(int fd, unsigned char *buffer)
 TEST_F(pages, direct_write_from_the_readers_mapping)
 {
 	unsigned char buffer[SIZE];
-	int fd = direct_file(self);
+	int fd = zt_direct_file();
 
 	if (fd < 0)
 		SKIP(return, "no file system with O_DIRECT");
@@ -102,7 +75,7 @@ TEST_F(pages, direct_write_from_the_readers_mapping)
 TEST_F(pages, direct_write_across_the_seam_of_the_mirror)
 {
 	unsigned char buffer[SIZE];
-	int fd = direct_file(self);
+	int fd = zt_direct_file();
 
 	if (fd < 0)
 		SKIP(return, "no file system with O_DIRECT");
@@ -116,7 +89,7 @@ TEST_F(pages, direct_write_across_the_seam_of_the_mirror)
 TEST_F(pages, direct_read_into_a_grant_is_a_producer_without_a_copy)
 {
 	struct zpipe_alloc_args grant;
-	int fd = direct_file(self);
+	int fd = zt_direct_file();
 
 	if (fd < 0)
 		SKIP(return, "no file system with O_DIRECT");
@@ -132,7 +105,7 @@ TEST_F(pages, direct_read_into_a_grant_is_a_producer_without_a_copy)
 
 TEST_F(pages, direct_read_into_a_read_only_mapping_efault)
 {
-	int fd = direct_file(self);
+	int fd = zt_direct_file();
 
 	if (fd < 0)
 		SKIP(return, "no file system with O_DIRECT");

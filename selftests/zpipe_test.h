@@ -245,6 +245,10 @@ __u64 zt_seed(void);
 __u64 zt_random(__u64 *state);
 bool zt_long(void);
 
+/* Files without a name: with bytes of the oracle; for direct I/O, or -1 where that is not had. */
+int zt_file(size_t length);
+int zt_direct_file(void);
+
 /* Files and the kernel log. */
 int zt_open_fds(void);
 int zt_send_fd(int socket, int fd);
